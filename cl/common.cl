@@ -1,0 +1,1 @@
+/* common.cl: what every kernel file may use. */

@@ -1,0 +1,23 @@
+/* cltrain.h: the whole public interface of CLTrain. */
+#ifndef CLTRAIN_H
+#define CLTRAIN_H
+
+#include "cltrain/dataset.h"
+#include "cltrain/device.h"
+#include "cltrain/error.h"
+#include "cltrain/model.h"
+#include "cltrain/runtime.h"
+#include "cltrain/selftest.h"
+#include "cltrain/trainer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* "0.1.0" */
+const char *clt_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,109 @@
+/* model.h: a network's layers, its parameters on the host, how its input is read, its words. */
+#ifndef CLTRAIN_MODEL_H
+#define CLTRAIN_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cltrain/dataset.h"
+#include "cltrain/error.h"
+#include "cltrain/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct clt_model clt_model;
+
+/* The tutorial's network. */
+#define CLT_MODEL_DEFAULT "embedding:128,lstm:60,dense:1"
+
+/* Makes a model with Keras's initial weights drawn from a seed: embedding uniform +-0.05, kernels
+ * glorot uniform, recurrent kernel orthogonal, biases 0 with 1 for the LSTM's forget gate.
+ *
+ * layers   the model string: layers comma-separated, `name:number` with options after colons.
+ *          embedding:D            first, exactly once; num_words rows
+ *          lstm:H[:sequence]      the last state, or with `sequence` every state (to stack)
+ *          dropout:P              0 <= P < 1
+ *          dense:1                last: one sigmoid output
+ * reading  NULL: the defaults. reading->num_words must not be 0.
+ * Errors   CLT_USAGE: the string; the message names the layer and the choices. */
+CLT_NODISCARD clt_status clt_model_create(const char *layers, const clt_reading *reading,
+                                          uint64_t seed, clt_model **model, clt_error *error);
+
+/* Opens a .safetensors file that clt_model_save wrote. The file is not trusted: everything is
+ * checked before anything is used. Errors: CLT_INPUT with the file, tensor or byte. */
+CLT_NODISCARD clt_status clt_model_open(const char *path, clt_model **model, clt_error *error);
+
+/* Replaces the model's weights by those of a .safetensors file: the model's tensors by name, in any
+ * order, with or without padding and metadata; shapes and values are checked. Other tensors that a
+ * model file may hold (its words) are passed over, unknown ones are an error. Errors: CLT_INPUT. */
+CLT_NODISCARD clt_status clt_model_load_weights(clt_model *model, const char *path,
+                                                clt_error *error);
+
+/* Writes the model file: weights, model string, reading options, words. Nothing in it differs
+ * between equal runs. The file appears whole (temporary file, fsync, rename) or not at all.
+ * Errors: CLT_FAILED with the path and the reason. */
+CLT_NODISCARD clt_status clt_model_save(const clt_model *model, const char *path, clt_error *error);
+void clt_model_free(clt_model *model);
+
+/* Gives the model the words of its ids; copies those below num_words. */
+CLT_NODISCARD clt_status clt_model_set_vocabulary(clt_model *model,
+                                                  const clt_vocabulary *vocabulary,
+                                                  clt_error *error);
+const clt_vocabulary *clt_model_vocabulary(const clt_model *model); /* NULL: none */
+const clt_reading *clt_model_reading(const clt_model *model);
+const char *clt_model_layers(const clt_model *model); /* the model string */
+
+/* One line of the summary. */
+typedef struct clt_layer_info {
+    const char *name;  /* "embedding", "lstm_1": the first part of its tensors' names */
+    const char *type;  /* Keras's class name: "Embedding", "LSTM", "Dropout", "Dense" */
+    int rank;          /* of its output, without the batch: 2 is [T, features], 1 is [features] */
+    int32_t timesteps; /* when rank is 2 */
+    int32_t features;
+    uint64_t parameters;
+} clt_layer_info;
+
+size_t clt_model_layer_count(const clt_model *model);
+clt_layer_info clt_model_layer(const clt_model *model, size_t index); /* strings: the model's */
+uint64_t clt_model_parameter_count(const clt_model *model);
+
+/* A parameter tensor, for reading or setting from a program of one's own.
+ *
+ * name     "embedding.embeddings" [V, D], "lstm.kernel" [D, 4H], "lstm.recurrent_kernel" [H, 4H],
+ *          "lstm.bias" [4H], "dense.kernel" [H, 1], "dense.bias" [1]; gate order i, f, c, o.
+ * count    out: elements; NULL allowed.
+ * Returns  the model's own array, row-major float; NULL when there is no such tensor. */
+float *clt_model_tensor(clt_model *model, const char *name, size_t *count);
+
+typedef struct clt_metrics {
+    double loss;     /* mean binary cross-entropy */
+    double accuracy; /* share of samples with (p > 0.5) == label */
+} clt_metrics;
+
+/* Loss and accuracy over a data set, in batches of `batch`. Waits for the device. Errors:
+ * CLT_USAGE (an id the embedding has no row for), CLT_DIVERGED, device errors. */
+CLT_NODISCARD clt_status clt_model_evaluate(const clt_model *model, clt_runtime *runtime,
+                                            const clt_dataset *dataset, int32_t batch,
+                                            clt_metrics *metrics, clt_error *error);
+
+/* Probabilities of label 1.
+ *
+ * samples        token ids, samples->labels is not read.
+ * probabilities  out [samples->count] */
+CLT_NODISCARD clt_status clt_model_predict(const clt_model *model, clt_runtime *runtime,
+                                           const clt_dataset *samples, int32_t batch,
+                                           float *probabilities, clt_error *error);
+
+/* The same for texts, with the model's own words. Errors: CLT_INPUT when the model has none.
+ *
+ * texts          [count], UTF-8, terminated. */
+CLT_NODISCARD clt_status clt_model_predict_text(const clt_model *model, clt_runtime *runtime,
+                                                const char *const *texts, size_t count,
+                                                float *probabilities, clt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

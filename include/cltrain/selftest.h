@@ -1,0 +1,37 @@
+/* selftest.h: does this device compute what the reference computes? */
+#ifndef CLTRAIN_SELFTEST_H
+#define CLTRAIN_SELFTEST_H
+
+#include <stdbool.h>
+
+#include "cltrain/error.h"
+#include "cltrain/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One case: an op in one variant on one shape. */
+typedef struct clt_selftest_row {
+    const char *op;       /* "lstm backward" */
+    const char *variant;  /* "rows", "step", "clblast", "own", or "" */
+    const char *shape;    /* "B=5 T=7 D=3 H=13" */
+    double largest_error; /* over all outputs, in the tolerance's own measure; NaN fails */
+    double tolerance;
+    double seconds; /* first run on the device, with what it compiled */
+    bool passed;
+    const char *failure; /* "" when passed, else what was wrong */
+} clt_selftest_row;
+
+/* Runs every op in every variant that the device can run against the plain-C reference.
+ *
+ * row      called after each case, on the caller's thread; strings are valid during the call.
+ * Errors   CLT_KERNEL: some case failed (all are run, the message counts them). */
+CLT_NODISCARD clt_status clt_selftest_run(clt_runtime *runtime,
+                                          void (*row)(void *user, const clt_selftest_row *row),
+                                          void *user, clt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,85 @@
+/* trainer.h: trains a model on a data set, and keeps what each epoch measured. */
+#ifndef CLTRAIN_TRAINER_H
+#define CLTRAIN_TRAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cltrain/dataset.h"
+#include "cltrain/error.h"
+#include "cltrain/model.h"
+#include "cltrain/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What one epoch measured. */
+typedef struct clt_epoch {
+    clt_metrics train;      /* running means during the epoch, as Keras shows them */
+    clt_metrics validation; /* after the epoch; NaN without validation */
+    double seconds;         /* training alone */
+    double validation_seconds;
+} clt_epoch;
+
+typedef struct clt_history {
+    size_t count;
+    clt_epoch *epochs; /* [count] */
+    bool validated;
+} clt_history;
+
+/* Where training is; given to the progress callback. */
+typedef struct clt_progress {
+    enum { CLT_PROGRESS_EPOCH_BEGIN, CLT_PROGRESS_STEP, CLT_PROGRESS_EPOCH_END } event;
+    int32_t epoch, epochs;     /* epoch from 0 */
+    int32_t step, steps;       /* steps done in this epoch */
+    double seconds;            /* since the epoch began */
+    double first_step_seconds; /* of this epoch; Keras leaves it out of the time per step */
+    clt_metrics train;         /* running means */
+    const clt_epoch *done;     /* CLT_PROGRESS_EPOCH_END: the epoch's row */
+} clt_progress;
+
+typedef struct clt_trainer_config {
+    int32_t batch; /* samples a step; the last, smaller batch of an epoch is kept */
+    int32_t epochs;
+    double learning_rate; /* Adam's; beta 0.9 and 0.999, epsilon 1e-7 (Keras) */
+    uint64_t seed;        /* of the order of samples and of dropout */
+    bool shuffle;         /* a new order each epoch; false: the data set's */
+    /* Called after every step and at each end of an epoch, on the caller's thread. A non-zero
+     * return ends training after the current batch with CLT_STOPPED. NULL: not called. */
+    int (*progress)(void *user, const clt_progress *progress);
+    void *user;
+} clt_trainer_config;
+#define CLT_TRAINER_CONFIG_DEFAULT                                                                 \
+    {                                                                                              \
+        128, 5, 0.001, 1, true, NULL, NULL                                                         \
+    }
+
+typedef struct clt_trainer clt_trainer;
+
+/* Prepares training of `model` on `runtime`: plans every op, checks its products, copies the
+ * weights to the device. model and runtime must outlive the trainer.
+ *
+ * config   NULL: the defaults. Copied. Errors: CLT_USAGE for values that make no sense. */
+CLT_NODISCARD clt_status clt_trainer_create(clt_model *model, clt_runtime *runtime,
+                                            const clt_trainer_config *config, clt_trainer **trainer,
+                                            clt_error *error);
+
+/* Trains config.epochs epochs and validates after each. When it returns, whatever the reason, the
+ * model on the host holds the last good weights. Waits for the device.
+ *
+ * validation  NULL: none.
+ * Errors      CLT_DIVERGED: loss or gradient NaN or infinite; the message names epoch and step, the
+ *             weights are those before that step. CLT_STOPPED: the callback asked for it. */
+CLT_NODISCARD clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
+                                         const clt_dataset *validation, clt_error *error);
+
+/* What the epochs measured so far; complete epochs only. Belongs to the trainer. */
+const clt_history *clt_trainer_history(const clt_trainer *trainer);
+void clt_trainer_destroy(clt_trainer *trainer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,2 @@
+/* blas */
+typedef int clt_blas_placeholder;

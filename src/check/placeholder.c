@@ -1,0 +1,2 @@
+/* check */
+typedef int clt_check_placeholder;

@@ -1,0 +1,47 @@
+/* batch.h: one padded batch on the host, packed for a single upload. */
+#ifndef CLT_DATA_BATCH_H
+#define CLT_DATA_BATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cltrain/dataset.h"
+#include "util/error.h"
+#include "util/shapes.h"
+
+/* Where each part lies in the packed upload, in 4-byte elements; every part starts at a multiple
+ * of 1024 elements, so that it can be a sub-buffer. Parts of fixed size come first, so that the
+ * used part of a batch is its beginning. */
+typedef struct clt_batch_layout {
+    int samples, timesteps; /* the largest batch */
+    size_t targets;         /* float [B] */
+    size_t index;           /* int32 [N]: the row of each position */
+    size_t positions;       /* int32 [N]: positions ordered by row, shard, sample, time */
+    size_t unique;          /* int32 [U <= N]: sorted ids */
+    size_t offsets;         /* int32 [U * S + 1]: into positions, row-major (row, shard) */
+    size_t total;           /* elements of the largest batch */
+} clt_batch_layout;
+
+clt_batch_layout clt_batch_layout_of(int samples, int timesteps);
+
+typedef struct clt_batch {
+    clt_batch_layout layout;
+    clt_extent extent; /* of this batch; samples <= layout.samples */
+    int row_count;     /* U */
+    size_t used;       /* elements to upload */
+    int32_t *packed;   /* [layout.total]; the pointers below point into it */
+    float *targets;
+    int32_t *index, *positions, *unique, *offsets;
+    void *scratch; /* of clt_batch_fill */
+} clt_batch;
+
+CLT_NODISCARD clt_status clt_batch_create(int samples, int timesteps, clt_batch *batch,
+                                          clt_error *error);
+void clt_batch_destroy(clt_batch *batch);
+
+/* Pads and indexes `count` samples: order[0 .. count - 1] are sample numbers of the data set. All
+ * ids are below dataset->num_words. No allocation; linear in positions. */
+void clt_batch_fill(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
+                    const uint32_t *order, int count);
+
+#endif

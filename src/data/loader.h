@@ -1,0 +1,30 @@
+/* loader.h: prepares batches on a thread of its own while the device works. */
+#ifndef CLT_DATA_LOADER_H
+#define CLT_DATA_LOADER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "data/batch.h"
+
+typedef struct clt_loader clt_loader;
+
+/* A ring of three batches. dataset and reading must outlive the loader. */
+CLT_NODISCARD clt_status clt_loader_create(const clt_dataset *dataset, const clt_reading *reading,
+                                           int batch, clt_loader **loader, clt_error *error);
+void clt_loader_destroy(clt_loader *loader); /* joins the thread; NULL allowed */
+
+int clt_loader_steps(const clt_loader *loader); /* batches of one pass */
+
+/* Starts a pass over all samples; what is left of an earlier one is dropped. With `shuffle` the
+ * order is a Fisher-Yates permutation drawn from (seed, CLT_RANDOM_SHUFFLE, epoch), else the data
+ * set's. Starts the thread at the first call. */
+CLT_NODISCARD clt_status clt_loader_start(clt_loader *loader, bool shuffle, uint64_t seed,
+                                          uint32_t epoch, clt_error *error);
+
+/* The next batch, in order; waits for it. NULL at the end of the pass. It stays valid until the
+ * next-but-one call (the ring's third place is being filled meanwhile), so an upload of it may
+ * still be under way while the following batch is taken. */
+const clt_batch *clt_loader_next(clt_loader *loader);
+
+#endif

@@ -1,0 +1,2 @@
+/* data */
+typedef int clt_data_placeholder;

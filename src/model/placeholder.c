@@ -1,0 +1,2 @@
+/* model */
+typedef int clt_model_placeholder;

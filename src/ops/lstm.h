@@ -1,0 +1,49 @@
+/* lstm.h: the LSTM layer's op (ref: lstm_forward, lstm_backward). Variants, a table in lstm.c:
+ *
+ * step   one product and one cell kernel per time step: any hidden size, any device.
+ * rows   a tile of batch rows runs all its time steps in one launch: CPUs.
+ *
+ * Both project the sequence's rows (not its positions) through the kernel and gather inside the
+ * time loop; backward they sum gate gradients per row first and multiply once. */
+#ifndef CLT_OPS_LSTM_H
+#define CLT_OPS_LSTM_H
+
+#include "ops/ops.h"
+
+typedef struct clt_lstm clt_lstm;
+
+CLT_NODISCARD clt_status clt_lstm_plan(clt_runtime *runtime, const clt_lstm_config *config,
+                                       const clt_limits *limits, clt_lstm **op, clt_error *error);
+clt_space clt_lstm_space(const clt_lstm *op);
+CLT_NODISCARD clt_status clt_lstm_bind(clt_lstm *op, clt_buffer saved, clt_buffer scratch,
+                                       clt_error *error);
+void clt_lstm_destroy(clt_lstm *op);
+const char *clt_lstm_variant(const clt_lstm *op); /* "step" or "rows" */
+
+typedef struct clt_lstm_parameters {
+    clt_buffer kernel;           /* [D, 4H] */
+    clt_buffer recurrent_kernel; /* [H, 4H] */
+    clt_buffer bias;             /* [4H] */
+} clt_lstm_parameters;
+
+typedef struct clt_lstm_state {
+    clt_buffer h, c; /* [B, H] each; {NULL}: zeros (in) or not wanted (out) */
+} clt_lstm_state;
+
+/* y  float [B, H]: the state after range's last step; with config.sequence [N, H]: every state of
+ *    the range at its position.
+ * state0, stateT: NULL or see clt_lstm_state. */
+CLT_NODISCARD clt_status clt_lstm_forward(clt_lstm *op, const clt_lstm_parameters *parameters,
+                                          const clt_sequence *x, clt_lstm_range range,
+                                          const clt_lstm_state *state0, clt_buffer y,
+                                          const clt_lstm_state *stateT, clt_error *error);
+
+/* dy as y; dstateT NULL: zeros; drows {NULL}: not wanted, else [row_count, D], overwritten; dstate0
+ * NULL: not wanted. dparameters accumulate. See lstm_backward in ref/ref_ops.h for ranges. */
+CLT_NODISCARD clt_status clt_lstm_backward(clt_lstm *op, const clt_lstm_parameters *parameters,
+                                           const clt_sequence *x, clt_lstm_range range,
+                                           clt_buffer dy, const clt_lstm_state *dstateT,
+                                           clt_buffer drows, const clt_lstm_parameters *dparameters,
+                                           const clt_lstm_state *dstate0, clt_error *error);
+
+#endif

@@ -1,0 +1,147 @@
+/* ops.h: the contract of every op, and what flows between layers.
+ *
+ * plan       picks the variant, builds programs, makes kernel objects; states the bytes it saves
+ *            from forward to backward and the scratch it needs (clt_space), for at most `samples`
+ *            samples of `timesteps` steps, for training or inference.
+ * bind       is told where those bytes lie; slices are made here.
+ * forward    queues work. backward: dx is overwritten, dparams accumulate.
+ * destroy    frees everything; NULL allowed.
+ * After bind nothing is allocated. No call waits for the device. */
+#ifndef CLT_OPS_OPS_H
+#define CLT_OPS_OPS_H
+
+#include "blas/gemm.h"
+#include "runtime/runtime_private.h"
+#include "util/shapes.h"
+
+typedef struct clt_space {
+    size_t saved;   /* bytes, multiples of CLT_ALIGNMENT */
+    size_t scratch; /* bytes; shared between ops, nothing survives in it */
+} clt_space;
+
+/* Most samples and time steps of a batch, and what for. */
+typedef struct clt_limits {
+    int samples, timesteps;
+    bool train;
+} clt_limits;
+
+/* What flows between layers over time. */
+typedef struct clt_sequence {
+    clt_extent extent;
+    int features;         /* D */
+    int row_count;        /* U; without an index N = T * B */
+    clt_buffer rows;      /* float [row_count, D] */
+    clt_buffer index;     /* int [N]: the row of each position; none: position n is row n */
+    clt_buffer offsets;   /* int [row_count * S + 1] } positions ordered by row, shard, sample,  */
+    clt_buffer positions; /* int [N]                 } time; none without an index               */
+} clt_sequence;
+
+/* ---- reduce.c, cl/reduce.cl: sums over samples and the record of a step ---------------------- */
+
+/* What a step leaves on the device; one struct, read by the host one step later. The same layout
+ * stands in cl/common.cl. */
+typedef struct clt_record {
+    float loss; /* sum over the batch's samples */
+    int32_t hits;
+    float squared_norm; /* of all gradients */
+    int32_t bad;        /* sticky: once the exponent of loss or squared_norm is all ones */
+} clt_record;
+
+typedef struct clt_reduce clt_reduce;
+CLT_NODISCARD clt_status clt_reduce_plan(clt_runtime *runtime, const clt_limits *limits,
+                                         size_t gradient_elements, clt_reduce **op,
+                                         clt_error *error);
+clt_space clt_reduce_space(const clt_reduce *op);
+CLT_NODISCARD clt_status clt_reduce_bind(clt_reduce *op, clt_buffer saved, clt_buffer scratch,
+                                         clt_error *error);
+void clt_reduce_destroy(clt_reduce *op);
+
+/* dst[u, c] = sum of src[p, c] over the positions of row u (ref: segment_sum). */
+CLT_NODISCARD clt_status clt_reduce_segments(clt_reduce *op, const clt_sequence *sequence,
+                                             int columns, clt_buffer src, clt_buffer dst,
+                                             clt_error *error);
+
+/* Adds the squares of values[0 .. count - 1] to the next record (kept in scratch as partial sums;
+ * at most gradient_elements in all, each call rounded up to CLT_SQUARES_CHUNK). */
+CLT_NODISCARD clt_status clt_reduce_squares(clt_reduce *op, clt_buffer values, size_t count,
+                                            clt_error *error);
+
+/* Writes the record from loss[B], hit[B] and the squares since the last record; `bad` in it is
+ * sticky: it stays set until the buffer is zeroed by the caller. */
+CLT_NODISCARD clt_status clt_reduce_record(clt_reduce *op, const clt_extent *extent,
+                                           clt_buffer loss, clt_buffer hit, clt_buffer record,
+                                           clt_error *error);
+
+/* ---- embedding.c, cl/embedding.cl ------------------------------------------------------------ */
+typedef struct clt_embedding clt_embedding;
+CLT_NODISCARD clt_status clt_embedding_plan(clt_runtime *runtime, int features, clt_embedding **op,
+                                            clt_error *error);
+void clt_embedding_destroy(clt_embedding *op);
+/* rows[u] = table[unique[u]], u < row_count. Its backward is the identity: the gradient of the
+ * table is the rows' gradient at the sorted ids `unique`. */
+CLT_NODISCARD clt_status clt_embedding_forward(clt_embedding *op, clt_buffer table,
+                                               clt_buffer unique, int row_count, clt_buffer rows,
+                                               clt_error *error);
+/* x[n] = rows[index[n]] for every position: a sequence without an index (ref: expand). Its
+ * backward is clt_reduce_segments. */
+CLT_NODISCARD clt_status clt_embedding_expand(clt_embedding *op, const clt_sequence *sequence,
+                                              clt_buffer x, clt_error *error);
+
+/* ---- dropout.c, cl/dropout.cl ---------------------------------------------------------------- */
+typedef struct clt_dropout clt_dropout;
+CLT_NODISCARD clt_status clt_dropout_plan(clt_runtime *runtime, int features, double rate,
+                                          clt_dropout **op, clt_error *error);
+void clt_dropout_destroy(clt_dropout *op);
+/* y = x * mask / (1 - rate); backward is the same call on dy. x and y may be one buffer. Rows are
+ * positions, or samples when extent->timesteps is 0 (ref: dropout). */
+CLT_NODISCARD clt_status clt_dropout_apply(clt_dropout *op, const clt_extent *extent,
+                                           const clt_dropout_counter *counter, clt_buffer x,
+                                           clt_buffer y, clt_error *error);
+
+/* ---- dense.c, cl/dense.cl -------------------------------------------------------------------- */
+typedef struct clt_dense clt_dense;
+CLT_NODISCARD clt_status clt_dense_plan(clt_runtime *runtime, int inputs, int outputs,
+                                        clt_dense **op, clt_error *error);
+void clt_dense_destroy(clt_dense *op);
+CLT_NODISCARD clt_status clt_dense_forward(clt_dense *op, int samples, clt_buffer kernel,
+                                           clt_buffer bias, clt_buffer x, clt_buffer y,
+                                           clt_error *error);
+/* dx {NULL}: not wanted. */
+CLT_NODISCARD clt_status clt_dense_backward(clt_dense *op, const clt_extent *extent,
+                                            clt_buffer kernel, clt_buffer x, clt_buffer dy,
+                                            clt_buffer dx, clt_buffer dkernel, clt_buffer dbias,
+                                            clt_error *error);
+
+/* ---- loss.c, cl/loss.cl ---------------------------------------------------------------------- */
+typedef struct clt_loss clt_loss;
+CLT_NODISCARD clt_status clt_loss_plan(clt_runtime *runtime, clt_loss **op, clt_error *error);
+void clt_loss_destroy(clt_loss *op);
+/* logits, targets, loss, dlogits float [B], hit int [B]; dlogits {NULL}: not wanted. */
+CLT_NODISCARD clt_status clt_loss_forward(clt_loss *op, int samples, clt_buffer logits,
+                                          clt_buffer targets, clt_buffer loss, clt_buffer hit,
+                                          clt_buffer dlogits, clt_error *error);
+
+/* ---- optimizer.c, cl/optimizer.cl: Adam ------------------------------------------------------ */
+typedef struct clt_optimizer clt_optimizer;
+CLT_NODISCARD clt_status clt_optimizer_plan(clt_runtime *runtime, clt_optimizer **op,
+                                            clt_error *error);
+void clt_optimizer_destroy(clt_optimizer *op);
+
+/* A parameter buffer and Adam's two moments, all of one length. */
+typedef struct clt_adam_state {
+    clt_buffer p, m, v;
+} clt_adam_state;
+
+/* Step t (from 1) of Keras 3's Adam: see clt_adam_step. */
+clt_adam_step clt_adam_step_of(double learning_rate, uint64_t t);
+
+/* Both return on the device at once while record.bad is set. */
+CLT_NODISCARD clt_status clt_optimizer_dense(clt_optimizer *op, const clt_adam_step *step,
+                                             clt_buffer record, size_t count, clt_buffer gradient,
+                                             clt_adam_state state, clt_error *error);
+CLT_NODISCARD clt_status clt_optimizer_table(clt_optimizer *op, const clt_adam_step *step,
+                                             clt_buffer record, int table_rows, int features,
+                                             clt_buffer unique, int row_count, clt_buffer drows,
+                                             clt_adam_state state, clt_error *error);
+
+#endif

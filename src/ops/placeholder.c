@@ -1,0 +1,2 @@
+/* ops */
+typedef int clt_ops_placeholder;

@@ -1,0 +1,2 @@
+/* ref */
+typedef int clt_ref_placeholder;

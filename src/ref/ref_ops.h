@@ -1,0 +1,97 @@
+/* ref_ops.h: declarations of ref.h, for one REAL. Included by ref.h only; no include guard. */
+
+/* c[m, n] = op(a) . op(b) + (accumulate ? c : 0), row-major; op(a) is [m, k], op(b) is [k, n];
+ * lda, ldb, ldc are the stored matrices' row lengths. Sums run over k in order. */
+void REF(gemm)(bool a_transposed, bool b_transposed, int m, int n, int k, const REAL *a, int lda,
+               const REAL *b, int ldb, bool accumulate, REAL *c, int ldc);
+
+/* 1 / (1 + e^-x), exact for any finite x, 0 and 1 at -inf and inf. */
+REAL REF(sigmoid)(REAL x);
+
+/* rows[u, d] = table[unique[u], d] */
+void REF(embedding)(const REAL *table, int features, const int32_t *unique, int row_count,
+                    REAL *rows);
+
+/* x[n, d] = rows[index[n], d] for all N positions: a sequence without an index. */
+void REF(expand)(const REAL *rows, int features, const int32_t *index, int positions, REAL *x);
+
+/* dst[u, c] = sum of src[p, c] over the positions p of row u: shard by shard
+ * (positions[offsets[u * S + s]] .. positions[offsets[u * S + s + 1] - 1]), in pieces of 64 whose
+ * sums are added in order, then over the shards by the tree of shards.h. */
+void REF(segment_sum)(const clt_extent *extent, int row_count, int columns, const int32_t *offsets,
+                      const int32_t *positions, const REAL *src, REAL *dst);
+#ifndef CLT_SEGMENT_PIECE
+#define CLT_SEGMENT_PIECE 64
+#endif
+
+/* y = x * mask / (1 - rate), mask drawn per element: kept where the 32-bit number >= rate * 2^32.
+ * Rows are positions [N, features] when extent->timesteps > 0 and samples [B, features] when 0.
+ * The number of (t, b, d) is clt_dropout_word() of util/random.h; t is 0 in the second case.
+ * Backward is the same call on dy. x and y may be the same array. */
+void REF(dropout)(const clt_extent *extent, int features, double rate,
+                  const clt_dropout_counter *counter, const REAL *x, REAL *y);
+
+/* y[b, o] = sum over i of x[b, i] * kernel[i, o] + bias[o] */
+void REF(dense_forward)(int samples, int inputs, int outputs, const REAL *kernel, const REAL *bias,
+                        const REAL *x, REAL *y);
+
+/* dx[b, i] = sum over o of dy[b, o] * kernel[i, o] (dx NULL: not wanted);
+ * dkernel[i, o] += sum over b of x[b, i] * dy[b, o]; dbias[o] += sum over b of dy[b, o];
+ * sums over b in sample order inside shards, shards by the tree. */
+void REF(dense_backward)(const clt_extent *extent, int inputs, int outputs, const REAL *kernel,
+                         const REAL *x, const REAL *dy, REAL *dx, REAL *dkernel, REAL *dbias);
+
+/* The LSTM of Keras (layers/rnn/lstm.py): z = x . kernel + h . recurrent_kernel + bias; i, f, o =
+ * sigmoid, g = tanh; c = f * c + i * g; h = o * tanh(c).
+ *
+ * rows [row_count, D], index [N] or NULL (then row_count = N and position n uses row n).
+ * h0, c0 [B, H]: the state before range's first step in the direction of time; NULL: zeros.
+ * saved  [clt_ref_lstm_saved(...)] REALs: written by forward, read by backward; calls of one
+ *        sequence share it.
+ * y      the state after range's last step [B, H], or with config->sequence every state of the
+ *        range at its position [N, H] (others untouched).
+ * hT, cT [B, H]: the state after range's last step; NULL: not wanted. */
+size_t REF(lstm_saved)(const clt_extent *extent, const clt_lstm_config *config);
+void REF(lstm_forward)(const clt_extent *extent, const clt_lstm_config *config,
+                       clt_lstm_range range, const REAL *kernel, const REAL *recurrent_kernel,
+                       const REAL *bias, const REAL *rows, int row_count, const int32_t *index,
+                       const REAL *h0, const REAL *c0, REAL *y, REAL *hT, REAL *cT, REAL *saved);
+
+/* dy [B, H] at range's last step, or [N, H] with config->sequence; NULL: zeros.
+ * dhT, dcT [B, H] come from what follows the range; NULL: zeros. dh0, dc0 [B, H] out; NULL: not
+ * wanted. dkernel, drecurrent_kernel, dbias accumulate. drows [row_count, D] is overwritten (NULL:
+ * not wanted). dkernel, dbias and drows are formed by the call whose range holds the sequence's
+ * first step in the direction of time, from the gate gradients of all calls.
+ * drecurrent_kernel is summed per shard over its positions in order of t, then by the tree.
+ * offsets [row_count * S + 1], positions [N]: see segment_sum; NULL when index is NULL. */
+void REF(lstm_backward)(const clt_extent *extent, const clt_lstm_config *config,
+                        clt_lstm_range range, const REAL *kernel, const REAL *recurrent_kernel,
+                        const REAL *rows, int row_count, const int32_t *index,
+                        const int32_t *offsets, const int32_t *positions, const REAL *dy,
+                        const REAL *dhT, const REAL *dcT, REAL *saved, REAL *drows, REAL *dkernel,
+                        REAL *drecurrent_kernel, REAL *dbias, REAL *dh0, REAL *dc0);
+
+/* Binary cross-entropy from logits: loss[b] = max(z, 0) - z * y + log(1 + e^-|z|), hit[b] =
+ * ((z > 0) == (y > 0.5)), dlogits[b] = (sigmoid(z) - y) / B (NULL: not wanted). */
+void REF(loss)(int samples, const REAL *logits, const REAL *targets, REAL *loss, int32_t *hit,
+               REAL *dlogits);
+
+/* The sum of values[b] over samples: in order inside shards, shards by the tree. */
+REAL REF(sample_sum)(const clt_extent *extent, const REAL *values);
+
+/* Sum of squares: in order inside chunks of 1024 elements, then the chunks in order. */
+REAL REF(sum_squares)(const REAL *values, size_t count);
+#ifndef CLT_SQUARES_CHUNK
+#define CLT_SQUARES_CHUNK 1024
+#endif
+
+/* Adam as Keras 3: m += (g - m) * one_minus_beta1; v += (g * g - v) * one_minus_beta2;
+ * p -= step_size * m / (sqrt(v) + epsilon). Nothing happens while `bad`. */
+void REF(adam)(const clt_adam_step *step, bool bad, size_t count, const REAL *gradient, REAL *p,
+               REAL *m, REAL *v);
+
+/* The same for a table [V, D] whose gradient is drows [row_count, D] at the sorted rows `unique`,
+ * and 0 everywhere else: every row decays and moves. */
+void REF(adam_table)(const clt_adam_step *step, bool bad, int table_rows, int features,
+                     const int32_t *unique, int row_count, const REAL *drows, REAL *p, REAL *m,
+                     REAL *v);

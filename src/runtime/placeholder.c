@@ -1,0 +1,2 @@
+/* runtime */
+typedef int clt_runtime_placeholder;

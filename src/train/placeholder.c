@@ -1,0 +1,2 @@
+/* train */
+typedef int clt_train_placeholder;

@@ -1,0 +1,47 @@
+/* shapes.h: the shapes and options that ops and their references share, and the letters used
+ * everywhere: B samples of a batch, T time steps, D features in, H hidden units, G = 4H gate
+ * columns in the order i, f, c, o, V vocabulary rows, U unique rows of a batch, S shards,
+ * N = T * B positions (numbered by clt_position). Gradients begin with d. */
+#ifndef CLT_UTIL_SHAPES_H
+#define CLT_UTIL_SHAPES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/shards.h"
+
+/* Sizes of one batch on the way through the layers. */
+typedef struct clt_extent {
+    int samples;       /* B */
+    int timesteps;     /* T */
+    clt_shards shards; /* of B */
+} clt_extent;
+
+typedef struct clt_lstm_config {
+    int features;  /* D */
+    int hidden;    /* H, 1 .. 2048 */
+    bool reverse;  /* runs from t = T - 1 down to 0 */
+    bool sequence; /* y is every state, not only the last */
+} clt_lstm_config;
+
+/* Time steps t0 <= t < t1 of one call. The calls of a sequence cover [0, T) in the direction of
+ * time going forward, and back again going backward. */
+typedef struct clt_lstm_range {
+    int t0, t1;
+} clt_lstm_range;
+
+/* The place of a dropout mask in the counter space. */
+typedef struct clt_dropout_counter {
+    uint64_t seed;
+    uint32_t layer; /* index of the layer in the model */
+    uint32_t step;  /* optimiser steps so far, all epochs */
+} clt_dropout_counter;
+
+typedef struct clt_adam_step {
+    float step_size;       /* alpha = lr * sqrt(1 - beta2^t) / (1 - beta1^t), t from 1 */
+    float one_minus_beta1; /* 1 - beta, in double, rounded to float (Keras 3) */
+    float one_minus_beta2;
+    float epsilon;
+} clt_adam_step;
+
+#endif
