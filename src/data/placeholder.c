@@ -1,2 +1,0 @@
-/* data */
-typedef int clt_data_placeholder;
