@@ -32,6 +32,12 @@ uint32_t clt_dropout_word(uint64_t seed, uint32_t layer, uint32_t step, uint32_t
     return out[feature % 4];
 }
 
+uint32_t clt_dropout_threshold(double rate)
+{
+    double threshold = ceil(rate * 0x1p32);
+    return threshold < UINT32_MAX ? (uint32_t)threshold : UINT32_MAX;
+}
+
 clt_random clt_random_stream(uint64_t seed, clt_random_purpose purpose, uint32_t stream)
 {
     return (clt_random){.seed = seed, .purpose = (uint32_t)purpose, .stream = stream};

@@ -22,6 +22,9 @@ void clt_philox(const uint32_t counter[4], uint64_t seed, uint32_t out[4]);
 uint32_t clt_dropout_word(uint64_t seed, uint32_t layer, uint32_t step, uint32_t sample, uint32_t t,
                           uint32_t feature);
 
+/* An element is kept when its word is at least this: rate * 2^32, rounded up; 0 <= rate < 1. */
+uint32_t clt_dropout_threshold(double rate);
+
 /* A stream for sequential use: numbers 0, 1, 2, ... of (seed, purpose, sub-stream). */
 typedef struct clt_random {
     uint64_t seed;

@@ -1,2 +1,0 @@
-/* ref */
-typedef int clt_ref_placeholder;
