@@ -1,1 +1,106 @@
-/* common.cl: what every kernel file may use. */
+/* common.cl: what every kernel file may use. It stands before each of them in its program.
+ *
+ * Letters: B samples, T time steps, D features, H hidden units, G = 4H gate columns in the order
+ * i, f, c, o, U unique rows, S shards, N = T * B positions (src/util/shards.h, shapes.h). */
+
+/* a * b + c is one rounding only where fma() is written, so that two kernels that must agree do. */
+#pragma OPENCL FP_CONTRACT OFF
+
+#define CLT_SHARDS_MAX 8
+
+/* The record of a training step; clt_record in src/ops/ops.h. */
+typedef struct clt_record {
+    float loss;
+    int hits;
+    float squared_norm;
+    int bad;
+} clt_record;
+
+/* NaN or infinite: all exponent bits set. An integer test, because a floating one may be folded
+ * away. */
+static int clt_is_bad(float x)
+{
+    return (as_int(x) & 0x7f800000) == 0x7f800000;
+}
+
+/* ---- the order of sums over shards ------------------------------------------------------------
+ * ((0+1)+(2+3))+((4+5)+(6+7)) of v[s] where bit s of `present` is set; absent leaves are skipped,
+ * 0 when none is present. v is used up. */
+#define CLT_TREE_SUM(NAME, TYPE)                                                                   \
+    static TYPE NAME(TYPE *v, uint present)                                                        \
+    {                                                                                              \
+        for (int step = 1; step < CLT_SHARDS_MAX; step *= 2) {                                     \
+            for (int s = 0; s < CLT_SHARDS_MAX; s += 2 * step) {                                   \
+                uint left = present >> s & 1, right = present >> (s + step) & 1;                   \
+                if (left && right) {                                                               \
+                    v[s] += v[s + step];                                                           \
+                } else if (right) {                                                                \
+                    v[s] = v[s + step];                                                            \
+                    present |= 1u << s;                                                            \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+        return present & 1 ? v[0] : (TYPE)0.0f;                                                    \
+    }
+CLT_TREE_SUM(clt_tree_sum, float)
+CLT_TREE_SUM(clt_tree_sum16, float16)
+
+/* ---- sigmoid and tanh -------------------------------------------------------------------------
+ * e^y = s * (1 + e), s = 2^n, n = rint(y / ln 2), e = expm1(y - n ln 2) by a polynomial of degree 6
+ * (relative error 1.3e-8); y is clamped to +-88, where both functions have reached their limit in
+ * float. Then, without cancellation,
+ *   sigmoid(x) = 1 / (1 + e^-x) = 1 / (s + 1 + s e)
+ *   tanh(x) = (1 - e^-2x) / (1 + e^-2x) = (1 - s - s e) / (s + 1 + s e).
+ * NaN gives NaN: it fails both comparisons of the clamp and stays in e. */
+#define CLT_MAGIC 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer in the low bits */
+#define CLT_ACTIVATIONS(FLOAT, AS_INT, AS_FLOAT, EXP, SIGMOID, TANH)                     \
+    static void EXP(FLOAT y, FLOAT *s, FLOAT *e)                                                   \
+    {                                                                                              \
+        y = y > (FLOAT)88.0f ? (FLOAT)88.0f : y;                                                   \
+        y = y < (FLOAT)-88.0f ? (FLOAT)-88.0f : y;                                                 \
+        FLOAT biased = fma(y, (FLOAT)1.44269504f, (FLOAT)CLT_MAGIC + 127.0f);                      \
+        FLOAT n = biased - ((FLOAT)CLT_MAGIC + 127.0f);                                            \
+        FLOAT r = fma(n, (FLOAT)-0.693145752f, y);                                                 \
+        r = fma(n, (FLOAT)-1.42860677e-6f, r);                                                     \
+        FLOAT q = fma(r, (FLOAT)0.00138825167f, (FLOAT)0.00836654752f);                            \
+        q = fma(q, r, (FLOAT)0.0416672006f);                                                       \
+        q = fma(q, r, (FLOAT)0.166665435f);                                                        \
+        q = fma(q, r, (FLOAT)0.49999997f);                                                         \
+        *e = fma(q, r * r, r);                                                                     \
+        *s = AS_FLOAT(AS_INT(biased) << 23);                                                       \
+    }                                                                                              \
+    static FLOAT SIGMOID(FLOAT x)                                                                  \
+    {                                                                                              \
+        FLOAT s, e;                                                                                \
+        EXP(-x, &s, &e);                                                                           \
+        return 1.0f / fma(s, e, s + 1.0f);                                                         \
+    }                                                                                              \
+    static FLOAT TANH(FLOAT x)                                                                     \
+    {                                                                                              \
+        FLOAT s, e;                                                                                \
+        EXP(-2.0f * x, &s, &e);                                                                    \
+        return fma(-s, e, 1.0f - s) / fma(s, e, s + 1.0f);                                         \
+    }
+CLT_ACTIVATIONS(float, as_int, as_float, clt_exp_parts, clt_sigmoid, clt_tanh)
+CLT_ACTIVATIONS(float16, as_int16, as_float16, clt_exp_parts16, clt_sigmoid16, clt_tanh16)
+
+/* ---- counter-based random numbers -------------------------------------------------------------
+ * Philox4x32-10, bit for bit src/util/random.c. */
+static uint4 clt_philox(uint4 counter, uint2 key)
+{
+    for (int round = 0; round < 10; round++) {
+        uint high0 = mul_hi(0xD2511F53u, counter.x), low0 = 0xD2511F53u * counter.x;
+        uint high1 = mul_hi(0xCD9E8D57u, counter.z), low1 = 0xCD9E8D57u * counter.z;
+        counter = (uint4)(high1 ^ counter.y ^ key.x, low1, high0 ^ counter.w ^ key.y, low0);
+        key += (uint2)(0x9E3779B9u, 0xBB67AE85u);
+    }
+    return counter;
+}
+
+/* The numbers of features 4 * quarter .. 4 * quarter + 3 of a dropout mask: clt_dropout_word. */
+static uint4 clt_dropout_words(ulong seed, uint layer, uint step, uint sample, uint t, uint quarter)
+{
+    ulong key = seed + (ulong)step * 0x9E3779B97F4A7C15UL;
+    return clt_philox((uint4)(sample, t, quarter, 3u + 256u * layer),
+                      (uint2)((uint)key, (uint)(key >> 32)));
+}

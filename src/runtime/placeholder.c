@@ -1,2 +1,0 @@
-/* runtime */
-typedef int clt_runtime_placeholder;

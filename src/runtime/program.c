@@ -1,0 +1,137 @@
+/* program.c: builds a program from [prelude, common.cl, NAME.cl], once per runtime and prelude. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/sources.h"
+#include "runtime/state.h"
+#include "util/file.h"
+#include "util/memory.h"
+
+static const char build_options[] = "-cl-std=CL1.2 -cl-denorms-are-zero";
+
+/* The text of a kernel file: embedded, or from the folder CLT_KERNEL_DIR. *own is freed. */
+static clt_status source_text(const char *file, const char **text, char **own, clt_error *error)
+{
+    const char *folder = getenv("CLT_KERNEL_DIR");
+    *own = NULL;
+    if (folder != NULL && folder[0] != 0) {
+        char path[4096];
+        size_t size;
+        snprintf(path, sizeof path, "%s/%s", folder, file);
+        clt_status status = clt_file_read(path, (size_t)16 << 20, own, &size, error);
+        *text = *own;
+        return status;
+    }
+    for (const clt_kernel_source *source = clt_kernel_sources; source->name != NULL; source++) {
+        if (strcmp(source->name, file) == 0) {
+            *text = source->text;
+            return CLT_OK;
+        }
+    }
+    return clt_fail(error, CLT_KERNEL, 0, "kernel file %s is not in the library", file);
+}
+
+/* The whole log goes to the caller line by line; the error carries its first line that says
+ * "error", or else its first line. */
+static clt_status build_failed(clt_runtime *runtime, cl_program program, const char *name, int code,
+                               clt_error *error)
+{
+    size_t size = 0;
+    char *log = NULL;
+    const char *first = "(no build log)";
+    if (clGetProgramBuildInfo(program, runtime->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) ==
+        CL_SUCCESS) {
+        log = clt_alloc(size + 1, 1, "a build log", NULL);
+    }
+    if (log != NULL && clGetProgramBuildInfo(program, runtime->id, CL_PROGRAM_BUILD_LOG, size, log,
+                                             NULL) == CL_SUCCESS) {
+        bool found = false;
+        for (char *line = strtok(log, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            bool is_error = strstr(line, "error") != NULL;
+            if (!found && (is_error || first[0] == '(')) {
+                first = line;
+                found = is_error;
+            }
+            clt_runtime_log(runtime, CLT_LOG_NOTE, "%s", line);
+        }
+    }
+    clt_status status = clt_fail(
+        error, CLT_KERNEL, code, "%s.cl does not build on %s (driver %s, options %s): %.500s", name,
+        runtime->device.name, runtime->device.driver, build_options, first);
+    free(log);
+    return status;
+}
+
+static clt_status build(clt_runtime *runtime, const char *name, const char *prelude,
+                        cl_program *program, clt_error *error)
+{
+    char file[64], line_kernel[96];
+    const char *common = NULL, *kernel = NULL;
+    char *own_common = NULL, *own_kernel = NULL;
+    cl_int code;
+    clt_status status;
+    snprintf(file, sizeof file, "%s.cl", name);
+    snprintf(line_kernel, sizeof line_kernel, "\n#line 1 \"%s\"\n", file);
+    CLT_TRY(source_text("common.cl", &common, &own_common, error));
+    CLT_TRY(source_text(file, &kernel, &own_kernel, error));
+    const char *sources[] = {
+        "#line 1 \"prelude\"\n", prelude, "\n#line 1 \"common.cl\"\n", common, line_kernel, kernel};
+    enum { COUNT = sizeof sources / sizeof *sources };
+    size_t lengths[COUNT];
+    for (size_t k = 0; k < COUNT; k++) {
+        lengths[k] = strlen(sources[k]);
+    }
+    *program = NULL;
+    clt_cache_load(runtime, sources, lengths, COUNT, build_options, program);
+    if (*program != NULL) {
+        goto done;
+    }
+    clt_runtime_log(runtime, CLT_LOG_COMPILE, "%s", name);
+    *program = clCreateProgramWithSource(runtime->context, COUNT, sources, lengths, &code);
+    CLT_TRY(clt_runtime_check(runtime, code, "clCreateProgramWithSource", error));
+    code = clBuildProgram(*program, 1, &runtime->id, build_options, NULL, NULL);
+    if (code != CL_SUCCESS) {
+        status = build_failed(runtime, *program, name, code, error);
+        clReleaseProgram(*program);
+        *program = NULL;
+        goto done;
+    }
+    clt_cache_store(runtime, sources, lengths, COUNT, build_options, *program);
+done:
+    free(own_common);
+    free(own_kernel);
+    return status;
+}
+
+clt_status clt_program_build(clt_runtime *runtime, const char *name, const char *prelude,
+                             clt_program **program, clt_error *error)
+{
+    for (clt_program *p = runtime->programs; p != NULL; p = p->next) {
+        if (strcmp(p->name, name) == 0 && strcmp(p->prelude, prelude) == 0) {
+            *program = p;
+            return CLT_OK;
+        }
+    }
+    clt_status status = CLT_FAILED;
+    clt_program *made = clt_alloc(1, sizeof *made, "a program", error);
+    if (made == NULL) {
+        return CLT_FAILED;
+    }
+    made->runtime = runtime;
+    made->name = clt_strdup(name, error);
+    made->prelude = clt_strdup(prelude, error);
+    if (made->name != NULL && made->prelude != NULL) {
+        status = build(runtime, name, prelude, &made->program, error);
+    }
+    if (status != CLT_OK) {
+        free(made->name);
+        free(made->prelude);
+        free(made);
+        return status;
+    }
+    made->next = runtime->programs;
+    runtime->programs = made;
+    *program = made;
+    return CLT_OK;
+}

@@ -1,0 +1,65 @@
+/* state.h: what a clt_runtime is, for the files of this room. */
+#ifndef CLT_RUNTIME_STATE_H
+#define CLT_RUNTIME_STATE_H
+
+#include "runtime/runtime_private.h"
+
+/* OpenCL's name of a status code, "CL_UNKNOWN" when it has none. */
+const char *clt_opencl_name(int code);
+
+struct clt_program {
+    clt_runtime *runtime;
+    cl_program program;
+    char *name, *prelude;
+    struct clt_program *next;
+};
+
+/* One row of the profile and the markers that are not read yet. */
+typedef struct clt_scope {
+    char *op;
+    unsigned long calls;
+    double seconds, flops, bytes;
+} clt_scope;
+
+typedef struct clt_marker_pair {
+    size_t scope;
+    cl_event begin, end;
+} clt_marker_pair;
+
+enum { CLT_PLAN_OPS = 2 };
+
+struct clt_runtime {
+    clt_device device;
+    char platform_version[128];
+    cl_platform_id platform;
+    cl_device_id id;
+    cl_context context;
+    cl_command_queue queue;
+    bool lost, pocl, nvidia, profiling;
+    clt_log log;
+    clt_program *programs;
+    const char *forced[CLT_PLAN_OPS]; /* by the rows of plan.c's table */
+    clt_scope *scopes;
+    size_t scope_count, open_scope;
+    clt_marker_pair *pairs;
+    size_t pair_count;
+    cl_event open_marker;
+    clt_profile_row *rows;
+};
+
+/* The OpenCL ids of a row of the device list. Errors: CLT_DEVICE when it is gone. */
+CLT_NODISCARD clt_status clt_device_ids(const clt_device *device, cl_platform_id *platform,
+                                        cl_device_id *id, clt_error *error);
+
+/* Reads CLTRAIN_PLAN into runtime->forced. */
+CLT_NODISCARD clt_status clt_plan_read(clt_runtime *runtime, const char *text, clt_error *error);
+
+/* Binary cache (cache.c). load: CLT_OK and a built program, or *program NULL when there is none. */
+void clt_cache_load(clt_runtime *runtime, const char *const *sources, const size_t *lengths,
+                    size_t count, const char *options, cl_program *program);
+void clt_cache_store(clt_runtime *runtime, const char *const *sources, const size_t *lengths,
+                     size_t count, const char *options, cl_program program);
+
+void clt_profile_release(clt_runtime *runtime);
+
+#endif
