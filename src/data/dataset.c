@@ -1,0 +1,75 @@
+/* dataset.c: memory of a data set and the checks of its reading options. */
+#include "data/dataset.h"
+
+#include <stdlib.h>
+
+#include "util/memory.h"
+
+clt_status clt_dataset_create(size_t count, size_t id_count, clt_dataset **dataset,
+                              clt_error *error)
+{
+    size_t offset_count;
+    if (!clt_add(count, 1, &offset_count)) {
+        return clt_fail_memory(error, count, "samples");
+    }
+    clt_dataset *made = clt_alloc(1, sizeof *made, "a data set", error);
+    if (made == NULL) {
+        return CLT_FAILED;
+    }
+    made->count = count;
+    made->offsets = clt_alloc(offset_count, sizeof *made->offsets, "sample offsets", error);
+    made->ids = clt_alloc(id_count, sizeof *made->ids, "token ids", error);
+    made->labels = clt_alloc(count, sizeof *made->labels, "labels", error);
+    if (made->offsets == NULL || made->ids == NULL || made->labels == NULL) {
+        clt_dataset_free(made);
+        return CLT_FAILED;
+    }
+    *dataset = made;
+    return CLT_OK;
+}
+
+void clt_dataset_free(clt_dataset *dataset)
+{
+    if (dataset != NULL) {
+        free(dataset->offsets);
+        free(dataset->ids);
+        free(dataset->labels);
+        free(dataset);
+    }
+}
+
+clt_status clt_reading_check(const clt_reading *reading, clt_error *error)
+{
+    if (reading->num_words < 0) {
+        return clt_fail(error, CLT_USAGE, 0, "num_words is %d: give 0 (all) or more",
+                        reading->num_words);
+    }
+    if (reading->skip_top < 0) {
+        return clt_fail(error, CLT_USAGE, 0, "skip_top is %d: give 0 or more", reading->skip_top);
+    }
+    if (reading->index_from < 0) {
+        return clt_fail(error, CLT_USAGE, 0, "index_from is %d: give 0 or more",
+                        reading->index_from);
+    }
+    if (reading->start_char < -1) {
+        return clt_fail(error, CLT_USAGE, 0, "start_char is %d: give -1 (none) or an id",
+                        reading->start_char);
+    }
+    if (reading->oov_char < -1 || reading->oov_char == INT32_MAX) {
+        return clt_fail(error, CLT_USAGE, 0, "oov_char is %d: give -1 (none) or an id",
+                        reading->oov_char);
+    }
+    if (reading->num_words > 0 &&
+        (reading->oov_char >= reading->num_words || reading->start_char >= reading->num_words)) {
+        return clt_fail(error, CLT_USAGE, 0,
+                        "num_words is %d: it must be above start_char (%d) and oov_char (%d)",
+                        reading->num_words, reading->start_char, reading->oov_char);
+    }
+    return CLT_OK;
+}
+
+int32_t clt_reading_bound(const clt_reading *reading, int32_t num_words)
+{
+    int32_t bound = num_words > 1 ? num_words : 1; /* padding is id 0 */
+    return reading->oov_char >= bound ? reading->oov_char + 1 : bound;
+}
