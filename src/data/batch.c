@@ -1,0 +1,177 @@
+/* batch.c: pads samples, finds the different ids among them and where each occurs. A stable radix
+ * sort of (id, position) gives unique ids, rows and inverse lists in one pass over its result. */
+#include "data/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/memory.h"
+
+#define PART_ELEMENTS ((size_t)1024)
+#define DIGIT_BITS 8
+#define DIGIT_VALUES (1 << DIGIT_BITS)
+#define DIGIT_COUNT (32 / DIGIT_BITS)
+
+/* Sort entries: the id in the high half, the position in the low half. */
+typedef struct batch_scratch {
+    uint64_t *entries, *sorted; /* [N] each */
+    int32_t *padded;            /* [T] */
+} batch_scratch;
+
+static size_t round_up(size_t elements)
+{
+    return (elements + PART_ELEMENTS - 1) / PART_ELEMENTS * PART_ELEMENTS;
+}
+
+clt_batch_layout clt_batch_layout_of(int samples, int timesteps)
+{
+    clt_batch_layout layout = {.samples = samples, .timesteps = timesteps};
+    size_t positions = (size_t)samples * (size_t)timesteps;
+    size_t shards = (size_t)clt_shards_of(samples).count;
+    layout.index = round_up((size_t)samples);
+    layout.positions = layout.index + round_up(positions);
+    layout.unique = layout.positions + round_up(positions);
+    layout.offsets = layout.unique + round_up(positions);
+    layout.total = layout.offsets + positions * shards + 1;
+    return layout;
+}
+
+clt_status clt_batch_create(int samples, int timesteps, clt_batch *batch, clt_error *error)
+{
+    size_t positions, segments;
+    *batch = (clt_batch){0};
+    /* Kernels count positions and segments (row, shard) in 32 bits. */
+    if (samples < 1 || timesteps < 1 || !clt_mul((size_t)samples, (size_t)timesteps, &positions) ||
+        !clt_mul(positions, CLT_SHARDS_MAX, &segments) || segments >= INT32_MAX) {
+        return clt_fail(error, CLT_USAGE, 0,
+                        "a batch of %d samples of %d time steps: both must be 1 or more, and their "
+                        "product at most %d",
+                        samples, timesteps, INT32_MAX / CLT_SHARDS_MAX);
+    }
+    batch->layout = clt_batch_layout_of(samples, timesteps);
+    batch_scratch *scratch = clt_alloc(1, sizeof *scratch, "a batch", error);
+    batch->scratch = scratch;
+    batch->packed = clt_alloc(batch->layout.total, sizeof *batch->packed, "a batch", error);
+    if (scratch == NULL || batch->packed == NULL) {
+        goto fail;
+    }
+    scratch->entries = clt_alloc(positions, sizeof *scratch->entries, "a batch", error);
+    scratch->sorted = clt_alloc(positions, sizeof *scratch->sorted, "a batch", error);
+    scratch->padded = clt_alloc((size_t)timesteps, sizeof *scratch->padded, "a batch", error);
+    if (scratch->entries == NULL || scratch->sorted == NULL || scratch->padded == NULL) {
+        goto fail;
+    }
+    batch->targets = (float *)(void *)(batch->packed + batch->layout.targets);
+    batch->index = batch->packed + batch->layout.index;
+    batch->positions = batch->packed + batch->layout.positions;
+    batch->unique = batch->packed + batch->layout.unique;
+    batch->offsets = batch->packed + batch->layout.offsets;
+    return CLT_OK;
+fail:
+    clt_batch_destroy(batch);
+    return CLT_FAILED;
+}
+
+void clt_batch_destroy(clt_batch *batch)
+{
+    batch_scratch *scratch = batch->scratch;
+    if (scratch != NULL) {
+        free(scratch->entries);
+        free(scratch->sorted);
+        free(scratch->padded);
+        free(scratch);
+    }
+    free(batch->packed);
+    *batch = (clt_batch){0};
+}
+
+/* Entries in the order shard, sample, time: a stable sort by id keeps it inside each row. */
+static void collect(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
+                    const uint32_t *order)
+{
+    const clt_shards *shards = &batch->extent.shards;
+    const batch_scratch *scratch = batch->scratch;
+    size_t timesteps = (size_t)batch->extent.timesteps;
+    uint64_t *entry = scratch->entries;
+    for (int s = 0; s < shards->count; s++) {
+        size_t first = (size_t)shards->first[s], size = (size_t)shards->first[s + 1] - first;
+        for (size_t b = 0; b < size; b++) {
+            size_t sample = order[first + b], begin = dataset->offsets[sample];
+            batch->targets[first + b] = (float)dataset->labels[sample];
+            clt_pad_sequence(reading, dataset->ids + begin, dataset->offsets[sample + 1] - begin,
+                             scratch->padded);
+            for (size_t t = 0; t < timesteps; t++) {
+                uint64_t position = timesteps * first + t * size + b; /* clt_position */
+                *entry++ = (uint64_t)(uint32_t)scratch->padded[t] << 32 | position;
+            }
+        }
+    }
+}
+
+/* Least significant digit first; digits that all ids share cost only their counting. Returns the
+ * sorted entries, one of the two arrays. */
+static const uint64_t *sort_by_id(uint64_t *entries, uint64_t *sorted, size_t count)
+{
+    uint32_t counts[DIGIT_COUNT][DIGIT_VALUES] = {{0}};
+    for (size_t k = 0; k < count; k++) {
+        uint32_t id = (uint32_t)(entries[k] >> 32);
+        for (int d = 0; d < DIGIT_COUNT; d++) {
+            counts[d][id >> d * DIGIT_BITS & (DIGIT_VALUES - 1)]++;
+        }
+    }
+    for (int d = 0; d < DIGIT_COUNT; d++) {
+        int shift = 32 + d * DIGIT_BITS;
+        uint32_t next = 0;
+        if (counts[d][entries[0] >> shift & (DIGIT_VALUES - 1)] == count) {
+            continue;
+        }
+        for (int v = 0; v < DIGIT_VALUES; v++) {
+            uint32_t here = counts[d][v];
+            counts[d][v] = next;
+            next += here;
+        }
+        for (size_t k = 0; k < count; k++) {
+            sorted[counts[d][entries[k] >> shift & (DIGIT_VALUES - 1)]++] = entries[k];
+        }
+        uint64_t *swap = entries;
+        entries = sorted;
+        sorted = swap;
+    }
+    return entries;
+}
+
+void clt_batch_fill(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
+                    const uint32_t *order, int count)
+{
+    const batch_scratch *scratch = batch->scratch;
+    size_t timesteps = (size_t)batch->layout.timesteps, positions = (size_t)count * timesteps;
+    batch->extent = (clt_extent){
+        .samples = count, .timesteps = batch->layout.timesteps, .shards = clt_shards_of(count)};
+    collect(batch, dataset, reading, order);
+
+    const clt_shards *shards = &batch->extent.shards;
+    const uint64_t *entries = sort_by_id(scratch->entries, scratch->sorted, positions);
+    size_t shard_count = (size_t)shards->count, rows = 0, segments = 0, shard = 0;
+    for (size_t k = 0; k < positions; k++) {
+        int32_t id = (int32_t)(entries[k] >> 32);
+        size_t position = (uint32_t)entries[k];
+        if (rows == 0 || batch->unique[rows - 1] != id) {
+            batch->unique[rows++] = id;
+            shard = 0;
+        }
+        while (position >= timesteps * (size_t)shards->first[shard + 1]) {
+            shard++;
+        }
+        /* The segment of an entry begins here, and so do the empty ones before it. */
+        while (segments <= (rows - 1) * shard_count + shard) {
+            batch->offsets[segments++] = (int32_t)k;
+        }
+        batch->index[position] = (int32_t)(rows - 1);
+        batch->positions[k] = (int32_t)position;
+    }
+    while (segments <= rows * shard_count) {
+        batch->offsets[segments++] = (int32_t)positions;
+    }
+    batch->row_count = (int)rows;
+    batch->used = batch->layout.offsets + rows * shard_count + 1;
+}

@@ -1,0 +1,188 @@
+/* Batches against a plain quadratic builder, over awkward sizes, and the layout's promises. */
+#include "support/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/batch.h"
+#include "util/memory.h"
+#include "util/random.h"
+
+/* `count` samples of 0 .. longest ids below num_words; squaring makes small ids frequent. */
+static clt_dataset make_dataset(size_t count, uint32_t longest, int32_t num_words, uint32_t stream)
+{
+    clt_random random = clt_random_stream(5, CLT_RANDOM_DEMO, stream);
+    clt_dataset dataset = {.count = count, .num_words = num_words};
+    dataset.offsets = calloc(count + 1, sizeof *dataset.offsets);
+    dataset.ids = calloc(count * longest + 1, sizeof *dataset.ids);
+    dataset.labels = calloc(count, 1);
+    assert_non_null(dataset.offsets);
+    assert_non_null(dataset.ids);
+    assert_non_null(dataset.labels);
+    for (size_t k = 0; k < count; k++) {
+        size_t end = dataset.offsets[k] + clt_random_below(&random, longest + 1);
+        for (size_t i = dataset.offsets[k]; i < end; i++) {
+            double u = clt_random_uniform(&random);
+            dataset.ids[i] = (int32_t)(u * u * num_words);
+        }
+        dataset.offsets[k + 1] = end;
+        dataset.labels[k] = (uint8_t)clt_random_below(&random, 2);
+    }
+    return dataset;
+}
+
+static void free_dataset(clt_dataset *dataset)
+{
+    free(dataset->offsets);
+    free(dataset->ids);
+    free(dataset->labels);
+}
+
+/* The definition, by brute force: every id in order, every (row, shard, sample, time). */
+static void check_batch(const clt_batch *batch, const clt_dataset *dataset,
+                        const clt_reading *reading, const uint32_t *order, int count)
+{
+    int timesteps = reading->maxlen;
+    size_t positions = (size_t)count * (size_t)timesteps;
+    const clt_shards shards = clt_shards_of(count);
+    int32_t *padded = calloc(positions, sizeof *padded); /* [B, T] */
+    assert_non_null(padded);
+    assert_int_equal(batch->extent.samples, count);
+    assert_int_equal(batch->extent.timesteps, timesteps);
+    assert_memory_equal(&batch->extent.shards, &shards, sizeof shards);
+    for (int b = 0; b < count; b++) {
+        size_t begin = dataset->offsets[order[b]];
+        clt_pad_sequence(reading, dataset->ids + begin, dataset->offsets[order[b] + 1] - begin,
+                         padded + (size_t)b * (size_t)timesteps);
+        assert_true(batch->targets[b] == (float)dataset->labels[order[b]]);
+    }
+    int rows = 0;
+    size_t segments = 0, at = 0;
+    for (int32_t id = 0; id < dataset->num_words; id++) {
+        size_t starts[CLT_SHARDS_MAX], before = at;
+        for (int s = 0; s < shards.count; s++) {
+            starts[s] = at;
+            for (int b = shards.first[s]; b < shards.first[s + 1]; b++) {
+                for (int t = 0; t < timesteps; t++) {
+                    if (padded[(size_t)b * (size_t)timesteps + (size_t)t] == id) {
+                        size_t position = clt_position(&shards, timesteps, t, b);
+                        assert_int_equal(batch->index[position], rows);
+                        assert_int_equal(batch->positions[at++], position);
+                    }
+                }
+            }
+        }
+        if (at > before) { /* else the id has no row */
+            assert_int_equal(batch->unique[rows++], id);
+            for (int s = 0; s < shards.count; s++) {
+                assert_int_equal(batch->offsets[segments++], starts[s]);
+            }
+        }
+    }
+    assert_int_equal(rows, batch->row_count);
+    assert_int_equal(batch->offsets[segments], positions);
+    assert_int_equal(batch->used, batch->layout.offsets + segments + 1);
+    assert_true(batch->used <= batch->layout.total);
+    free(padded);
+}
+
+static void test_against_brute_force(void **state)
+{
+    (void)state;
+    clt_error error;
+    static const int samples[] = {1, 3, 8, 9, 40, 128}, timesteps[] = {1, 7, 100};
+    static const int32_t words[] = {1, 5, 257, 2000};
+    for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
+        clt_dataset dataset = make_dataset(130, 120, words[w], (uint32_t)w);
+        for (size_t k = 0; k < 18; k++) {
+            int size = samples[k / 3];
+            clt_reading reading = CLT_READING_DEFAULT;
+            clt_batch batch;
+            uint32_t order[128];
+            reading.maxlen = timesteps[k % 3];
+            reading.padding = k % 2 == 0 ? CLT_PRE : CLT_POST;
+            reading.truncating = k % 4 < 2 ? CLT_PRE : CLT_POST;
+            assert_ok(clt_batch_create(size, reading.maxlen, &batch, &error));
+            for (int count = size; count > 0; count /= 3) { /* full, then shorter ones */
+                for (int b = 0; b < count; b++) {
+                    order[b] = (uint32_t)(b * 7 + count) % 130;
+                }
+                clt_batch_fill(&batch, &dataset, &reading, order, count);
+                check_batch(&batch, &dataset, &reading, order, count);
+            }
+            clt_batch_destroy(&batch);
+        }
+        free_dataset(&dataset);
+    }
+}
+
+static void test_large_ids(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_batch batch;
+    clt_reading reading = CLT_READING_DEFAULT;
+    int32_t ids[] = {INT32_MAX - 1, 0, 1 << 24, INT32_MAX - 1, 1 << 16, 255, 256};
+    size_t offsets[] = {0, 7};
+    uint8_t label = 1;
+    static const int32_t unique[] = {0, 255, 256, 1 << 16, 1 << 24, INT32_MAX - 1};
+    static const int32_t index[] = {5, 0, 4, 5, 3, 1, 2};
+    clt_dataset dataset = {1, offsets, ids, &label, INT32_MAX, false};
+    reading.maxlen = 7;
+    assert_ok(clt_batch_create(1, 7, &batch, &error));
+    clt_batch_fill(&batch, &dataset, &reading, &(uint32_t){0}, 1);
+    assert_int_equal(batch.row_count, 6);
+    assert_memory_equal(batch.unique, unique, sizeof unique);
+    assert_memory_equal(batch.index, index, sizeof index);
+    clt_batch_destroy(&batch);
+}
+
+static void test_layout(void **state)
+{
+    (void)state;
+    for (int samples = 1; samples < 200; samples += 13) {
+        for (int timesteps = 1; timesteps < 400; timesteps += 57) {
+            size_t n = (size_t)samples * (size_t)timesteps;
+            size_t shards = (size_t)clt_shards_of(samples).count;
+            clt_batch_layout layout = clt_batch_layout_of(samples, timesteps);
+            assert_int_equal(layout.targets % 1024, 0);
+            assert_int_equal(layout.index % 1024, 0);
+            assert_int_equal(layout.positions % 1024, 0);
+            assert_int_equal(layout.unique % 1024, 0);
+            assert_int_equal(layout.offsets % 1024, 0);
+            assert_true(layout.index >= layout.targets + (size_t)samples);
+            assert_true(layout.positions >= layout.index + n);
+            assert_true(layout.unique >= layout.positions + n);
+            assert_true(layout.offsets >= layout.unique + n);
+            assert_true(layout.total >= layout.offsets + n * shards + 1);
+        }
+    }
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_batch batch;
+    assert_fails(clt_batch_create(0, 100, &batch, &error), CLT_USAGE, "0 samples");
+    assert_fails(clt_batch_create(128, -1, &batch, &error), CLT_USAGE, "-1 time steps");
+    assert_fails(clt_batch_create(1 << 20, 1 << 20, &batch, &error), CLT_USAGE, "at most");
+    for (unsigned long n = 1; n <= 5; n++) {
+        clt_memory_fail_at(n, false);
+        assert_fails(clt_batch_create(3, 4, &batch, &error), CLT_FAILED, "out of memory");
+        assert_null(batch.packed);
+    }
+    clt_memory_fail_at(0, false);
+    clt_batch_destroy(&batch); /* harmless */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_against_brute_force),
+        cmocka_unit_test(test_large_ids),
+        cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
