@@ -119,26 +119,29 @@ void clt_cache_load(clt_runtime *runtime, const char *const *sources, const size
     free(bytes);
 }
 
-/* Makes the cache folder and the one above it. */
-static void make_folders(const char *path)
+int clt_make_folders(const char *path)
 {
     char folder[4096];
-    snprintf(folder, sizeof folder, "%s", path);
-    char *last = strrchr(folder, '/');
-    *last = 0;
-    char *before = strrchr(folder, '/');
-    if (before != NULL && before != folder) {
-        *before = 0;
-        (void)mkdir(folder, 0777);
-        *before = '/';
+    int code = 0;
+    if ((size_t)snprintf(folder, sizeof folder, "%s", path) >= sizeof folder) {
+        return ENAMETOOLONG;
     }
-    (void)mkdir(folder, 0777);
+    /* Only the last one has to be made: one above it may be there and not ours to write. */
+    for (char *slash = strchr(folder + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        (void)mkdir(folder, 0777);
+        *slash = '/';
+    }
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
+        code = errno;
+    }
+    return code;
 }
 
 void clt_cache_store(clt_runtime *runtime, const char *const *sources, const size_t *lengths,
                      size_t count, const char *options, cl_program program)
 {
-    char path[4096];
+    char folder[4096], path[4096];
     size_t size = 0;
     unsigned char *binary = NULL;
     clt_file file = {0};
@@ -153,8 +156,8 @@ void clt_cache_store(clt_runtime *runtime, const char *const *sources, const siz
                                            NULL) != CL_SUCCESS) {
         goto done;
     }
-    make_folders(path);
-    if (clt_file_create(path, &file, NULL) != CLT_OK) {
+    if (!folder_of(folder, sizeof folder) || clt_make_folders(folder) != 0 ||
+        clt_file_create(path, &file, NULL) != CLT_OK) {
         goto done;
     }
     cache_header header = {.hash = XXH64(binary, size, 0), .size = size};

@@ -1,11 +1,9 @@
 /* device.c: the device list over all platforms, and the choice of one row by a SPEC. */
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <strings.h>
 
 #include "runtime/state.h"
 #include "util/memory.h"
@@ -16,24 +14,36 @@
 
 /* ---- listing --------------------------------------------------------------------------------- */
 
-/* A string of a device without surrounding spaces; "" when it cannot be had. */
-static void device_string(cl_device_id id, cl_device_info what, char *text, size_t room)
+#define TEXT_ROOM 1024 /* of what a driver says; more is an error to it, and "" to us */
+
+/* Copies what fits without surrounding spaces. */
+static void copy_trimmed(const char *from, char *text, size_t room)
 {
-    char long_text[1024] = "";
-    size_t begin = 0, length;
-    if (clGetDeviceInfo(id, what, sizeof long_text - 1, long_text, NULL) != CL_SUCCESS) {
-        long_text[0] = 0;
+    while (isspace((unsigned char)*from)) {
+        from++;
     }
-    while (isspace((unsigned char)long_text[begin])) {
-        begin++;
-    }
-    length = strlen(long_text + begin);
-    while (length > 0 && isspace((unsigned char)long_text[begin + length - 1])) {
+    size_t length = strlen(from);
+    while (length > 0 && isspace((unsigned char)from[length - 1])) {
         length--;
     }
     length = length < room - 1 ? length : room - 1;
-    memcpy(text, long_text + begin, length);
+    memcpy(text, from, length);
     text[length] = 0;
+}
+
+/* A string of a device; "" when it cannot be had. */
+static void device_string(cl_device_id id, cl_device_info what, char *text, size_t room)
+{
+    char full[TEXT_ROOM] = "";
+    cl_int code = clGetDeviceInfo(id, what, sizeof full - 1, full, NULL);
+    copy_trimmed(code == CL_SUCCESS ? full : "", text, room);
+}
+
+static void platform_string(cl_platform_id id, cl_platform_info what, char *text, size_t room)
+{
+    char full[TEXT_ROOM] = "";
+    cl_int code = clGetPlatformInfo(id, what, sizeof full - 1, full, NULL);
+    copy_trimmed(code == CL_SUCCESS ? full : "", text, room);
 }
 
 static cl_ulong device_number(cl_device_id id, cl_device_info what, size_t size)
@@ -80,7 +90,7 @@ static void judge(cl_device_id id, clt_device *row)
     snprintf(row->reason, sizeof row->reason, "%s", reason);
 }
 
-static void describe(cl_platform_id platform, cl_device_id id, clt_device *row)
+static void describe(cl_device_id id, clt_device *row)
 {
     cl_device_type type = 0;
     (void)clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
@@ -89,8 +99,6 @@ static void describe(cl_platform_id platform, cl_device_id id, clt_device *row)
     device_string(id, CL_DEVICE_VENDOR, row->vendor, sizeof row->vendor);
     device_string(id, CL_DEVICE_VERSION, row->version, sizeof row->version);
     device_string(id, CL_DRIVER_VERSION, row->driver, sizeof row->driver);
-    (void)clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof row->platform_name - 1,
-                            row->platform_name, NULL);
     row->compute_units = (unsigned)device_number(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(cl_uint));
     row->clock_mhz = (unsigned)device_number(id, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof(cl_uint));
     row->global_memory = device_number(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(cl_ulong));
@@ -102,73 +110,8 @@ static void describe(cl_platform_id platform, cl_device_id id, clt_device *row)
     judge(id, row);
 }
 
-/* Makes a folder and those above it; 0 or errno. */
-static int make_folders(char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        int code = mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : errno;
-        *slash = '/';
-        if (code != 0 && code != EROFS && code != EACCES) {
-            return code;
-        }
-    }
-    return mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : errno;
-}
-
-/* Writes a block into a folder and removes it again; 0 or errno. */
-static int try_folder(const char *path)
-{
-    static const char block[4096] = {0};
-    char name[4200];
-    snprintf(name, sizeof name, "%s/cltrain.XXXXXX", path);
-    int descriptor = mkstemp(name), code = errno;
-    if (descriptor < 0) {
-        return code;
-    }
-    ssize_t written = write(descriptor, block, sizeof block);
-    code = written == (ssize_t)sizeof block ? 0 : written < 0 ? errno : ENOSPC;
-    close(descriptor);
-    unlink(name);
-    return code;
-}
-
-/* PoCL ends the process when it cannot write its kernel cache, so that is found out before the
- * first call into a driver. The places are those of PoCL's lib/CL/pocl_cache.c. */
-static clt_status check_pocl_cache(clt_error *error)
-{
-    char path[4096];
-    const char *own = getenv("POCL_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    if (own != NULL && own[0] != 0) {
-        snprintf(path, sizeof path, "%s", own);
-    } else if (xdg != NULL && xdg[0] != 0) {
-        snprintf(path, sizeof path, "%s/pocl/kcache", xdg);
-    } else if (home != NULL && home[0] != 0) {
-        snprintf(path, sizeof path, "%s/.cache/pocl/kcache", home);
-    } else {
-        return CLT_OK; /* it uses the temporary folder */
-    }
-    int code = make_folders(path);
-    if (code == 0) {
-        code = try_folder(path);
-    }
-    if (code == 0) {
-        return CLT_OK;
-    }
-    return clt_fail(
-        error, CLT_DEVICE, code,
-        "cannot write compiled kernels to %s: %s; set POCL_CACHE_DIR and XDG_CACHE_HOME "
-        "to folders that can be written",
-        path, strerror(code));
-}
-
 static clt_status list_platforms(cl_platform_id **platforms, cl_uint *count, clt_error *error)
 {
-    clt_status status = check_pocl_cache(error);
-    if (status != CLT_OK) {
-        return status;
-    }
     cl_int code = clGetPlatformIDs(0, NULL, count);
     *platforms = NULL;
     if (code == CL_PLATFORM_NOT_FOUND_KHR || (code == CL_SUCCESS && *count == 0)) {
@@ -185,8 +128,9 @@ static clt_status list_platforms(cl_platform_id **platforms, cl_uint *count, clt
     if (code != CL_SUCCESS) {
         free(*platforms);
         *platforms = NULL;
-        return clt_fail(error, CLT_DEVICE, code, "%s (%d) from clGetPlatformIDs",
-                        clt_opencl_name(code), (int)code);
+        const char *name = clt_opencl_name(code);
+        return clt_fail(error, CLT_FAILED, code, "%s (%d) from clGetPlatformIDs",
+                        name != NULL ? name : "status", (int)code);
     }
     return CLT_OK;
 }
@@ -210,36 +154,54 @@ static clt_status platform_devices(cl_platform_id platform, cl_device_id **ids, 
     return CLT_OK;
 }
 
+/* Appends the rows of platform number p. */
+static clt_status list_platform(cl_platform_id platform, int p, void **rows, size_t *used,
+                                clt_error *error)
+{
+    cl_device_id *ids = NULL;
+    cl_uint count = 0;
+    clt_status status = CLT_OK;
+    clt_device blank = {.platform = p};
+    platform_string(platform, CL_PLATFORM_NAME, blank.platform_name, sizeof blank.platform_name);
+    bool askable = !clt_is_pocl(blank.platform_name) ||
+                   clt_pocl_cache_usable(blank.reason, sizeof blank.reason);
+    if (askable) {
+        CLT_TRY(platform_devices(platform, &ids, &count, error));
+    } else {
+        count = 1; /* one row stands for what cannot be asked */
+        blank.type = CLT_DEVICE_CPU;
+        memcpy(blank.name, blank.platform_name, sizeof blank.platform_name);
+    }
+    CLT_TRY(clt_resize(rows, *used + count, sizeof(clt_device), "the device list", error));
+    for (cl_uint d = 0; d < count; d++) {
+        clt_device *row = (clt_device *)*rows + (*used)++;
+        *row = blank;
+        row->device = (int)d;
+        if (askable) {
+            describe(ids[d], row);
+        }
+    }
+done:
+    free(ids);
+    return status;
+}
+
 clt_status clt_device_list(clt_device **devices, size_t *count, clt_error *error)
 {
     cl_platform_id *platforms = NULL;
-    cl_device_id *ids = NULL;
     cl_uint platform_count = 0;
     void *rows = NULL;
     size_t used = 0;
     clt_status status;
     CLT_TRY(list_platforms(&platforms, &platform_count, error));
     for (cl_uint p = 0; p < platform_count; p++) {
-        cl_uint device_count;
-        CLT_TRY(platform_devices(platforms[p], &ids, &device_count, error));
-        CLT_TRY(
-            clt_resize(&rows, used + device_count, sizeof(clt_device), "the device list", error));
-        for (cl_uint d = 0; d < device_count; d++) {
-            clt_device *row = (clt_device *)rows + used++;
-            memset(row, 0, sizeof *row);
-            row->platform = (int)p;
-            row->device = (int)d;
-            describe(platforms[p], ids[d], row);
-        }
-        free(ids);
-        ids = NULL;
+        CLT_TRY(list_platform(platforms[p], (int)p, &rows, &used, error));
     }
     *devices = rows;
     *count = used;
     rows = NULL;
 done:
     free(rows);
-    free(ids);
     free(platforms);
     return status;
 }
@@ -275,9 +237,12 @@ done:
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
+#define NAMES_ROOM 800 /* of the devices in a message */
+
 static const char *const type_names[] = {"CPU", "GPU", "accelerator", "other"};
 
-/* "0:0 NAME (GPU), 1:0 NAME (CPU)" of the rows that `matches` names, or of all when NULL. */
+/* "0:0 NAME (GPU), 1:0 NAME (CPU)" of the rows that `matches` names, or of all when NULL. An
+ * unusable one stands with its reason. */
 static void list_names(const clt_device *devices, size_t count, const bool *matches, char *text,
                        size_t room)
 {
@@ -285,10 +250,11 @@ static void list_names(const clt_device *devices, size_t count, const bool *matc
     text[0] = 0;
     for (size_t k = 0; k < count; k++) {
         if ((matches == NULL || matches[k]) && used + 1 < room) {
+            const clt_device *d = &devices[k];
             int length =
-                snprintf(text + used, room - used, "%s%d:%d %s (%s%s)", used > 0 ? ", " : "",
-                         devices[k].platform, devices[k].device, devices[k].name,
-                         type_names[devices[k].type], devices[k].usable ? "" : ", not usable");
+                snprintf(text + used, room - used, "%s%d:%d %s (%s%s%s)", used > 0 ? ", " : "",
+                         d->platform, d->device, d->name, type_names[d->type],
+                         d->usable ? "" : ", not usable: ", d->usable ? "" : d->reason);
             used += length > 0 ? (size_t)length : 0;
         }
     }
@@ -305,16 +271,15 @@ static double score(const clt_device *device)
     return device->usable ? kind * 1e15 + (kind > 0.0 ? speed : 0.0) : 0.0;
 }
 
-static clt_status choose_best(const clt_device *devices, size_t count, const char *spec,
+static clt_status choose_best(const clt_device *devices, size_t count, const char *kind,
                               size_t *chosen, clt_error *error)
 {
+    bool any = strcmp(kind, "any") == 0;
+    clt_device_type type = strcmp(kind, "gpu") == 0 ? CLT_DEVICE_GPU : CLT_DEVICE_CPU;
     double best = 0.0;
-    char names[700];
+    char names[NAMES_ROOM];
     for (size_t k = 0; k < count; k++) {
-        bool wanted = strcmp(spec, "any") == 0 ||
-                      (strcmp(spec, "gpu") == 0 && devices[k].type == CLT_DEVICE_GPU) ||
-                      (strcmp(spec, "cpu") == 0 && devices[k].type == CLT_DEVICE_CPU);
-        if (wanted && score(&devices[k]) > best) {
+        if ((any || devices[k].type == type) && score(&devices[k]) > best) {
             best = score(&devices[k]);
             *chosen = k;
         }
@@ -323,9 +288,8 @@ static clt_status choose_best(const clt_device *devices, size_t count, const cha
         return CLT_OK;
     }
     list_names(devices, count, NULL, names, sizeof names);
-    return clt_fail(error, CLT_DEVICE, 0, "no usable %s device; there is: %s%s",
-                    strcmp(spec, "any") == 0 ? "OpenCL" : spec, names,
-                    strcmp(spec, "cpu") == 0 ? " (for a CPU: apt install pocl-opencl-icd)" : "");
+    return clt_fail(error, CLT_DEVICE, 0, "no usable %s device; there is: %s",
+                    any ? "OpenCL" : kind, names);
 }
 
 static bool contains(const char *text, const char *part)
@@ -343,16 +307,32 @@ static bool contains(const char *text, const char *part)
     return false;
 }
 
-/* Fills matches[] by P:D, or else by a part of the name. */
+/* Digits alone, at most six of them: a platform or device number; -1 when it is not that. */
+static int small_number(const char *text, size_t length)
+{
+    int number = 0;
+    for (size_t k = 0; k < length; k++) {
+        if (!isdigit((unsigned char)text[k]) || length > 6) {
+            return -1;
+        }
+        number = 10 * number + (text[k] - '0');
+    }
+    return length > 0 ? number : -1;
+}
+
+/* Fills matches[] by P:D, or else by a part of the name; how many, and the last of them. */
 static size_t match(const clt_device *devices, size_t count, const char *spec, bool *matches,
                     size_t *last)
 {
-    int platform, device, end = 0;
-    bool numbers = sscanf(spec, "%d:%d%n", &platform, &device, &end) == 2 && spec[end] == 0;
-    size_t found = 0;
+    size_t colon = strcspn(spec, ":"), found = 0;
+    int platform = small_number(spec, colon), device = -1;
+    if (spec[colon] == ':') {
+        device = small_number(spec + colon + 1, strlen(spec + colon + 1));
+    }
     for (size_t k = 0; k < count; k++) {
-        matches[k] = numbers ? devices[k].platform == platform && devices[k].device == device
-                             : contains(devices[k].name, spec);
+        matches[k] = platform >= 0 && device >= 0
+                         ? devices[k].platform == platform && devices[k].device == device
+                         : contains(devices[k].name, spec);
         if (matches[k]) {
             *last = k;
             found++;
@@ -364,7 +344,8 @@ static size_t match(const clt_device *devices, size_t count, const char *spec, b
 clt_status clt_device_choose(const clt_device *devices, size_t count, const char *spec,
                              size_t *chosen, clt_error *error)
 {
-    char names[700];
+    static const char *const kinds[] = {"any", "gpu", "cpu"};
+    char names[NAMES_ROOM];
     size_t last = 0;
     if (spec == NULL || spec[0] == 0) {
         spec = getenv("CLTRAIN_DEVICE");
@@ -374,11 +355,13 @@ clt_status clt_device_choose(const clt_device *devices, size_t count, const char
     }
     if (count == 0) {
         return clt_fail(error, CLT_DEVICE, 0,
-                        "no OpenCL device; install a driver (for a CPU: apt install "
+                        "no OpenCL device: install an OpenCL driver (for a CPU: apt install "
                         "pocl-opencl-icd)");
     }
-    if (strcmp(spec, "any") == 0 || strcmp(spec, "gpu") == 0 || strcmp(spec, "cpu") == 0) {
-        return choose_best(devices, count, spec, chosen, error);
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        if (strcasecmp(spec, kinds[k]) == 0) {
+            return choose_best(devices, count, kinds[k], chosen, error);
+        }
     }
     bool *matches = clt_alloc(count, sizeof *matches, "the device list", error);
     if (matches == NULL) {
@@ -388,7 +371,7 @@ clt_status clt_device_choose(const clt_device *devices, size_t count, const char
     list_names(devices, count, found > 1 ? matches : NULL, names, sizeof names);
     free(matches);
     if (found != 1) {
-        return clt_fail(error, CLT_DEVICE, 0, "device '%s' matches %s; choose from %s", spec,
+        return clt_fail(error, CLT_DEVICE, 0, "device '%.100s' matches %s; choose from %s", spec,
                         found == 0 ? "none" : "several", names);
     }
     if (!devices[last].usable) {

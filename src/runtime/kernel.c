@@ -14,7 +14,8 @@ struct clt_kernel {
     size_t max_group;
     bool queued; /* at least once: PoCL compiles at the first launch */
     int arg_count;
-    clt_arg args[ARG_MAX]; /* as last set */
+    clt_arg args[ARG_MAX];  /* as last set */
+    unsigned long releases; /* the runtime's count at that time */
 };
 
 clt_status clt_kernel_create(clt_program *program, const char *name, clt_kernel **kernel,
@@ -32,6 +33,7 @@ clt_status clt_kernel_create(clt_program *program, const char *name, clt_kernel 
     if (made->name == NULL) {
         goto done;
     }
+    CLT_TRY(clt_runtime_alive(runtime, error));
     made->kernel = clCreateKernel(program->program, name, &code);
     status = clt_runtime_check(runtime, code, "clCreateKernel", error);
     if (status != CLT_OK) {
@@ -122,8 +124,12 @@ static clt_status set_args(clt_kernel *kernel, const clt_arg *args, int arg_coun
     if (arg_count > ARG_MAX) {
         return clt_fail(error, CLT_FAILED, 0, "kernel %s: %d arguments", kernel->name, arg_count);
     }
+    /* A new buffer may have a released one's handle, and be another to the driver. */
+    bool buffers_known = kernel->releases == kernel->runtime->releases;
+    kernel->releases = kernel->runtime->releases;
     for (int k = 0; k < arg_count; k++) {
-        if (k < kernel->arg_count && same_arg(&kernel->args[k], &args[k])) {
+        if (k < kernel->arg_count && (buffers_known || args[k].kind != CLT_ARG_BUFFER) &&
+            same_arg(&kernel->args[k], &args[k])) {
             continue;
         }
         clt_status status =
@@ -131,7 +137,7 @@ static clt_status set_args(clt_kernel *kernel, const clt_arg *args, int arg_coun
                               "clSetKernelArg", error);
         if (status != CLT_OK) {
             clt_error_prefix(error, "kernel %s, argument %d", kernel->name, k);
-            kernel->arg_count = 0;
+            kernel->arg_count = 0; /* set all of them again */
             return status;
         }
         kernel->args[k] = args[k];
@@ -147,10 +153,9 @@ clt_status clt_kernel_enqueue(clt_kernel *kernel, int dimensions, const size_t *
                               clt_error *error)
 {
     clt_runtime *runtime = kernel->runtime;
-    clt_status status = set_args(kernel, args, arg_count, error);
-    if (status != CLT_OK) {
-        return status;
-    }
+    clt_status status;
+    CLT_TRY(clt_runtime_alive(runtime, error));
+    CLT_TRY(set_args(kernel, args, arg_count, error));
     if (!kernel->queued && runtime->pocl) {
         clt_runtime_log(runtime, CLT_LOG_COMPILE, "%s", kernel->name);
     }
@@ -161,6 +166,7 @@ clt_status clt_kernel_enqueue(clt_kernel *kernel, int dimensions, const size_t *
     if (status != CLT_OK) {
         clt_error_prefix(error, "kernel %s", kernel->name);
     }
+done:
     return status;
 }
 

@@ -33,6 +33,15 @@ static const char *find_variant(size_t op, const char *text, size_t length)
     return NULL;
 }
 
+static void list_ops(char *text, size_t room)
+{
+    size_t used = 0;
+    for (size_t k = 0; k < CLT_PLAN_OPS; k++) {
+        used +=
+            (size_t)snprintf(text + used, room - used, "%s%s", used > 0 ? ", " : "", table[k].op);
+    }
+}
+
 static void list_variants(size_t op, char *text, size_t room)
 {
     size_t used = 0;
@@ -47,13 +56,15 @@ clt_status clt_plan_read(clt_runtime *runtime, const char *text, clt_error *erro
     while (text != NULL && *text != 0) {
         size_t length = strcspn(text, ","), equals = strcspn(text, "=,");
         size_t op = find_op(text, equals);
-        char choices[128] = "lstm, gemm";
+        char choices[128];
         const char *variant = NULL;
         if (op < CLT_PLAN_OPS) {
             list_variants(op, choices, sizeof choices);
             if (equals < length) {
                 variant = find_variant(op, text + equals + 1, length - equals - 1);
             }
+        } else {
+            list_ops(choices, sizeof choices);
         }
         if (variant == NULL) {
             return clt_fail(error, CLT_USAGE, 0, "CLTRAIN_PLAN: '%.*s' is unknown; choose from %s",

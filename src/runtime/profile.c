@@ -6,8 +6,8 @@
 #include "runtime/state.h"
 #include "util/memory.h"
 
-#define PAIRS_MAX 4096 /* then they are read and released: thousands of events slow drivers down   \
-                        */
+/* Then they are read and released: thousands of live events slow drivers down. */
+#define PAIRS_MAX 1024
 
 static size_t find_scope(clt_runtime *runtime, const char *op)
 {

@@ -38,7 +38,7 @@ static clt_status build_failed(clt_runtime *runtime, cl_program program, const c
                                clt_error *error)
 {
     size_t size = 0;
-    char *log = NULL;
+    char *log = NULL, *rest = NULL;
     const char *first = "(no build log)";
     if (clGetProgramBuildInfo(program, runtime->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) ==
         CL_SUCCESS) {
@@ -47,7 +47,8 @@ static clt_status build_failed(clt_runtime *runtime, cl_program program, const c
     if (log != NULL && clGetProgramBuildInfo(program, runtime->id, CL_PROGRAM_BUILD_LOG, size, log,
                                              NULL) == CL_SUCCESS) {
         bool found = false;
-        for (char *line = strtok(log, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        for (char *line = strtok_r(log, "\n", &rest); line != NULL;
+             line = strtok_r(NULL, "\n", &rest)) {
             bool is_error = strstr(line, "error") != NULL;
             if (!found && (is_error || first[0] == '(')) {
                 first = line;
@@ -73,6 +74,7 @@ static clt_status build(clt_runtime *runtime, const char *name, const char *prel
     clt_status status;
     snprintf(file, sizeof file, "%s.cl", name);
     snprintf(line_kernel, sizeof line_kernel, "\n#line 1 \"%s\"\n", file);
+    CLT_TRY(clt_runtime_alive(runtime, error));
     CLT_TRY(source_text("common.cl", &common, &own_common, error));
     CLT_TRY(source_text(file, &kernel, &own_kernel, error));
     const char *sources[] = {

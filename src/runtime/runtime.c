@@ -1,4 +1,4 @@
-/* runtime.c: opens and closes a device, and turns its status codes into errors. */
+/* runtime.c: opens and closes a device, and turns OpenCL's status codes into errors. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,42 +9,65 @@
 
 const char *clt_opencl_name(int code)
 {
+#define NAME(constant)                                                                             \
+    {                                                                                              \
+        constant, #constant                                                                        \
+    }
     static const struct {
         int code;
         const char *name;
     } names[] = {
-        {CL_DEVICE_NOT_FOUND, "CL_DEVICE_NOT_FOUND"},
-        {CL_DEVICE_NOT_AVAILABLE, "CL_DEVICE_NOT_AVAILABLE"},
-        {CL_COMPILER_NOT_AVAILABLE, "CL_COMPILER_NOT_AVAILABLE"},
-        {CL_MEM_OBJECT_ALLOCATION_FAILURE, "CL_MEM_OBJECT_ALLOCATION_FAILURE"},
-        {CL_OUT_OF_RESOURCES, "CL_OUT_OF_RESOURCES"},
-        {CL_OUT_OF_HOST_MEMORY, "CL_OUT_OF_HOST_MEMORY"},
-        {CL_BUILD_PROGRAM_FAILURE, "CL_BUILD_PROGRAM_FAILURE"},
-        {CL_MISALIGNED_SUB_BUFFER_OFFSET, "CL_MISALIGNED_SUB_BUFFER_OFFSET"},
-        {CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST,
-         "CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST"},
-        {CL_INVALID_VALUE, "CL_INVALID_VALUE"},
-        {CL_INVALID_DEVICE, "CL_INVALID_DEVICE"},
-        {CL_INVALID_CONTEXT, "CL_INVALID_CONTEXT"},
-        {CL_INVALID_COMMAND_QUEUE, "CL_INVALID_COMMAND_QUEUE"},
-        {CL_INVALID_MEM_OBJECT, "CL_INVALID_MEM_OBJECT"},
-        {CL_INVALID_BINARY, "CL_INVALID_BINARY"},
-        {CL_INVALID_BUILD_OPTIONS, "CL_INVALID_BUILD_OPTIONS"},
-        {CL_INVALID_KERNEL_NAME, "CL_INVALID_KERNEL_NAME"},
-        {CL_INVALID_KERNEL_ARGS, "CL_INVALID_KERNEL_ARGS"},
-        {CL_INVALID_ARG_INDEX, "CL_INVALID_ARG_INDEX"},
-        {CL_INVALID_ARG_VALUE, "CL_INVALID_ARG_VALUE"},
-        {CL_INVALID_ARG_SIZE, "CL_INVALID_ARG_SIZE"},
-        {CL_INVALID_WORK_GROUP_SIZE, "CL_INVALID_WORK_GROUP_SIZE"},
-        {CL_INVALID_WORK_ITEM_SIZE, "CL_INVALID_WORK_ITEM_SIZE"},
-        {CL_INVALID_BUFFER_SIZE, "CL_INVALID_BUFFER_SIZE"},
+        NAME(CL_DEVICE_NOT_FOUND),
+        NAME(CL_DEVICE_NOT_AVAILABLE),
+        NAME(CL_COMPILER_NOT_AVAILABLE),
+        NAME(CL_MEM_OBJECT_ALLOCATION_FAILURE),
+        NAME(CL_OUT_OF_RESOURCES),
+        NAME(CL_OUT_OF_HOST_MEMORY),
+        NAME(CL_PROFILING_INFO_NOT_AVAILABLE),
+        NAME(CL_BUILD_PROGRAM_FAILURE),
+        NAME(CL_MAP_FAILURE),
+        NAME(CL_MISALIGNED_SUB_BUFFER_OFFSET),
+        NAME(CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST),
+        NAME(CL_COMPILE_PROGRAM_FAILURE),
+        NAME(CL_LINKER_NOT_AVAILABLE),
+        NAME(CL_LINK_PROGRAM_FAILURE),
+        NAME(CL_INVALID_VALUE),
+        NAME(CL_INVALID_DEVICE_TYPE),
+        NAME(CL_INVALID_PLATFORM),
+        NAME(CL_INVALID_DEVICE),
+        NAME(CL_INVALID_CONTEXT),
+        NAME(CL_INVALID_QUEUE_PROPERTIES),
+        NAME(CL_INVALID_COMMAND_QUEUE),
+        NAME(CL_INVALID_HOST_PTR),
+        NAME(CL_INVALID_MEM_OBJECT),
+        NAME(CL_INVALID_BINARY),
+        NAME(CL_INVALID_BUILD_OPTIONS),
+        NAME(CL_INVALID_PROGRAM),
+        NAME(CL_INVALID_PROGRAM_EXECUTABLE),
+        NAME(CL_INVALID_KERNEL_NAME),
+        NAME(CL_INVALID_KERNEL_DEFINITION),
+        NAME(CL_INVALID_KERNEL),
+        NAME(CL_INVALID_ARG_INDEX),
+        NAME(CL_INVALID_ARG_VALUE),
+        NAME(CL_INVALID_ARG_SIZE),
+        NAME(CL_INVALID_KERNEL_ARGS),
+        NAME(CL_INVALID_WORK_DIMENSION),
+        NAME(CL_INVALID_WORK_GROUP_SIZE),
+        NAME(CL_INVALID_WORK_ITEM_SIZE),
+        NAME(CL_INVALID_GLOBAL_OFFSET),
+        NAME(CL_INVALID_EVENT_WAIT_LIST),
+        NAME(CL_INVALID_EVENT),
+        NAME(CL_INVALID_OPERATION),
+        NAME(CL_INVALID_BUFFER_SIZE),
+        NAME(CL_INVALID_PROPERTY),
     };
+#undef NAME
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         if (names[k].code == code) {
             return names[k].name;
         }
     }
-    return "CL_UNKNOWN";
+    return NULL;
 }
 
 /* After these a driver may hang or return garbage: nothing is read from the device any more. */
@@ -56,17 +79,29 @@ static bool is_sticky(int code)
 
 clt_status clt_runtime_check(clt_runtime *runtime, int code, const char *what, clt_error *error)
 {
+    const char *name = clt_opencl_name(code);
+    char cause[sizeof runtime->lost_by];
     if (code == CL_SUCCESS) {
         return CLT_OK;
     }
-    if (is_sticky(code)) {
+    snprintf(cause, sizeof cause, "%s (%d) from %s", name != NULL ? name : "status", code, what);
+    if (is_sticky(code) && !runtime->lost) {
         runtime->lost = true;
+        memcpy(runtime->lost_by, cause, sizeof cause);
     }
-    return clt_fail(error, CLT_FAILED, code, "%s (%d) from %s on %s%s", clt_opencl_name(code), code,
-                    what, runtime->device.name,
+    return clt_fail(error, CLT_FAILED, code, "%s on %s%s", cause, runtime->device.name,
                     code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES
-                        ? "; its memory may be too small: try a smaller --batch"
+                        ? "; its memory may be too small: try a smaller batch"
                         : "");
+}
+
+clt_status clt_runtime_alive(const clt_runtime *runtime, clt_error *error)
+{
+    if (!runtime->lost) {
+        return CLT_OK;
+    }
+    return clt_fail(error, CLT_FAILED, 0, "%s is lost since %s; start again", runtime->device.name,
+                    runtime->lost_by);
 }
 
 bool clt_runtime_is_lost(const clt_runtime *runtime)
@@ -147,7 +182,7 @@ clt_status clt_runtime_create(const clt_runtime_config *config, clt_runtime **ru
     CLT_TRY(clt_device_ids(&made->device, &made->platform, &made->id, error));
     (void)clGetPlatformInfo(made->platform, CL_PLATFORM_VERSION, sizeof made->platform_version - 1,
                             made->platform_version, NULL);
-    made->pocl = strstr(made->device.platform_name, "Portable Computing Language") != NULL;
+    made->pocl = clt_is_pocl(made->device.platform_name);
     made->nvidia = strstr(made->device.platform_name, "NVIDIA") != NULL;
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
                                                 (cl_context_properties)made->platform, 0};

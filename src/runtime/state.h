@@ -4,7 +4,7 @@
 
 #include "runtime/runtime_private.h"
 
-/* OpenCL's name of a status code, "CL_UNKNOWN" when it has none. */
+/* OpenCL's name of a status code, NULL when it has none. */
 const char *clt_opencl_name(int code);
 
 struct clt_program {
@@ -36,6 +36,8 @@ struct clt_runtime {
     cl_context context;
     cl_command_queue queue;
     bool lost, pocl, nvidia, profiling;
+    char lost_by[160];      /* the sticky error, for those who come later */
+    unsigned long releases; /* buffers so far; a kernel's remembered handles may be stale then */
     clt_log log;
     clt_program *programs;
     const char *forced[CLT_PLAN_OPS]; /* by the rows of plan.c's table */
@@ -50,6 +52,16 @@ struct clt_runtime {
 /* The OpenCL ids of a row of the device list. Errors: CLT_DEVICE when it is gone. */
 CLT_NODISCARD clt_status clt_device_ids(const clt_device *device, cl_platform_id *platform,
                                         cl_device_id *id, clt_error *error);
+
+/* Whether this is PoCL's name, and whether it can work here; else why not. */
+bool clt_is_pocl(const char *platform_name);
+bool clt_pocl_cache_usable(char *reason, size_t room);
+
+/* Makes a folder and those above it; 0 or errno. */
+int clt_make_folders(const char *path);
+
+/* CLT_OK, or an error when the runtime is lost: then nothing more is asked of its driver. */
+CLT_NODISCARD clt_status clt_runtime_alive(const clt_runtime *runtime, clt_error *error);
 
 /* Reads CLTRAIN_PLAN into runtime->forced. */
 CLT_NODISCARD clt_status clt_plan_read(clt_runtime *runtime, const char *text, clt_error *error);
