@@ -32,23 +32,31 @@ clt_status clt_buffer_create(clt_runtime *runtime, size_t bytes, const char *wha
 clt_status clt_buffer_slice(clt_runtime *runtime, clt_buffer parent, size_t offset, size_t bytes,
                             clt_buffer *slice, clt_error *error)
 {
+    clt_status status;
     cl_int code;
-    cl_buffer_region region = {offset, bytes > 0 ? bytes : 1};
+    cl_mem whole = NULL; /* OpenCL makes no slice of a slice: it is one of the whole buffer */
+    size_t base = 0;
     *slice = (clt_buffer){0};
     if (offset > parent.bytes || bytes > parent.bytes - offset || offset % CLT_ALIGNMENT != 0) {
         return clt_fail(error, CLT_FAILED, 0, "a slice of %zu bytes at %zu of a buffer of %zu",
                         bytes, offset, parent.bytes);
     }
-    clt_status status = clt_runtime_alive(runtime, error);
-    if (status != CLT_OK) {
-        return status;
+    CLT_TRY(clt_runtime_alive(runtime, error));
+    CLT_TRY(clt_runtime_check(
+        runtime,
+        clGetMemObjectInfo(parent.mem, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof whole, &whole, NULL),
+        "clGetMemObjectInfo", error));
+    if (whole != NULL) {
+        CLT_TRY(clt_runtime_check(
+            runtime, clGetMemObjectInfo(parent.mem, CL_MEM_OFFSET, sizeof base, &base, NULL),
+            "clGetMemObjectInfo", error));
     }
-    cl_mem mem = clCreateSubBuffer(parent.mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
-                                   &region, &code);
-    status = clt_runtime_check(runtime, code, "clCreateSubBuffer", error);
-    if (status == CLT_OK) {
-        *slice = (clt_buffer){mem, bytes};
-    }
+    cl_buffer_region region = {base + offset, bytes > 0 ? bytes : 1};
+    cl_mem mem = clCreateSubBuffer(whole != NULL ? whole : parent.mem, CL_MEM_READ_WRITE,
+                                   CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+    CLT_TRY(clt_runtime_check(runtime, code, "clCreateSubBuffer", error));
+    *slice = (clt_buffer){mem, bytes};
+done:
     return status;
 }
 

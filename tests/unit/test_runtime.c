@@ -94,10 +94,13 @@ static void test_launch(void **state)
     for (int k = 0; k < N; k++) {
         x[k] = k;
     }
-    clt_buffer whole = {0}, first = {0}, second = {0};
+    clt_buffer whole = {0}, first = {0}, rest = {0}, second = {0};
     assert_ok(clt_buffer_create(runtime, 3 * clt_align(sizeof x), "test", &whole, &error));
     assert_ok(clt_buffer_slice(runtime, whole, 0, sizeof x, &first, &error));
-    assert_ok(clt_buffer_slice(runtime, whole, clt_align(sizeof x), sizeof y, &second, &error));
+    assert_ok(clt_buffer_slice(runtime, whole, CLT_ALIGNMENT, whole.bytes - CLT_ALIGNMENT, &rest,
+                               &error));
+    assert_ok(clt_buffer_slice(runtime, rest, clt_align(sizeof x) - CLT_ALIGNMENT, sizeof y,
+                               &second, &error)); /* a slice of a slice */
     assert_ok(clt_buffer_write(runtime, first, 0, sizeof x, x, &error));
     clt_ticket ticket = {NULL};
     for (int by = 1; by <= 3; by++) {
@@ -137,6 +140,7 @@ static void test_launch(void **state)
     clt_kernel_destroy(kernel);
     clt_buffer_release(runtime, &first);
     clt_buffer_release(runtime, &second);
+    clt_buffer_release(runtime, &rest);
     clt_buffer_release(runtime, &whole);
     clt_runtime_destroy(runtime);
     unsetenv("CLT_KERNEL_DIR");
