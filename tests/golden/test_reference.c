@@ -1,0 +1,269 @@
+/* The reference (src/ref, in float) against Keras: a network put together from its ops by hand
+ * gives Keras's logits, loss, gradients and weights. What the device is compared with elsewhere is
+ * itself compared here. */
+#include "support/golden.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/batch.h"
+#include "golden/tolerance.h"
+#include "ref/ref.h"
+
+#define LSTMS_MAX 2
+#define TENSORS_MAX (1 + 3 * LSTMS_MAX + 2)
+
+typedef struct tensor {
+    char name[48];
+    size_t count;
+    float *start, *p, *gradient, *m, *v;
+} tensor;
+
+/* embedding, lstm..., dense:1. Tensors are [0] the table, [1 + 3k ...] LSTM k, then the dense
+ * layer. The table's gradient is dense here: its rows are spread before Adam. */
+typedef struct network {
+    const golden *g;
+    int features, lstm_count;
+    clt_lstm_config lstm[LSTMS_MAX];
+    tensor tensors[TENSORS_MAX];
+    int tensor_count;
+    clt_batch batch;
+    float *rows, *drows, *y[LSTMS_MAX], *dy[LSTMS_MAX], *saved[LSTMS_MAX];
+    float *logits, *dlogits, *loss;
+    int32_t *hit;
+} network;
+
+static float *floats(size_t count)
+{
+    float *values = calloc(count, sizeof *values);
+    assert_non_null(values);
+    return values;
+}
+
+static void add_tensor(network *net, const char *layer, int number, const char *part, size_t count)
+{
+    tensor *t = &net->tensors[net->tensor_count++];
+    char suffix[16] = "";
+    if (number > 0) {
+        snprintf(suffix, sizeof suffix, "_%d", number);
+    }
+    snprintf(t->name, sizeof t->name, "%s%s.%s", layer, suffix, part);
+    t->count = count;
+    t->start = floats(count);
+    t->p = floats(count);
+    t->gradient = floats(count);
+    t->m = floats(count);
+    t->v = floats(count);
+    golden_start(net->g, t->name, t->start, count);
+}
+
+static void restart(network *net)
+{
+    for (int k = 0; k < net->tensor_count; k++) {
+        tensor *t = &net->tensors[k];
+        memcpy(t->p, t->start, t->count * sizeof(float));
+        memset(t->m, 0, t->count * sizeof(float));
+        memset(t->v, 0, t->count * sizeof(float));
+    }
+}
+
+static void build(const golden *g, network *net)
+{
+    clt_error error;
+    const char *at = g->layers;
+    *net = (network){.g = g};
+    assert_int_equal(sscanf(at, "embedding:%d", &net->features), 1);
+    size_t features = (size_t)net->features;
+    size_t positions = (size_t)g->batch * (size_t)g->reading.maxlen;
+    add_tensor(net, "embedding", 0, "embeddings", (size_t)g->reading.num_words * features);
+    clt_extent largest = {g->batch, g->reading.maxlen, clt_shards_of(g->batch)};
+    while ((at = strstr(at, ",lstm:")) != NULL) {
+        int k = net->lstm_count++;
+        at += strlen(",lstm:");
+        size_t hidden = strtoul(at, NULL, 10);
+        net->lstm[k] = (clt_lstm_config){.features = (int)features, .hidden = (int)hidden};
+        net->lstm[k].sequence = strncmp(at + strspn(at, "0123456789"), ":sequence", 9) == 0;
+        add_tensor(net, "lstm", k, "kernel", features * 4 * hidden);
+        add_tensor(net, "lstm", k, "recurrent_kernel", hidden * 4 * hidden);
+        add_tensor(net, "lstm", k, "bias", 4 * hidden);
+        net->y[k] = floats(positions * hidden);
+        net->dy[k] = floats(positions * hidden);
+        net->saved[k] = floats(clt_ref_lstm_saved_f32(&largest, &net->lstm[k]));
+        features = hidden;
+    }
+    add_tensor(net, "dense", 0, "kernel", features);
+    add_tensor(net, "dense", 0, "bias", 1);
+    assert_ok(clt_batch_create(g->batch, g->reading.maxlen, &net->batch, &error));
+    net->rows = floats(positions * (size_t)net->features);
+    net->drows = floats(positions * (size_t)net->features);
+    net->logits = floats((size_t)g->batch);
+    net->dlogits = floats((size_t)g->batch);
+    net->loss = floats((size_t)g->batch);
+    net->hit = calloc((size_t)g->batch, sizeof *net->hit);
+    assert_non_null(net->hit);
+}
+
+static void discard(network *net)
+{
+    for (int k = 0; k < net->tensor_count; k++) {
+        tensor *t = &net->tensors[k];
+        float *arrays[] = {t->start, t->p, t->gradient, t->m, t->v};
+        for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
+            free(arrays[a]);
+        }
+    }
+    for (int k = 0; k < net->lstm_count; k++) {
+        free(net->y[k]);
+        free(net->dy[k]);
+        free(net->saved[k]);
+    }
+    free(net->rows);
+    free(net->drows);
+    free(net->logits);
+    free(net->dlogits);
+    free(net->loss);
+    free(net->hit);
+    clt_batch_destroy(&net->batch);
+}
+
+static void forward(network *net, const clt_dataset *dataset, size_t first, int count)
+{
+    uint32_t order[128];
+    assert_true(count <= 128);
+    for (int k = 0; k < count; k++) {
+        order[k] = (uint32_t)first + (uint32_t)k;
+    }
+    clt_batch_fill(&net->batch, dataset, &net->g->reading, order, count);
+    const clt_batch *b = &net->batch;
+    clt_lstm_range all = {0, b->extent.timesteps};
+    clt_ref_embedding_f32(net->tensors[0].p, net->features, b->unique, b->row_count, net->rows);
+    const float *x = net->rows;
+    int rows = b->row_count;
+    const int32_t *index = b->index;
+    const tensor *t = &net->tensors[1];
+    for (int k = 0; k < net->lstm_count; k++, t += 3) {
+        clt_ref_lstm_forward_f32(&b->extent, &net->lstm[k], all, t[0].p, t[1].p, t[2].p, x, rows,
+                                 index, NULL, NULL, net->y[k], NULL, NULL, net->saved[k]);
+        x = net->y[k];
+        rows = count * b->extent.timesteps;
+        index = NULL;
+    }
+    clt_ref_dense_forward_f32(count, net->lstm[net->lstm_count - 1].hidden, 1, t[0].p, t[1].p, x,
+                              net->logits);
+    clt_ref_loss_f32(count, net->logits, b->targets, net->loss, net->hit, net->dlogits);
+}
+
+/* Gradients of the batch that forward() has seen, the table's spread over all its rows. */
+static void backward(network *net)
+{
+    const clt_batch *b = &net->batch;
+    clt_lstm_range all = {0, b->extent.timesteps};
+    for (int k = 0; k < net->tensor_count; k++) {
+        memset(net->tensors[k].gradient, 0, net->tensors[k].count * sizeof(float));
+    }
+    int last = net->lstm_count - 1;
+    tensor *t = &net->tensors[1 + 3 * net->lstm_count];
+    clt_ref_dense_backward_f32(&b->extent, net->lstm[last].hidden, 1, t[0].p, net->y[last],
+                               net->dlogits, net->dy[last], t[0].gradient, t[1].gradient);
+    for (int k = last; k >= 0; k--) {
+        t -= 3;
+        bool first = k == 0;
+        clt_ref_lstm_backward_f32(
+            &b->extent, &net->lstm[k], all, t[0].p, t[1].p, first ? net->rows : net->y[k - 1],
+            first ? b->row_count : b->extent.samples * b->extent.timesteps, first ? b->index : NULL,
+            first ? b->offsets : NULL, first ? b->positions : NULL, net->dy[k], NULL, NULL,
+            net->saved[k], first ? net->drows : net->dy[k - 1], t[0].gradient, t[1].gradient,
+            t[2].gradient, NULL, NULL);
+    }
+    size_t features = (size_t)net->features;
+    for (size_t u = 0; u < (size_t)b->row_count; u++) {
+        memcpy(&net->tensors[0].gradient[(size_t)b->unique[u] * features],
+               &net->drows[u * features], features * sizeof(float));
+    }
+}
+
+/* Keras's float32: the powers of beta are those of the float 0.9 and 0.999. */
+static clt_adam_step adam_step(int t)
+{
+    float power1 = (float)pow((double)0.9f, t), power2 = (float)pow((double)0.999f, t);
+    return (clt_adam_step){.step_size = 0.001f * sqrtf(1.0f - power2) / (1.0f - power1),
+                           .one_minus_beta1 = (float)(1.0 - 0.9),
+                           .one_minus_beta2 = (float)(1.0 - 0.999),
+                           .epsilon = 1e-7f};
+}
+
+static void update(network *net, int t)
+{
+    clt_adam_step step = adam_step(t);
+    for (int k = 0; k < net->tensor_count; k++) {
+        tensor *w = &net->tensors[k];
+        clt_ref_adam_f32(&step, false, w->count, w->gradient, w->p, w->m, w->v);
+    }
+}
+
+static bool weights_near(network *net, const char *group)
+{
+    bool good = true;
+    for (int k = 0; k < net->tensor_count; k++) {
+        tensor *t = &net->tensors[k];
+        good &= golden_near(net->g, group, t->name, t->p, t->count, t->start, TOLERANCE_MOVEMENT,
+                            TOLERANCE_WEIGHT_ULPS);
+    }
+    return good;
+}
+
+static void test_case(void **state)
+{
+    golden g;
+    network net;
+    golden_open(*state, &g);
+    build(&g, &net);
+
+    restart(&net);
+    forward(&net, g.train, 0, g.batch);
+    backward(&net);
+    float loss = clt_ref_sample_sum_f32(&net.batch.extent, net.loss) / (float)g.batch;
+    bool good =
+        golden_near(&g, "logits", NULL, net.logits, (size_t)g.batch, NULL, TOLERANCE_LOGITS, 0.0);
+    good &= golden_near(&g, "loss", NULL, &loss, 1, NULL, TOLERANCE_LOSS, 0.0);
+    for (int k = 0; k < net.tensor_count; k++) {
+        tensor *t = &net.tensors[k];
+        good &= golden_near(&g, "gradient", t->name, t->gradient, t->count, NULL,
+                            TOLERANCE_GRADIENT, 0.0);
+    }
+    assert_true(good); /* before any update: what follows is Adam's alone */
+
+    for (int t = 1; t <= GOLDEN_ADAM_STEPS; t++) {
+        forward(&net, g.train, 0, g.batch);
+        backward(&net);
+        update(&net, t);
+    }
+    good = weights_near(&net, "adam");
+
+    restart(&net);
+    for (int epoch = 0, t = 1; epoch < g.epochs; epoch++) {
+        for (size_t first = 0; first < g.train->count; first += (size_t)g.batch, t++) {
+            size_t left = g.train->count - first;
+            forward(&net, g.train, first, left < (size_t)g.batch ? (int)left : g.batch);
+            backward(&net);
+            update(&net, t);
+        }
+    }
+    good &= weights_near(&net, "fit");
+    assert_true(good);
+    discard(&net);
+    golden_close(&g);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[32];
+    assert_true(golden_case_count <= sizeof tests / sizeof *tests);
+    for (size_t k = 0; k < golden_case_count; k++) {
+        tests[k] = (struct CMUnitTest){golden_cases[k], test_case, NULL, NULL,
+                                       (void *)(uintptr_t)golden_cases[k]};
+    }
+    return _cmocka_run_group_tests("reference", tests, golden_case_count, NULL, NULL);
+}

@@ -1,0 +1,355 @@
+#!/usr/bin/env python3
+"""Makes tests/golden/fixtures: what the real Keras 3 computes, for tests/golden to compare with.
+
+    KERAS_BACKEND=jax python3 tools/make_golden.py            writes the fixtures
+    KERAS_BACKEND=jax python3 tools/make_golden.py --check    Keras in double against the fixtures
+    KERAS_BACKEND=jax python3 tools/make_golden.py --end-to-end imdb.npz
+                                              the losses that test_end_to_end.c takes its limit from
+
+Needs keras 3, jax, numpy, safetensors. The backend is JAX because Keras's TensorFlow backend gives
+Adam a different second moment for ids that occur more than once in a batch.
+
+A training case is one file NAME.safetensors, with `model` (CLTrain's model string) as metadata:
+
+    num_words, maxlen, batch, epochs, padding, truncating   I32 [1]; sides: 0 pre, 1 post
+    train.offsets, train.ids, train.labels                  samples in compressed rows
+    test.offsets, test.ids, test.labels                     validation data of the short fit
+    start/TENSOR      weights to start from
+    logits, loss      of the first `batch` samples of train, at the start
+    gradient/TENSOR   of that loss
+    adam/TENSOR       weights after ADAM_STEPS steps of Adam on those samples
+    fit/TENSOR        weights after model.fit(train, epochs, batch, shuffle=False)
+    history/KEY       F32 [epochs], what fit reports
+
+A tensor of more than LARGE elements would make a file of megabytes: it starts from pattern() with
+the scale in pattern/TENSOR, and every stride-th element (stride/TENSOR) of its results is kept.
+"""
+import argparse
+import os
+import pathlib
+import sys
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+if "--check" in sys.argv:
+    os.environ["JAX_ENABLE_X64"] = "1"
+
+import jax
+import keras
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "fixtures"
+ADAM_STEPS = 10
+LARGE = 20000
+
+# ids: the largest id + 1 that samples use, when not num_words; scale: of the starting embedding,
+# None: Keras's own start, where logits are near 0 and gradients small.
+CASES = {
+    "tutorial": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, scale=None),
+    "trained": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4),
+    "hidden_1": dict(V=20, D=3, T=5, H=[1], B=4, n=22, epochs=4),
+    "hidden_13": dict(V=40, D=5, T=9, H=[13], B=20, n=50, epochs=6),
+    "hidden_300": dict(V=12, D=2, T=4, H=[300], B=5, n=12, epochs=3),
+    "steps_300": dict(V=30, D=4, T=300, H=[5], B=4, n=10, epochs=3),
+    "batch_3": dict(V=16, D=4, T=6, H=[4], B=3, n=11, epochs=4),
+    "batch_75": dict(V=60, D=4, T=7, H=[5], B=75, n=190, epochs=6),
+    "last_of_one": dict(V=25, D=4, T=8, H=[7], B=8, n=17, epochs=5),
+    "repeated_ids": dict(V=9, D=4, T=10, H=[6], B=24, n=60, epochs=5, ids=5),
+    "one_of_each": dict(V=4, D=1, T=1, H=[1], B=1, n=3, epochs=3),
+    "post": dict(V=30, D=5, T=8, H=[4], B=10, n=33, epochs=4, sides=(1, 1)),
+    "stacked": dict(V=30, D=5, T=7, H=[7, 4], B=12, n=40, epochs=4),
+}
+
+
+def pattern(count, scale):
+    """Weights that a test can make again: a multiplicative hash of the element's number."""
+    k = np.arange(count, dtype=np.uint64)
+    u = (k * np.uint64(2654435761) % np.uint64(2**32) >> np.uint64(8)).astype(np.float64) / 2**24
+    return (scale * (2.0 * u - 1.0)).astype(np.float32)
+
+
+def rows(samples):
+    offsets = np.cumsum([0] + [len(s) for s in samples]).astype(np.int64)
+    return offsets, np.concatenate([np.asarray(s, np.int32) for s in samples])
+
+
+def make_samples(rng, count, case):
+    """Lengths on both sides of maxlen; ids from 1, so that 0 is the pad; learnable labels."""
+    limit = case.get("ids", case["V"])
+    lengths = rng.integers(1, max(2, 2 * case["T"]), count)
+    samples = [rng.integers(1, limit, n).tolist() for n in lengths]
+    labels = np.array([np.mean(s) > limit / 2 for s in samples], np.int32)
+    flipped = rng.random(count) < 0.2
+    return samples, np.where(flipped, 1 - labels, labels).astype(np.int32)
+
+
+def pad(case, samples):
+    side = ("pre", "post")
+    padding, truncating = case.get("sides", (0, 0))
+    return keras.utils.pad_sequences(samples, maxlen=case["T"], padding=side[padding],
+                                     truncating=side[truncating])
+
+
+def build(case):
+    layers = [keras.Input((case["T"],), dtype="int32"),
+              keras.layers.Embedding(case["V"], case["D"])]
+    for k, hidden in enumerate(case["H"]):
+        layers.append(keras.layers.LSTM(hidden, return_sequences=k + 1 < len(case["H"])))
+    layers.append(keras.layers.Dense(1, activation="sigmoid"))
+    return keras.Sequential(layers)
+
+
+def model_string(case):
+    lstm = [f"lstm:{h}" + (":sequence" if k + 1 < len(case["H"]) else "")
+            for k, h in enumerate(case["H"])]
+    return ",".join([f"embedding:{case['D']}", *lstm, "dense:1"])
+
+
+def tensor_names(case):
+    """CLTrain's names, in the order of model.trainable_variables."""
+    names = ["embedding.embeddings"]
+    for k in range(len(case["H"])):
+        layer = "lstm" if k == 0 else f"lstm_{k}"
+        names += [f"{layer}.kernel", f"{layer}.recurrent_kernel", f"{layer}.bias"]
+    return names + ["dense.kernel", "dense.bias"]
+
+
+def start_weights(case, seed):
+    """Keras's initial weights, or the same with wider embeddings and biases that are not 0."""
+    keras.utils.set_random_seed(seed)
+    names, model = tensor_names(case), build(case)
+    start = {name: keras.ops.convert_to_numpy(variable).copy()
+             for name, variable in zip(names, model.trainable_variables)}
+    if case.get("scale", 1.0) is not None:
+        rng = np.random.default_rng(seed)
+        for name in names:
+            if name.endswith(("embeddings", "bias")):
+                start[name] += rng.uniform(-0.8, 0.8, start[name].shape).astype(np.float32)
+    scales = {}
+    for name, value in start.items():
+        if value.size > LARGE:
+            scales[name] = 1.5 / np.sqrt(value.shape[0])
+            start[name] = pattern(value.size, np.float32(scales[name])).reshape(value.shape)
+    return start, scales
+
+
+def run_case(case, start, train, test):
+    """Everything Keras has to say about one case."""
+    names, out = tensor_names(case), {}
+    model = build(case)
+
+    def restart():
+        for name, variable in zip(names, model.trainable_variables):
+            variable.assign(start[name])
+
+    def keep(group, values):
+        for name, value in zip(names, values):
+            out[f"{group}/{name}"] = keras.ops.convert_to_numpy(value).copy()
+
+    (x, y), (x_test, y_test) = train, test
+    x0, y0 = x[: case["B"]], y[: case["B"]].astype(keras.config.floatx())
+    restart()
+    loss = keras.losses.BinaryCrossentropy()
+    from_logits = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def probabilities(values):
+        return model.stateless_call(values, frozen, x0)[0][:, 0]
+
+    def mean_loss(values):
+        return loss(y0, probabilities(values))
+
+    start_values = [v.value for v in model.trainable_variables]
+    frozen = [v.value for v in model.non_trainable_variables]
+    # The logit as Keras's own layers give it: the last layer without its sigmoid.
+    features = keras.Sequential(model.layers[:-1])(x0)
+    logits = keras.ops.matmul(features, model.layers[-1].kernel) + model.layers[-1].bias
+    out["logits"] = np.array(logits)[:, 0]
+    value, gradient = jax.value_and_grad(mean_loss)(start_values)
+    out["loss"] = np.array(value).reshape(1)
+    assert np.abs(out["logits"]).max() < 8, "logits where Keras's clipping of p would show"
+    assert abs(float(from_logits(y0, out["logits"])) - float(value)) < 1e-6
+    keep("gradient", gradient)
+
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(model.trainable_variables)
+    for _ in range(ADAM_STEPS):
+        gradient = jax.grad(mean_loss)([v.value for v in model.trainable_variables])
+        optimizer.apply(gradient, model.trainable_variables)
+    keep("adam", model.trainable_variables)
+
+    restart()
+    model.compile(optimizer=keras.optimizers.Adam(), loss="binary_crossentropy",
+                  metrics=["accuracy"])
+    history = model.fit(x, y, batch_size=case["B"], epochs=case["epochs"], shuffle=False,
+                        validation_data=(x_test, y_test), verbose=0).history
+    keep("fit", model.trainable_variables)
+    for key, values in history.items():
+        out[f"history/{key}"] = np.array(values, np.float32)
+    return out
+
+
+def make_case(name, seed):
+    case = CASES[name]
+    assert -(-case["n"] // case["B"]) * case["epochs"] <= 30, "a short fit"
+    rng = np.random.default_rng(seed)
+    train, labels = make_samples(rng, case["n"], case)
+    test, test_labels = make_samples(rng, max(3, case["n"] // 3), case)
+    start, scales = start_weights(case, seed)
+    out = run_case(case, start, (pad(case, train), labels), (pad(case, test), test_labels))
+
+    file = {}
+    for key, value in dict(num_words=case["V"], maxlen=case["T"], batch=case["B"],
+                           epochs=case["epochs"], padding=case.get("sides", (0, 0))[0],
+                           truncating=case.get("sides", (0, 0))[1]).items():
+        file[key] = np.array([value], np.int32)
+    for part, samples, part_labels in ("train", train, labels), ("test", test, test_labels):
+        file[f"{part}.offsets"], file[f"{part}.ids"] = rows(samples)
+        file[f"{part}.labels"] = part_labels
+    for tensor, value in start.items():
+        if tensor in scales:
+            file[f"pattern/{tensor}"] = np.array([scales[tensor]], np.float32)
+            file[f"stride/{tensor}"] = np.array([37], np.int32)
+        else:
+            file[f"start/{tensor}"] = value
+    for key, value in out.items():
+        large = key.partition("/")[2] in scales
+        file[key] = np.ascontiguousarray(value.reshape(-1)[::37]) if large else value
+    return file, model_string(case)
+
+
+def make_load_data():
+    """A small npz in the layout of Keras's imdb.npz, and the first 20 samples of its load_data."""
+    rng = np.random.default_rng(113)
+    arrays = {}
+    for part, count in ("train", 30), ("test", 25):
+        lengths = rng.integers(1, 24, count)
+        lists = [np.minimum(rng.zipf(1.4, n), 400).tolist() for n in lengths]
+        x = np.empty(count, dtype=object)
+        x[:] = lists
+        arrays[f"x_{part}"], arrays[f"y_{part}"] = x, rng.integers(0, 2, count).astype(np.int64)
+    path = FIXTURES / "reviews.npz"
+    np.savez_compressed(path, **arrays)
+
+    from keras.src.datasets import imdb
+    imdb.get_file = lambda *args, **kwargs: str(path)  # the file at hand, not the one to download
+    defaults = dict(num_words=None, skip_top=0, maxlen=None, seed=113, start_char=1, oov_char=2,
+                    index_from=3)
+    cases = {
+        "defaults": {},
+        "num_words": dict(num_words=20),
+        "skip_top": dict(num_words=30, skip_top=5),
+        "maxlen": dict(num_words=100, maxlen=12),
+        "seed": dict(seed=7),
+        "no_start": dict(start_char=None, num_words=50),
+        "no_oov": dict(oov_char=None, num_words=15),
+        "index_from": dict(index_from=10, start_char=4, oov_char=5, num_words=60),
+    }
+    file = {}
+    for name, changes in cases.items():
+        arguments = {**defaults, **changes}
+        (x, y), (x_test, y_test) = imdb.load_data(**arguments)
+        none = dict(num_words=0, maxlen=0, start_char=-1, oov_char=-1)
+        file[f"{name}/arguments"] = np.array(
+            [none[k] if v is None else v for k, v in arguments.items()], np.int32)
+        for part, samples, labels in ("train", x, y), ("test", x_test, y_test):
+            file[f"{name}/{part}.count"] = np.array([len(samples)], np.int32)
+            file[f"{name}/{part}.offsets"], file[f"{name}/{part}.ids"] = rows(samples[:20])
+            file[f"{name}/{part}.labels"] = np.asarray(labels[:20], np.int32)
+    return file
+
+
+def make_pad_sequences():
+    samples = [list(range(1, n + 1)) for n in (1, 3, 4, 5, 9)] + [[]]
+    file = dict(zip(("offsets", "ids"), rows(samples)))
+    for maxlen in 1, 4, 12:
+        for padding in "pre", "post":
+            for truncating in "pre", "post":
+                file[f"{padding}/{truncating}/{maxlen}"] = keras.utils.pad_sequences(
+                    samples, maxlen=maxlen, padding=padding, truncating=truncating)
+    return file
+
+
+class AdamFloatPowers(keras.optimizers.Adam):
+    """Adam in double, with the powers of beta that float32 gives: 1 - 0.999f is 1.3e-5 off."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        step = keras.ops.cast(self.iterations + 1, "float32")
+        power_1 = keras.ops.power(np.float32(self.beta_1), step)
+        power_2 = keras.ops.power(np.float32(self.beta_2), step)
+        alpha = keras.ops.sqrt(1 - power_2) / (1 - power_1)
+        index = self._get_variable_index(variable)
+        m, v = self._momentums[index], self._velocities[index]
+        m.assign_add((gradient - m) * (1 - self.beta_1))
+        v.assign_add((keras.ops.square(gradient) - v) * (1 - self.beta_2))
+        variable.assign_sub(learning_rate * alpha * m / (keras.ops.sqrt(v) + self.epsilon))
+
+
+def check():
+    """How far each group of a fixture is from double, against how far double is from the start, and
+    in units of the weights' last places: the noise of Keras's own float."""
+    keras.config.set_floatx("float64")
+    keras.optimizers.Adam = AdamFloatPowers
+    for name in CASES:
+        case, stored = CASES[name], load_file(FIXTURES / f"{name}.safetensors")
+
+        def samples(part):
+            offsets, ids = stored[f"{part}.offsets"], stored[f"{part}.ids"]
+            lists = [ids[a:b].tolist() for a, b in zip(offsets, offsets[1:])]
+            return pad(case, lists), stored[f"{part}.labels"]
+
+        shapes = {n: v.shape for n, v in zip(tensor_names(case), build(case).trainable_variables)}
+        start = {n: stored[f"start/{n}"] if f"start/{n}" in stored else
+                 pattern(np.prod(s), stored[f"pattern/{n}"][0]).reshape(s)
+                 for n, s in shapes.items()}
+        out = run_case(case, start, samples("train"), samples("test"))
+        worst = {}
+        for key, value in out.items():
+            group, _, tensor = key.partition("/")
+            stride = int(stored.get(f"stride/{tensor}", [1])[0])
+            wide = np.float64(value).reshape(-1)[::stride]
+            moves = group in ("adam", "fit")
+            moved = wide - start[tensor].reshape(-1)[::stride] if moves else wide
+            error = np.linalg.norm(stored[key].reshape(-1) - wide)
+            ulps = error / np.linalg.norm(np.spacing(np.float32(wide)))
+            row = (error / max(np.linalg.norm(moved), 1e-30), ulps if moves else 0.0, tensor)
+            worst[group] = max(worst.get(group, row), row)
+        for group, (relative, ulps, tensor) in worst.items():
+            print(f"{name:14} {group:9} {relative:.1e}", f"{ulps:.1f} ulp" if ulps else "", tensor)
+
+
+def end_to_end(path):
+    """2,000 real reviews, 2 epochs, five starts, with the tutorial's network in batches of 32."""
+    from keras.src.datasets import imdb
+    imdb.get_file = lambda *args, **kwargs: path
+    (x, y), _ = imdb.load_data(num_words=20000)
+    x, y = keras.utils.pad_sequences(x[:2000], maxlen=100), y[:2000]
+    case = dict(V=20000, D=128, T=100, H=[60])
+    for seed in range(1, 6):
+        keras.utils.set_random_seed(seed)
+        model = build(case)
+        model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
+        history = model.fit(x, y, batch_size=32, epochs=2, verbose=0).history
+        print(seed, *(f"{key} {values[-1]:.4f}" for key, values in history.items()), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare with Keras in double")
+    parser.add_argument("--end-to-end", metavar="NPZ", help="losses of a short run on real data")
+    arguments = parser.parse_args()
+    assert keras.backend.backend() == "jax", "set KERAS_BACKEND=jax"
+    if arguments.check:
+        return check()
+    if arguments.end_to_end:
+        return end_to_end(os.path.abspath(arguments.end_to_end))
+    FIXTURES.mkdir(parents=True, exist_ok=True)
+    for seed, name in enumerate(CASES, start=1):
+        file, layers = make_case(name, seed)
+        save_file(file, FIXTURES / f"{name}.safetensors", metadata={"model": layers})
+        print(name, flush=True)
+    save_file(make_load_data(), FIXTURES / "load_data.safetensors")
+    save_file(make_pad_sequences(), FIXTURES / "pad_sequences.safetensors")
+
+
+if __name__ == "__main__":
+    main()
