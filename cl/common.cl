@@ -53,7 +53,7 @@ CLT_TREE_SUM(clt_tree_sum16, float16)
  *   tanh(x) = (1 - e^-2x) / (1 + e^-2x) = (1 - s - s e) / (s + 1 + s e).
  * NaN gives NaN: it fails both comparisons of the clamp and stays in e. */
 #define CLT_MAGIC 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer in the low bits */
-#define CLT_ACTIVATIONS(FLOAT, AS_INT, AS_FLOAT, EXP, SIGMOID, TANH)                     \
+#define CLT_ACTIVATIONS(FLOAT, AS_INT, AS_FLOAT, EXP, SIGMOID, TANH)                               \
     static void EXP(FLOAT y, FLOAT *s, FLOAT *e)                                                   \
     {                                                                                              \
         y = y > (FLOAT)88.0f ? (FLOAT)88.0f : y;                                                   \

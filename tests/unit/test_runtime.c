@@ -4,10 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "runtime/state.h"
+#include "support/kernels.h"
 #include "util/memory.h"
 
 typedef struct {
@@ -36,36 +35,6 @@ static clt_runtime *open_runtime(heard *h, bool profile)
     return runtime;
 }
 
-static char folder[] = "/tmp/clt_test_XXXXXX"; /* kernel files and a binary cache, while it runs */
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
-
-/* Writes a kernel file beside a copy of common.cl, and points CLT_KERNEL_DIR there. */
-static void put_kernel(const char *name, const char *text)
-{
-    char path[128], command[256];
-    snprintf(command, sizeof command, "cp %s/cl/common.cl %s", CLT_SOURCE_DIR, folder);
-    assert_int_equal(system(command), 0);
-    snprintf(path, sizeof path, "%s/%s.cl", folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    setenv("CLT_KERNEL_DIR", folder, 1);
-}
-
 static const char scale_kernel[] =
     "__kernel void scale(__global const int *x, __global int *y, int by, int n)\n"
     "{\n"
@@ -78,7 +47,7 @@ static void test_launch(void **state)
     (void)state;
     heard h = {0};
     clt_error error;
-    put_kernel("scale", scale_kernel);
+    clt_test_put_kernel("scale", scale_kernel);
     clt_runtime *runtime = open_runtime(&h, true);
     clt_program *program = NULL, *same = NULL, *other = NULL;
     clt_kernel *kernel = NULL;
@@ -151,7 +120,7 @@ static void test_build_error(void **state)
     (void)state;
     heard h = {0};
     clt_error error;
-    put_kernel(
+    clt_test_put_kernel(
         "broken",
         "/* a first line */\n__kernel void f(__global int *x)\n{\n    x[0] = nonsense;\n}\n");
     clt_runtime *runtime = open_runtime(&h, false);
@@ -219,12 +188,13 @@ static void test_arguments(void **state)
     (void)state;
     heard h = {0};
     clt_error error;
-    put_kernel("pick", "__kernel void pick(__global int *x, __global int *y, float f, uint u,\n"
-                       "                   ulong ul)\n"
-                       "{\n"
-                       "    int k = get_global_id(0) + 6 * get_global_id(1);\n"
-                       "    y[k] = (x != 0 ? x[k] : 1000) + (int)f + (int)u + (int)(ul >> 32);\n"
-                       "}\n");
+    clt_test_put_kernel("pick",
+                        "__kernel void pick(__global int *x, __global int *y, float f, uint u,\n"
+                        "                   ulong ul)\n"
+                        "{\n"
+                        "    int k = get_global_id(0) + 6 * get_global_id(1);\n"
+                        "    y[k] = (x != 0 ? x[k] : 1000) + (int)f + (int)u + (int)(ul >> 32);\n"
+                        "}\n");
     clt_runtime *runtime = open_runtime(&h, false);
     clt_program *program;
     clt_kernel *kernel;
@@ -393,7 +363,7 @@ static void test_lost(void **state)
 static bool cached_file(char *path, size_t room)
 {
     char command[256];
-    snprintf(command, sizeof command, "ls %s/cltrain/*.bin 2>/dev/null", folder);
+    snprintf(command, sizeof command, "ls %s/cltrain/*.bin 2>/dev/null", clt_test_kernel_folder());
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     bool found = fgets(path, (int)room, pipe) != NULL;
@@ -435,8 +405,8 @@ static void test_cache(void **state)
     (void)state;
     char path[256];
     char *xdg = getenv("XDG_CACHE_HOME"), *kept = xdg != NULL ? strdup(xdg) : NULL;
-    setenv("XDG_CACHE_HOME", folder, 1);
-    put_kernel("scale", scale_kernel);
+    setenv("XDG_CACHE_HOME", clt_test_kernel_folder(), 1);
+    clt_test_put_kernel("scale", scale_kernel);
     setenv("CLTRAIN_CACHE", "off", 1);
     assert_int_equal(scale_once(1), 1);
     assert_false(cached_file(path, sizeof path));
@@ -476,7 +446,7 @@ static void test_no_memory(void **state)
     (void)state;
     clt_error error;
     clt_runtime_config config = {"cpu", true, {NULL, NULL}};
-    put_kernel("scale", scale_kernel);
+    clt_test_put_kernel("scale", scale_kernel);
     bool done = false;
     for (unsigned long n = 1; !done; n++) {
         clt_runtime *runtime = NULL;
@@ -519,5 +489,5 @@ int main(void)
         cmocka_unit_test(test_profile), cmocka_unit_test(test_lost),
         cmocka_unit_test(test_cache),   cmocka_unit_test(test_no_memory),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, clt_test_remove_kernels);
 }
