@@ -22,6 +22,11 @@ struct clt_vocabulary {
 CLT_NODISCARD clt_status clt_vocabulary_create(const char *text, size_t bytes, int32_t count,
                                                clt_vocabulary **vocabulary, clt_error *error);
 
+/* A copy with the words of ranks below `limit`: num_words - index_from for what a model can know. A
+ * limit of 1 or less gives a vocabulary without words. */
+CLT_NODISCARD clt_status clt_vocabulary_copy_below(const clt_vocabulary *vocabulary, int64_t limit,
+                                                   clt_vocabulary **copy, clt_error *error);
+
 /* The rank of a word, 0 when it is not there. */
 int32_t clt_vocabulary_rank(const clt_vocabulary *vocabulary, const char *word, size_t bytes);
 
