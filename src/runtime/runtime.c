@@ -114,6 +114,25 @@ bool clt_runtime_is_cpu(const clt_runtime *runtime)
     return runtime->device.type == CLT_DEVICE_CPU;
 }
 
+int clt_runtime_vector_width(const clt_runtime *runtime)
+{
+    cl_uint width = 1;
+    (void)clGetDeviceInfo(runtime->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width,
+                          NULL);
+    return width < 1 ? 1 : width > 16 ? 16 : (int)width;
+}
+
+void clt_runtime_attach(clt_runtime *runtime, void *state, void (*release)(void *state))
+{
+    runtime->attached = state;
+    runtime->release_attached = release;
+}
+
+void *clt_runtime_attached(const clt_runtime *runtime)
+{
+    return runtime->attached;
+}
+
 const clt_device *clt_runtime_device(const clt_runtime *runtime)
 {
     return &runtime->device;
@@ -207,6 +226,9 @@ void clt_runtime_destroy(clt_runtime *runtime)
         runtime->lost = true;
     }
     clt_profile_release(runtime);
+    if (!runtime->lost && runtime->attached != NULL) {
+        runtime->release_attached(runtime->attached);
+    }
     while (runtime->programs != NULL) {
         clt_program *program = runtime->programs;
         runtime->programs = program->next;

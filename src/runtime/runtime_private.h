@@ -130,6 +130,7 @@ size_t clt_kernel_item_group(const clt_kernel *kernel);
 
 /* ---- the device ------------------------------------------------------------------------------ */
 bool clt_runtime_is_cpu(const clt_runtime *runtime);
+int clt_runtime_vector_width(const clt_runtime *runtime); /* native, of float: 1 .. 16 */
 void clt_runtime_log(const clt_runtime *runtime, clt_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -145,6 +146,11 @@ void clt_runtime_force(clt_runtime *runtime, const char *op, const char *variant
 cl_command_queue clt_runtime_queue(const clt_runtime *runtime);
 cl_device_id clt_runtime_device_id(const clt_runtime *runtime);
 cl_context clt_runtime_context(const clt_runtime *runtime);
+
+/* One slot of a room above (blas: its use of CLBlast): `release` is called once, by destroy, while
+ * context and queue still stand; not on a lost runtime. */
+void clt_runtime_attach(clt_runtime *runtime, void *state, void (*release)(void *state));
+void *clt_runtime_attached(const clt_runtime *runtime); /* NULL: nothing */
 
 /* Turns an OpenCL (or CLBlast) status into an error naming the call; marks the runtime lost when
  * the code is sticky. CL_SUCCESS gives CLT_OK. */

@@ -39,6 +39,8 @@ struct clt_runtime {
     char lost_by[160];      /* the sticky error, for those who come later */
     unsigned long releases; /* buffers so far; a kernel's remembered handles may be stale then */
     clt_log log;
+    void *attached;
+    void (*release_attached)(void *);
     clt_program *programs;
     const char *forced[CLT_PLAN_OPS]; /* by the rows of plan.c's table */
     clt_scope *scopes;
