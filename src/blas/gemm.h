@@ -6,7 +6,7 @@
 
 /* One planned use: C[m, n] (+)= op(A)[m, k] . op(B)[k, n], row-major float. */
 typedef struct clt_gemm_config {
-    const char *use;   /* "lstm projection"; in messages and the profile */
+    const char *use;   /* "lstm projection"; in messages; a literal, it is not copied */
     bool a_transposed; /* A is stored [k, m] */
     bool b_transposed; /* B is stored [n, k] */
     bool accumulate;   /* add to C */

@@ -1,0 +1,205 @@
+/* gemm.cl: C[m, n] (+)= op(A)[m, k] . op(B)[k, n], row-major float.
+ *
+ * The order of an element's sum is part of the recipe: terms p = 0 .. k - 1 in partial sums of
+ * DEPTH, each a chain of fma() from 0; partial sums are added in order, to C's old value when
+ * accumulating. Tiles, vector width and launch shape change no bits, nor do other rows or columns.
+ *
+ * Macros of the prelude:
+ *   A_TRANSPOSED   1: A is stored [k, m]
+ *   B_TRANSPOSED   1: B is stored [n, k]; gemm_pack runs first and `b` of gemm is its output
+ *   WIDTH          lanes of a vector: 4, 8 or 16
+ *   ROWS, VECTORS  a register tile: ROWS rows by VECTORS (1 .. 4) vectors of columns, one panel
+ * Launch: work-groups of one work-item; the global sizes stand at the kernels. */
+
+#define DEPTH 256
+#define PANEL (VECTORS * WIDTH)
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define floatv JOIN(float, WIDTH)
+#define vloadv JOIN(vload, WIDTH)
+#define vstorev JOIN(vstore, WIDTH)
+
+/* The first column of the vector that is responsible for the columns from `column` on. At the right
+ * edge it moves left and overlaps its neighbour, so that loads stay inside a row of n >= WIDTH. */
+inline int vector_start(int column, int n)
+{
+    return min(column, max(n - WIDTH, 0));
+}
+
+/* Packs B stored [n, k] into panels [ceil(n / PANEL)][k][PANEL], 0 in columns from n on.
+ * Global: (ceil(k / DEPTH), vectors of columns in all). */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+gemm_pack(int n, int k, global const float *b, ulong b_offset, int ldb, global float *packed)
+{
+    const int p0 = (int)get_global_id(0) * DEPTH, p1 = min(p0 + DEPTH, k);
+    const int vector = (int)get_global_id(1);
+    const int start = vector_start(vector * WIDTH, n);
+    const int valid = min(WIDTH, n - start);
+    global const float *from = b + b_offset + (size_t)start * ldb;
+    global float *to = packed + (size_t)(vector / VECTORS) * k * PANEL + vector % VECTORS * WIDTH;
+    for (int p = p0; p < p1; p++) {
+        for (int lane = 0; lane < WIDTH; lane++) {
+            to[(size_t)p * PANEL + lane] = lane < valid ? from[(size_t)lane * ldb + p] : 0.0f;
+        }
+    }
+}
+
+/* c[column .. column + WIDTH - 1] (+)= sum, whose lane 0 is column `start`; columns below n only. */
+inline void store(floatv sum, int column, int start, int n, int add, global float *c)
+{
+    if (start == column && column + WIDTH <= n) {
+        vstorev(add ? vloadv(0, c + column) + sum : sum, 0, c + column);
+        return;
+    }
+    float lanes[WIDTH];
+    vstorev(sum, 0, lanes);
+    for (int j = column; j < n; j++) {
+        c[j] = add ? c[j] + lanes[j - start] : lanes[j - start];
+    }
+}
+
+/* A tile's rows as text, because compilers keep named vectors in registers but not all of them an
+ * array of vectors. */
+#if ROWS == 2
+#define EACH_ROW(X) X(0) X(1)
+#elif ROWS == 4
+#define EACH_ROW(X) X(0) X(1) X(2) X(3)
+#elif ROWS == 6
+#define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5)
+#else
+#define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#endif
+
+#define BEGIN(r)                                                                                   \
+    floatv sum##r##0 = 0.0f, sum##r##1 = 0.0f, sum##r##2 = 0.0f, sum##r##3 = 0.0f;                 \
+    global const float *row##r = a + (size_t)min(i0 + r, m - 1) * (A_TRANSPOSED ? 1 : lda);
+
+#define TERM(r)                                                                                    \
+    {                                                                                              \
+        const floatv factor = row##r[A_TRANSPOSED ? (size_t)p * lda : (size_t)p];                  \
+        sum##r##0 = fma(factor, x0, sum##r##0);                                                    \
+        if (vectors > 1) {                                                                         \
+            sum##r##1 = fma(factor, x1, sum##r##1);                                                \
+        }                                                                                          \
+        if (vectors > 2) {                                                                         \
+            sum##r##2 = fma(factor, x2, sum##r##2);                                                \
+        }                                                                                          \
+        if (vectors > 3) {                                                                         \
+            sum##r##3 = fma(factor, x3, sum##r##3);                                                \
+        }                                                                                          \
+    }
+
+#define END(r)                                                                                     \
+    if (i0 + r < m) {                                                                              \
+        global float *to = c + (size_t)(i0 + r) * ldc;                                             \
+        store(sum##r##0, j0, start0, n, add, to);                                                  \
+        if (vectors > 1) {                                                                         \
+            store(sum##r##1, j0 + WIDTH, start1, n, add, to);                                      \
+        }                                                                                          \
+        if (vectors > 2) {                                                                         \
+            store(sum##r##2, j0 + 2 * WIDTH, start2, n, add, to);                                  \
+        }                                                                                          \
+        if (vectors > 3) {                                                                         \
+            store(sum##r##3, j0 + 3 * WIDTH, start3, n, add, to);                                  \
+        }                                                                                          \
+    }
+
+/* One partial sum, p0 <= p < p1, of ROWS rows from i0 on and `vectors` vectors of columns from j0
+ * on. Rows past the last are copies of it and not stored. `vectors` is a constant at each call. */
+inline void tile(const int vectors, int i0, int j0, int p0, int p1, int m, int n,
+                 global const float *a, int lda, global const float *b, int ldb, int add,
+                 global float *c, int ldc)
+{
+    const int start0 = vector_start(j0, n), start1 = vector_start(j0 + WIDTH, n);
+    const int start2 = vector_start(j0 + 2 * WIDTH, n), start3 = vector_start(j0 + 3 * WIDTH, n);
+    /* A packed panel holds its vectors side by side. */
+    const int at0 = B_TRANSPOSED ? 0 : start0, at1 = B_TRANSPOSED ? WIDTH : start1;
+    const int at2 = B_TRANSPOSED ? 2 * WIDTH : start2, at3 = B_TRANSPOSED ? 3 * WIDTH : start3;
+    EACH_ROW(BEGIN)
+    for (int p = p0; p < p1; p++) {
+        global const float *terms = b + (size_t)p * ldb;
+        const floatv x0 = vloadv(0, terms + at0);
+        const floatv x1 = vectors > 1 ? vloadv(0, terms + at1) : 0.0f;
+        const floatv x2 = vectors > 2 ? vloadv(0, terms + at2) : 0.0f;
+        const floatv x3 = vectors > 3 ? vloadv(0, terms + at3) : 0.0f;
+        EACH_ROW(TERM)
+    }
+    EACH_ROW(END)
+}
+
+/* All partial sums of rows i0 .. i1 - 1 of a panel, one partial sum at a time, so that its rows of
+ * B stay in the cache for all rows of A. */
+inline void panel(const int vectors, int i0, int i1, int j0, int m, int n, int k,
+                  global const float *a, int lda, global const float *b, int ldb, int add,
+                  global float *c, int ldc)
+{
+    for (int p0 = 0; p0 < k; p0 += DEPTH) {
+        const int p1 = min(p0 + DEPTH, k), add_partial = add || p0 > 0;
+        for (int i = i0; i < i1; i += ROWS) {
+            tile(vectors, i, j0, p0, p1, m, n, a, lda, b, ldb, add_partial, c, ldc);
+        }
+    }
+}
+
+#if !B_TRANSPOSED
+/* n < WIDTH: no vector fits into a row. */
+inline void narrow(int i0, int i1, int n, int k, global const float *a, int lda,
+                   global const float *b, int ldb, int add, global float *c, int ldc)
+{
+    for (int i = i0; i < i1; i++) {
+        for (int j = 0; j < n; j++) {
+            for (int p0 = 0; p0 < k; p0 += DEPTH) {
+                float sum = 0.0f;
+                for (int p = p0; p < min(p0 + DEPTH, k); p++) {
+                    const float factor =
+                        a[A_TRANSPOSED ? (size_t)p * lda + i : (size_t)i * lda + p];
+                    sum = fma(factor, b[(size_t)p * ldb + j], sum);
+                }
+                global float *element = c + (size_t)i * ldc + j;
+                *element = add || p0 > 0 ? *element + sum : sum;
+            }
+        }
+    }
+}
+#endif
+
+/* Global: (ceil(m / (ROWS * tiles)), ceil(n / PANEL)); `tiles` tiles of rows to a work-item. */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+gemm(int m, int n, int k, int tiles, int add, global const float *a, ulong a_offset, int lda,
+     global const float *b, ulong b_offset, int ldb, global float *c, ulong c_offset, int ldc)
+{
+    const int i0 = (int)get_global_id(0) * ROWS * tiles, i1 = min(i0 + ROWS * tiles, m);
+    const int j0 = (int)get_global_id(1) * PANEL;
+    a += a_offset;
+    c += c_offset;
+#if B_TRANSPOSED
+    b += (size_t)j0 * k;
+    ldb = PANEL;
+#else
+    b += b_offset;
+    if (n < WIDTH) {
+        narrow(i0, i1, n, k, a, lda, b, ldb, add, c, ldc);
+        return;
+    }
+#endif
+    const int vectors = min(VECTORS, (n - j0 + WIDTH - 1) / WIDTH);
+    if (vectors == VECTORS) {
+        panel(VECTORS, i0, i1, j0, m, n, k, a, lda, b, ldb, add, c, ldc);
+    }
+#if VECTORS > 1
+    else if (vectors == 1) {
+        panel(1, i0, i1, j0, m, n, k, a, lda, b, ldb, add, c, ldc);
+    }
+#endif
+#if VECTORS > 2
+    else if (vectors == 2) {
+        panel(2, i0, i1, j0, m, n, k, a, lda, b, ldb, add, c, ldc);
+    }
+#endif
+#if VECTORS > 3
+    else {
+        panel(3, i0, i1, j0, m, n, k, a, lda, b, ldb, add, c, ldc);
+    }
+#endif
+}

@@ -1,2 +1,0 @@
-/* blas */
-typedef int clt_blas_placeholder;
