@@ -61,7 +61,7 @@ CLT_NODISCARD clt_status clt_reduce_segments(clt_reduce *op, const clt_sequence 
                                              int columns, clt_buffer src, clt_buffer dst,
                                              clt_error *error);
 
-/* Adds the squares of values[0 .. count - 1] to the next record (kept in scratch as partial sums;
+/* Adds the squares of values[0 .. count - 1] to the next record (kept as saved partial sums;
  * at most gradient_elements in all, each call rounded up to CLT_SQUARES_CHUNK). */
 CLT_NODISCARD clt_status clt_reduce_squares(clt_reduce *op, clt_buffer values, size_t count,
                                             clt_error *error);

@@ -1,0 +1,109 @@
+/* reduce.cl: sums over positions and samples, and the record of a training step. */
+
+#define SEGMENT_PIECE 64    /* CLT_SEGMENT_PIECE of src/ref/ref_ops.h */
+#define SQUARES_CHUNK 1024  /* CLT_SQUARES_CHUNK */
+
+/* dst[u, c] = sum of src[p, c] over the positions p of row u: in each shard (positions[offsets[u * S
+ * + s]] up to the next) pieces of 64, pieces in order, shards by the tree.
+ * src [N, columns], dst [row_count, columns]. Launch: src/ops/tiling.h over [row_count, columns]. */
+#define SEGMENT_SUM(NAME, TYPE, LOAD, TREE)                                                        \
+    static TYPE NAME(__global const float *restrict src, __global const int *restrict offset,      \
+                     __global const int *restrict positions, int columns, int c, int shards)       \
+    {                                                                                              \
+        TYPE sums[CLT_SHARDS_MAX];                                                                 \
+        uint present = 0;                                                                          \
+        for (int s = 0; s < shards; s++) {                                                         \
+            int begin = offset[s], end = offset[s + 1];                                            \
+            TYPE sum = (TYPE)0.0f;                                                                 \
+            present |= (uint)(end > begin) << s;                                                   \
+            for (int from = begin; from < end; from += SEGMENT_PIECE) {                            \
+                int to = min(from + SEGMENT_PIECE, end);                                           \
+                TYPE piece = (TYPE)0.0f;                                                           \
+                for (int k = from; k < to; k++) {                                                  \
+                    piece += LOAD(src + (size_t)positions[k] * columns + c);                       \
+                }                                                                                  \
+                sum += piece;                                                                      \
+            }                                                                                      \
+            sums[s] = sum;                                                                         \
+        }                                                                                          \
+        for (int s = shards; s < CLT_SHARDS_MAX; s++) {                                            \
+            sums[s] = (TYPE)0.0f;                                                                  \
+        }                                                                                          \
+        return TREE(sums, present);                                                                \
+    }
+#define LOAD_ONE(p) (*(p))
+#define LOAD_SIXTEEN(p) vload16(0, p)
+SEGMENT_SUM(segment_one, float, LOAD_ONE, clt_tree_sum)
+SEGMENT_SUM(segment_sixteen, float16, LOAD_SIXTEEN, clt_tree_sum16)
+
+__kernel void reduce_segments(__global const float *restrict src, __global const int *offsets,
+                              __global const int *positions, __global float *restrict dst,
+                              int row_count, int columns, int shards, int rows, int span)
+{
+    int begin = get_global_id(0) * span, end = min(begin + span, columns);
+    int first = get_global_id(1) * rows, last = min(first + rows, row_count);
+    for (int u = first; u < last; u++) {
+        __global const int *offset = offsets + (size_t)u * shards;
+        __global float *to = dst + (size_t)u * columns;
+        int c = begin;
+        for (; c + 16 <= end; c += 16) {
+            vstore16(segment_sixteen(src, offset, positions, columns, c, shards), 0, to + c);
+        }
+        for (; c < end; c++) {
+            to[c] = segment_one(src, offset, positions, columns, c, shards);
+        }
+    }
+}
+
+/* partials[at + k] = the sum of squares of chunk k of values[0 .. count - 1], one work-item a chunk:
+ * sixteen interleaved sums, added pairwise. */
+__kernel void reduce_squares(__global const float *values, int count, __global float *partials,
+                             int at)
+{
+    int chunk = get_global_id(0), begin = chunk * SQUARES_CHUNK;
+    if (begin >= count) {
+        return;
+    }
+    int end = min(begin + SQUARES_CHUNK, count);
+    float16 sums = (float16)0.0f;
+    int k = begin;
+    for (; k + 16 <= end; k += 16) {
+        float16 v = vload16(0, values + k);
+        sums = fma(v, v, sums);
+    }
+    float8 eight = sums.lo + sums.hi;
+    float4 four = eight.lo + eight.hi;
+    float2 two = four.lo + four.hi;
+    float sum = two.x + two.y;
+    for (; k < end; k++) {
+        sum = fma(values[k], values[k], sum);
+    }
+    partials[at + chunk] = sum;
+}
+
+/* The record of a step, by one work-item: loss and hits summed in sample order inside shards,
+ * shards by the tree; partials in order. The flag stays set once it is. */
+__kernel void reduce_record(__global const float *loss, __global const int *hit, int samples,
+                            int shards, __global const float *partials, int partial_count,
+                            __global clt_record *record)
+{
+    float sums[CLT_SHARDS_MAX];
+    int hits = 0;
+    for (int s = 0; s < CLT_SHARDS_MAX; s++) {
+        int first = (int)((long)s * samples / shards), next = (int)((long)(s + 1) * samples / shards);
+        float sum = 0.0f;
+        for (int b = first; s < shards && b < next; b++) {
+            sum += loss[b];
+            hits += hit[b];
+        }
+        sums[s] = sum;
+    }
+    float total = clt_tree_sum(sums, (1u << shards) - 1), squared_norm = 0.0f;
+    for (int k = 0; k < partial_count; k++) {
+        squared_norm += partials[k];
+    }
+    record->loss = total;
+    record->hits = hits;
+    record->squared_norm = squared_norm;
+    record->bad |= clt_is_bad(total) | clt_is_bad(squared_norm);
+}

@@ -1,0 +1,49 @@
+/* loss.c: binary cross-entropy from logits (ref: loss). */
+#include <stdlib.h>
+
+#include "ops/ops.h"
+#include "util/memory.h"
+
+struct clt_loss {
+    clt_runtime *runtime;
+    clt_kernel *forward;
+};
+
+clt_status clt_loss_plan(clt_runtime *runtime, clt_loss **op, clt_error *error)
+{
+    clt_program *program;
+    clt_status status;
+    clt_loss *made = clt_alloc(1, sizeof *made, "a loss", error);
+    if (made == NULL) {
+        return CLT_FAILED;
+    }
+    made->runtime = runtime;
+    CLT_TRY(clt_program_build(runtime, "loss", "", &program, error));
+    CLT_TRY(clt_kernel_create(program, "loss_forward", &made->forward, error));
+    *op = made;
+    return CLT_OK;
+done:
+    clt_loss_destroy(made);
+    return status;
+}
+
+void clt_loss_destroy(clt_loss *op)
+{
+    if (op != NULL) {
+        clt_kernel_destroy(op->forward);
+        free(op);
+    }
+}
+
+clt_status clt_loss_forward(clt_loss *op, int samples, clt_buffer logits, clt_buffer targets,
+                            clt_buffer loss, clt_buffer hit, clt_buffer dlogits, clt_error *error)
+{
+    const clt_arg args[] = {clt_arg_buffer(logits), clt_arg_buffer(targets), clt_arg_buffer(loss),
+                            clt_arg_buffer(hit),    clt_arg_buffer(dlogits), clt_arg_int(samples)};
+    clt_profile_begin(op->runtime, "loss", 40.0 * samples, 20.0 * samples);
+    clt_status status =
+        clt_kernel_enqueue_1d(op->forward, (size_t)samples, clt_kernel_item_group(op->forward),
+                              args, sizeof args / sizeof *args, error);
+    clt_profile_end(op->runtime);
+    return status;
+}

@@ -1,2 +1,0 @@
-/* ops */
-typedef int clt_ops_placeholder;
