@@ -1,0 +1,273 @@
+/* layers.c: parses a model string such as
+ * `embedding:128,lstm:60:sequence,dropout:0.5,lstm:60,dense:1` and derives every shape and
+ * parameter from it. */
+#include "model/layers.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/memory.h"
+
+#define UNITS_MAX 65536
+#define HIDDEN_MAX 2048
+#define ARENA_STEP 1024 /* elements: parameters are sub-buffers, aligned to 4096 bytes */
+
+static const struct {
+    const char *name, *type, *use;
+} kinds[] = {
+    [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D"},
+    [CLT_LAYER_LSTM] = {"lstm", "LSTM", "lstm:H[:sequence]"},
+    [CLT_LAYER_DROPOUT] = {"dropout", "Dropout", "dropout:P"},
+    [CLT_LAYER_DENSE] = {"dense", "Dense", "dense:1"},
+};
+enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
+
+const char *clt_layer_type(clt_layer_kind kind)
+{
+    return kinds[kind].type;
+}
+
+/* One layer's text while it is being read. */
+typedef struct {
+    const char *text;
+    int length;
+    clt_error *error;
+} word;
+
+__attribute__((format(printf, 2, 3))) static clt_status layer_error(const word *w,
+                                                                    const char *format, ...)
+{
+    char reason[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof reason, format, arguments);
+    va_end(arguments);
+    return clt_fail(w->error, CLT_USAGE, 0, "model: layer '%.*s': %s", w->length, w->text, reason);
+}
+
+static clt_status parse_units(const word *w, const char *text, int limit, int *units)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != 0 || value < 1) {
+        return layer_error(w, "'%s' is not a number of units, 1 or more", text);
+    }
+    if (value > limit) {
+        return layer_error(w, "%s units are more than the limit of %d", text, limit);
+    }
+    *units = (int)value;
+    return CLT_OK;
+}
+
+static clt_status parse_rate(const word *w, const char *text, double *rate)
+{
+    char *end;
+    *rate = strtod(text, &end);
+    bool plain = (*text >= '0' && *text <= '9') || *text == '.';
+    if (!plain || *end != 0 || !(*rate >= 0.0 && *rate < 1.0)) {
+        return layer_error(w, "'%s' is not a rate: 0 <= P < 1", text);
+    }
+    return CLT_OK;
+}
+
+static void add_parameter(clt_layers *layers, const clt_layer *layer, const char *name, int rank,
+                          int rows, int columns, clt_initializer initializer)
+{
+    clt_parameter *p = &layers->parameters[layers->parameter_count++];
+    char full[sizeof p->name]; /* layer lies in *layers, as p does */
+    snprintf(full, sizeof full, "%s.%s", layer->name, name);
+    memcpy(p->name, full, sizeof full);
+    p->rank = rank;
+    p->shape[0] = rank == 2 ? rows : columns;
+    p->shape[1] = columns;
+    p->count = (size_t)rows * (size_t)columns;
+    p->initializer = initializer;
+    p->table = layer->kind == CLT_LAYER_EMBEDDING;
+    if (!p->table) {
+        p->offset = layers->arena;
+        layers->arena += (p->count + ARENA_STEP - 1) / ARENA_STEP * ARENA_STEP;
+    }
+}
+
+static void add_parameters(clt_layers *layers, clt_layer *layer)
+{
+    int in = layer->inputs, out = layer->outputs;
+    layer->parameter = layers->parameter_count;
+    switch (layer->kind) {
+    case CLT_LAYER_EMBEDDING:
+        add_parameter(layers, layer, "embeddings", 2, in, out, CLT_INIT_UNIFORM);
+        break;
+    case CLT_LAYER_LSTM:
+        add_parameter(layers, layer, "kernel", 2, in, 4 * out, CLT_INIT_GLOROT_UNIFORM);
+        add_parameter(layers, layer, "recurrent_kernel", 2, out, 4 * out, CLT_INIT_ORTHOGONAL);
+        add_parameter(layers, layer, "bias", 1, 1, 4 * out, CLT_INIT_FORGET_BIAS);
+        break;
+    case CLT_LAYER_DENSE:
+        add_parameter(layers, layer, "kernel", 2, in, out, CLT_INIT_GLOROT_UNIFORM);
+        add_parameter(layers, layer, "bias", 1, 1, out, CLT_INIT_ZEROS);
+        break;
+    case CLT_LAYER_DROPOUT:
+        break;
+    }
+}
+
+/* Where a layer may stand, and what it makes of the layer before. */
+static clt_status connect(const word *w, clt_layers *layers, clt_layer *layer, int32_t num_words)
+{
+    const clt_layer *before = layers->count > 0 ? &layers->layers[layers->count - 1] : NULL;
+    if ((before == NULL) != (layer->kind == CLT_LAYER_EMBEDDING)) {
+        return layer_error(w, before == NULL ? "the first layer must be embedding:D"
+                                             : "only the first layer can be an embedding");
+    }
+    if (before != NULL && before->kind == CLT_LAYER_DENSE) {
+        return layer_error(w, "nothing can follow the dense layer");
+    }
+    layer->inputs = before != NULL ? before->outputs : num_words;
+    switch (layer->kind) {
+    case CLT_LAYER_EMBEDDING:
+        layer->sequence = true;
+        break;
+    case CLT_LAYER_LSTM:
+        if (!before->sequence) {
+            return layer_error(
+                w, "the lstm before it gives its last state only; write 'lstm:%d:sequence'",
+                before->outputs);
+        }
+        break;
+    case CLT_LAYER_DROPOUT:
+        layer->outputs = before->outputs;
+        layer->sequence = before->sequence;
+        break;
+    case CLT_LAYER_DENSE:
+        if (before->sequence) {
+            return layer_error(w, "dense needs one vector a sample; put an lstm without "
+                                  "'sequence' before it");
+        }
+        if (layer->outputs != 1) {
+            return layer_error(w, "the last layer has one unit (a probability): dense:1");
+        }
+        break;
+    }
+    return CLT_OK;
+}
+
+static clt_status parse_options(const word *w, clt_layer *layer, char *options)
+{
+    for (char *option = options; option != NULL;) {
+        char *next = strchr(option, ':');
+        if (next != NULL) {
+            *next++ = 0;
+        }
+        if (layer->kind == CLT_LAYER_LSTM && strcmp(option, "sequence") == 0) {
+            layer->sequence = true;
+        } else {
+            return layer_error(w, "unknown option '%s'; use %s", option, kinds[layer->kind].use);
+        }
+        option = next;
+    }
+    return CLT_OK;
+}
+
+static clt_status parse_layer(const word *w, clt_layers *layers, int32_t num_words)
+{
+    char copy[128];
+    clt_layer *layer = &layers->layers[layers->count];
+    if (w->length == 0) {
+        return clt_fail(w->error, CLT_USAGE, 0, "model: an empty layer; write for example %s",
+                        CLT_MODEL_DEFAULT);
+    }
+    if ((size_t)w->length >= sizeof copy) {
+        return clt_fail(w->error, CLT_USAGE, 0, "model: a layer of %d characters", w->length);
+    }
+    memcpy(copy, w->text, (size_t)w->length);
+    copy[w->length] = 0;
+    char *value = strchr(copy, ':'), *options = NULL;
+    if (value != NULL) {
+        *value++ = 0;
+        options = strchr(value, ':');
+        if (options != NULL) {
+            *options++ = 0;
+        }
+    }
+    int kind = 0, same = 0;
+    while (kind < KIND_COUNT && strcmp(copy, kinds[kind].name) != 0) {
+        kind++;
+    }
+    if (kind == KIND_COUNT) {
+        return layer_error(w, "unknown layer; choose from embedding, lstm, dropout, dense");
+    }
+    *layer = (clt_layer){.kind = (clt_layer_kind)kind};
+    if (value == NULL) {
+        return layer_error(w, "needs a number: %s", kinds[kind].use);
+    }
+    clt_status status = kind == CLT_LAYER_DROPOUT
+                            ? parse_rate(w, value, &layer->rate)
+                            : parse_units(w, value, kind == CLT_LAYER_LSTM ? HIDDEN_MAX : UNITS_MAX,
+                                          &layer->outputs);
+    if (status == CLT_OK) {
+        status = parse_options(w, layer, options);
+    }
+    if (status == CLT_OK) {
+        status = connect(w, layers, layer, num_words);
+    }
+    if (status != CLT_OK) {
+        return status;
+    }
+    for (int k = 0; k < layers->count; k++) {
+        same += layers->layers[k].kind == layer->kind;
+    }
+    snprintf(layer->name, sizeof layer->name, same > 0 ? "%s_%d" : "%s", kinds[kind].name, same);
+    add_parameters(layers, layer);
+    layers->count++;
+    return CLT_OK;
+}
+
+clt_status clt_layers_parse(const char *text, int32_t num_words, clt_layers *layers,
+                            clt_error *error)
+{
+    *layers = (clt_layers){0};
+    for (const char *at = text; at != NULL;) {
+        const char *comma = strchr(at, ',');
+        word w = {at, (int)(comma != NULL ? (size_t)(comma - at) : strlen(at)), error};
+        if (layers->count == CLT_LAYER_COUNT_MAX) {
+            return clt_fail(error, CLT_USAGE, 0, "model: more than %d layers", CLT_LAYER_COUNT_MAX);
+        }
+        clt_status status = parse_layer(&w, layers, num_words);
+        if (status != CLT_OK) {
+            return status;
+        }
+        at = comma != NULL ? comma + 1 : NULL;
+    }
+    if (layers->layers[layers->count - 1].kind != CLT_LAYER_DENSE) {
+        return clt_fail(error, CLT_USAGE, 0, "model: '%s' must end with dense:1", text);
+    }
+    return CLT_OK;
+}
+
+char *clt_layers_format(const clt_layers *layers, clt_error *error)
+{
+    size_t room = (size_t)layers->count * 64 + 1, used = 0;
+    char *text = clt_alloc(room, 1, "a model string", error);
+    if (text == NULL) {
+        return NULL;
+    }
+    for (int k = 0; k < layers->count; k++) {
+        const clt_layer *layer = &layers->layers[k];
+        const char *comma = k > 0 ? "," : "", *name = kinds[layer->kind].name;
+        if (layer->kind == CLT_LAYER_DROPOUT) {
+            int digits = 6; /* as few as give the same number back */
+            char number[32];
+            do {
+                snprintf(number, sizeof number, "%.*g", digits, layer->rate);
+            } while (strtod(number, NULL) != layer->rate && digits++ < 17);
+            used += (size_t)snprintf(text + used, room - used, "%s%s:%s", comma, name, number);
+        } else {
+            used += (size_t)snprintf(
+                text + used, room - used, "%s%s:%d%s", comma, name, layer->outputs,
+                layer->kind == CLT_LAYER_LSTM && layer->sequence ? ":sequence" : "");
+        }
+    }
+    return text;
+}

@@ -1,0 +1,150 @@
+/* model.c: making, asking and freeing a clt_model. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/vocabulary.h"
+#include "model/model_private.h"
+#include "util/memory.h"
+
+static clt_status check_reading(const clt_reading *reading, clt_error *error)
+{
+    if (reading->num_words < 3) {
+        return clt_fail(error, CLT_USAGE, 0,
+                        "num-words %d: a model needs 3 or more (0 pads, 1 starts, 2 is unknown)",
+                        (int)reading->num_words);
+    }
+    if (reading->maxlen < 1) {
+        return clt_fail(error, CLT_USAGE, 0, "maxlen %d: 1 or more", (int)reading->maxlen);
+    }
+    return CLT_OK;
+}
+
+clt_status clt_model_create_empty(const char *text, const clt_reading *reading, clt_model **model,
+                                  clt_error *error)
+{
+    static const clt_reading defaults = CLT_READING_DEFAULT;
+    clt_status status = CLT_FAILED;
+    clt_model *made = clt_alloc(1, sizeof *made, "a model", error);
+    if (made == NULL) {
+        goto done;
+    }
+    made->reading = reading != NULL ? *reading : defaults;
+    CLT_TRY(check_reading(&made->reading, error));
+    CLT_TRY(clt_layers_parse(text, made->reading.num_words, &made->layers, error));
+    status = CLT_FAILED;
+    made->text = clt_layers_format(&made->layers, error);
+    made->table =
+        clt_alloc(made->layers.parameters[0].count, sizeof(float), "the embedding", error);
+    made->arena = clt_alloc(made->layers.arena, sizeof(float), "the model's weights", error);
+    if (made->text != NULL && made->table != NULL && made->arena != NULL) {
+        *model = made;
+        return CLT_OK;
+    }
+done:
+    clt_model_free(made);
+    return status;
+}
+
+clt_status clt_model_create(const char *layers, const clt_reading *reading, uint64_t seed,
+                            clt_model **model, clt_error *error)
+{
+    clt_model *made = NULL;
+    clt_status status = clt_model_create_empty(layers, reading, &made, error);
+    if (status == CLT_OK) {
+        status = clt_model_initialize(made, seed, error);
+    }
+    if (status == CLT_OK) {
+        *model = made;
+        return CLT_OK;
+    }
+    clt_model_free(made);
+    return status;
+}
+
+void clt_model_free(clt_model *model)
+{
+    if (model != NULL) {
+        clt_vocabulary_free(model->vocabulary);
+        free(model->text);
+        free(model->table);
+        free(model->arena);
+        free(model);
+    }
+}
+
+float *clt_model_values(const clt_model *model, const clt_parameter *parameter)
+{
+    return parameter->table ? model->table : model->arena + parameter->offset;
+}
+
+float *clt_model_tensor(clt_model *model, const char *name, size_t *count)
+{
+    for (int k = 0; k < model->layers.parameter_count; k++) {
+        const clt_parameter *p = &model->layers.parameters[k];
+        if (strcmp(p->name, name) == 0) {
+            if (count != NULL) {
+                *count = p->count;
+            }
+            return clt_model_values(model, p);
+        }
+    }
+    return NULL;
+}
+
+clt_status clt_model_set_vocabulary(clt_model *model, const clt_vocabulary *vocabulary,
+                                    clt_error *error)
+{
+    clt_vocabulary *copy = NULL;
+    clt_status status = clt_vocabulary_copy_below(
+        vocabulary, model->reading.num_words - model->reading.index_from, &copy, error);
+    if (status == CLT_OK) {
+        clt_vocabulary_free(model->vocabulary);
+        model->vocabulary = copy;
+    }
+    return status;
+}
+
+const clt_vocabulary *clt_model_vocabulary(const clt_model *model)
+{
+    return model->vocabulary;
+}
+
+const clt_reading *clt_model_reading(const clt_model *model)
+{
+    return &model->reading;
+}
+
+const char *clt_model_layers(const clt_model *model)
+{
+    return model->text;
+}
+
+size_t clt_model_layer_count(const clt_model *model)
+{
+    return (size_t)model->layers.count;
+}
+
+clt_layer_info clt_model_layer(const clt_model *model, size_t index)
+{
+    const clt_layer *layer = &model->layers.layers[index];
+    clt_layer_info info = {.name = layer->name,
+                           .type = clt_layer_type(layer->kind),
+                           .rank = layer->sequence ? 2 : 1,
+                           .timesteps = model->reading.maxlen,
+                           .features = layer->outputs};
+    int end = index + 1 < (size_t)model->layers.count ? layer[1].parameter
+                                                      : model->layers.parameter_count;
+    for (int k = layer->parameter; k < end; k++) {
+        info.parameters += model->layers.parameters[k].count;
+    }
+    return info;
+}
+
+uint64_t clt_model_parameter_count(const clt_model *model)
+{
+    uint64_t count = 0;
+    for (int k = 0; k < model->layers.parameter_count; k++) {
+        count += model->layers.parameters[k].count;
+    }
+    return count;
+}

@@ -1,0 +1,287 @@
+/* model_file.c: the model file: a safetensors container with the parameters, the vocabulary as a U8
+ * tensor, and in its metadata a format version, the model string and the reading options. */
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/safetensors.h"
+#include "data/vocabulary.h"
+#include "model/model_private.h"
+#include "util/memory.h"
+
+#define FORMAT "cltrain-1"
+#define VOCABULARY "vocabulary"
+
+/* The reading options in the metadata; sides are spelled pre and post. */
+static const struct {
+    const char *key;
+    size_t offset;
+    long least, most;
+} numbers[] = {
+    {"num_words", offsetof(clt_reading, num_words), 3, INT32_MAX},
+    {"skip_top", offsetof(clt_reading, skip_top), 0, INT32_MAX},
+    {"start_char", offsetof(clt_reading, start_char), -1, INT32_MAX},
+    {"oov_char", offsetof(clt_reading, oov_char), -1, INT32_MAX},
+    {"index_from", offsetof(clt_reading, index_from), 0, INT32_MAX},
+    {"maxlen", offsetof(clt_reading, maxlen), 1, INT32_MAX},
+};
+static const struct {
+    const char *key;
+    size_t offset;
+} sides[] = {
+    {"padding", offsetof(clt_reading, padding)},
+    {"truncating", offsetof(clt_reading, truncating)},
+};
+enum {
+    NUMBER_COUNT = sizeof numbers / sizeof *numbers,
+    SIDE_COUNT = sizeof sides / sizeof *sides,
+    METADATA_COUNT = 2 + NUMBER_COUNT + SIDE_COUNT
+};
+static const char *const side_names[] = {[CLT_PRE] = "pre", [CLT_POST] = "post"};
+
+/* ---- saving ---- */
+
+static size_t fill_metadata(const clt_model *model, char (*text)[16], clt_metadata *metadata)
+{
+    const char *reading = (const char *)&model->reading;
+    size_t count = 0;
+    metadata[count++] = (clt_metadata){"format", FORMAT};
+    metadata[count++] = (clt_metadata){"model", model->text};
+    for (size_t k = 0; k < NUMBER_COUNT; k++) {
+        int32_t value;
+        memcpy(&value, reading + numbers[k].offset, sizeof value);
+        snprintf(text[k], sizeof text[k], "%d", (int)value);
+        metadata[count++] = (clt_metadata){numbers[k].key, text[k]};
+    }
+    for (size_t k = 0; k < SIDE_COUNT; k++) {
+        clt_side side;
+        memcpy(&side, reading + sides[k].offset, sizeof side);
+        metadata[count++] = (clt_metadata){sides[k].key, side_names[side]};
+    }
+    return count;
+}
+
+clt_status clt_model_save(const clt_model *model, const char *path, clt_error *error)
+{
+    clt_stored_tensor tensors[CLT_PARAMETER_COUNT_MAX + 1] = {{0}};
+    clt_metadata metadata[METADATA_COUNT];
+    char text[NUMBER_COUNT][16];
+    size_t count = 0;
+    for (; count < (size_t)model->layers.parameter_count; count++) {
+        const clt_parameter *p = &model->layers.parameters[count];
+        tensors[count] = (clt_stored_tensor){.name = p->name,
+                                             .dtype = CLT_F32,
+                                             .rank = p->rank,
+                                             .shape = {(uint64_t)p->shape[0]},
+                                             .bytes = p->count * sizeof(float),
+                                             .data = clt_model_values(model, p)};
+        if (p->rank == 2) {
+            tensors[count].shape[1] = (uint64_t)p->shape[1];
+        }
+    }
+    if (model->vocabulary != NULL) {
+        tensors[count++] = (clt_stored_tensor){.name = VOCABULARY,
+                                               .dtype = CLT_U8,
+                                               .rank = 1,
+                                               .shape = {model->vocabulary->text_bytes},
+                                               .bytes = model->vocabulary->text_bytes,
+                                               .data = model->vocabulary->text};
+    }
+    return clt_safetensors_save(path, tensors, count, metadata,
+                                fill_metadata(model, text, metadata), error);
+}
+
+/* ---- opening ---- */
+
+static clt_status check_tensor(const char *path, const clt_parameter *p,
+                               const clt_stored_tensor *tensor, clt_error *error)
+{
+    if (tensor == NULL) {
+        return clt_fail(error, CLT_INPUT, 0, "%s: tensor %s is missing", path, p->name);
+    }
+    bool same = tensor->dtype == CLT_F32 && tensor->rank == p->rank;
+    for (int d = 0; same && d < p->rank; d++) {
+        same = tensor->shape[d] == (uint64_t)p->shape[d];
+    }
+    if (!same) {
+        return clt_fail(error, CLT_INPUT, 0, "%s: tensor %s is not F32 of shape [%d%s%.0d]", path,
+                        p->name, p->shape[0], p->rank == 2 ? ", " : "",
+                        p->rank == 2 ? p->shape[1] : 0);
+    }
+    const float *values = tensor->data;
+    for (size_t k = 0; k < p->count; k++) {
+        if (!isfinite(values[k])) {
+            return clt_fail(error, CLT_INPUT, 0, "%s: tensor %s: element %zu is %s", path, p->name,
+                            k, isnan(values[k]) ? "NaN" : "infinite");
+        }
+    }
+    return CLT_OK;
+}
+
+static bool is_known(const clt_model *model, const char *name)
+{
+    bool known = strcmp(name, VOCABULARY) == 0;
+    for (int k = 0; k < model->layers.parameter_count; k++) {
+        known = known || strcmp(name, model->layers.parameters[k].name) == 0;
+    }
+    return known;
+}
+
+/* Checks everything before the first value is copied. */
+static clt_status take_weights(clt_model *model, const char *path, const clt_safetensors *file,
+                               clt_error *error)
+{
+    for (size_t k = 0; k < file->tensor_count; k++) {
+        if (!is_known(model, file->tensors[k].name)) {
+            return clt_fail(error, CLT_INPUT, 0, "%s: tensor '%.80s' does not belong to %s", path,
+                            file->tensors[k].name, model->text);
+        }
+    }
+    for (int k = 0; k < model->layers.parameter_count; k++) {
+        const clt_parameter *p = &model->layers.parameters[k];
+        clt_status status = check_tensor(path, p, clt_safetensors_find(file, p->name), error);
+        if (status != CLT_OK) {
+            return status;
+        }
+    }
+    for (int k = 0; k < model->layers.parameter_count; k++) {
+        const clt_parameter *p = &model->layers.parameters[k];
+        memcpy(clt_model_values(model, p), clt_safetensors_find(file, p->name)->data,
+               p->count * sizeof(float));
+    }
+    return CLT_OK;
+}
+
+static clt_status read_number(const char *path, const clt_safetensors *file, size_t k,
+                              clt_reading *reading, clt_error *error)
+{
+    const char *text = clt_safetensors_metadata(file, numbers[k].key);
+    char *end = NULL;
+    errno = 0;
+    long value = text != NULL ? strtol(text, &end, 10) : 0;
+    if (text == NULL || end == text || *end != 0 || errno != 0 || value < numbers[k].least ||
+        value > numbers[k].most) {
+        return clt_fail(
+            error, CLT_INPUT, 0, "%s: metadata %s is %.40s, not a number from %ld to %ld", path,
+            numbers[k].key, text != NULL ? text : "missing", numbers[k].least, numbers[k].most);
+    }
+    int32_t narrow = (int32_t)value;
+    memcpy((char *)reading + numbers[k].offset, &narrow, sizeof narrow);
+    return CLT_OK;
+}
+
+static clt_status read_side(const char *path, const clt_safetensors *file, size_t k,
+                            clt_reading *reading, clt_error *error)
+{
+    const char *text = clt_safetensors_metadata(file, sides[k].key);
+    for (int side = CLT_PRE; side <= CLT_POST; side++) {
+        if (text != NULL && strcmp(text, side_names[side]) == 0) {
+            clt_side value = (clt_side)side;
+            memcpy((char *)reading + sides[k].offset, &value, sizeof value);
+            return CLT_OK;
+        }
+    }
+    return clt_fail(error, CLT_INPUT, 0, "%s: metadata %s is %.40s, not pre or post", path,
+                    sides[k].key, text != NULL ? text : "missing");
+}
+
+static clt_status read_reading(const char *path, const clt_safetensors *file, clt_reading *reading,
+                               clt_error *error)
+{
+    clt_status status = CLT_OK;
+    for (size_t k = 0; status == CLT_OK && k < NUMBER_COUNT; k++) {
+        status = read_number(path, file, k, reading, error);
+    }
+    for (size_t k = 0; status == CLT_OK && k < SIDE_COUNT; k++) {
+        status = read_side(path, file, k, reading, error);
+    }
+    return status;
+}
+
+static clt_status take_vocabulary(clt_model *model, const char *path, const clt_safetensors *file,
+                                  clt_error *error)
+{
+    const clt_stored_tensor *tensor = clt_safetensors_find(file, VOCABULARY);
+    int32_t count = 0;
+    if (tensor == NULL) {
+        return CLT_OK;
+    }
+    if (tensor->dtype != CLT_U8 || tensor->rank != 1 || tensor->bytes > INT32_MAX) {
+        return clt_fail(error, CLT_INPUT, 0, "%s: tensor %s is not U8 of one dimension", path,
+                        VOCABULARY);
+    }
+    const char *text = tensor->data;
+    for (size_t k = 0; k < tensor->bytes; k++) {
+        count += text[k] == 0;
+    }
+    clt_status status =
+        clt_vocabulary_create(text, tensor->bytes, count, &model->vocabulary, error);
+    if (status == CLT_INPUT) {
+        clt_error_prefix(error, "%s: tensor %s", path, VOCABULARY);
+    }
+    return status;
+}
+
+clt_status clt_model_open(const char *path, clt_model **model, clt_error *error)
+{
+    clt_safetensors file = {0};
+    clt_model *made = NULL;
+    clt_reading reading;
+    clt_status status;
+    CLT_TRY(clt_safetensors_open(path, &file, error));
+    const char *format = clt_safetensors_metadata(&file, "format");
+    const char *text = clt_safetensors_metadata(&file, "model");
+    if (format == NULL || text == NULL || strcmp(format, FORMAT) != 0) {
+        status =
+            clt_fail(error, CLT_INPUT, 0,
+                     "%s: not a model file of this program (metadata format is %.40s, not %s); "
+                     "plain weights are read by fit --init",
+                     path, format != NULL ? format : "missing", FORMAT);
+        goto done;
+    }
+    CLT_TRY(read_reading(path, &file, &reading, error));
+    /* The sizes a model string claims are held against the file before they are allocated. */
+    clt_layers layers;
+    status = clt_layers_parse(text, reading.num_words, &layers, error);
+    for (int k = 0; status == CLT_OK && k < layers.parameter_count; k++) {
+        const clt_parameter *p = &layers.parameters[k];
+        status = check_tensor(path, p, clt_safetensors_find(&file, p->name), error);
+    }
+    if (status == CLT_OK) {
+        status = clt_model_create_empty(text, &reading, &made, error);
+    }
+    if (status == CLT_USAGE) {
+        clt_error_prefix(error, "%s", path);
+        status = CLT_INPUT;
+        if (error != NULL) {
+            error->status = status;
+        }
+    }
+    if (status != CLT_OK) {
+        goto done;
+    }
+    CLT_TRY(take_weights(made, path, &file, error));
+    CLT_TRY(take_vocabulary(made, path, &file, error));
+    *model = made;
+    made = NULL;
+done:
+    clt_model_free(made);
+    clt_safetensors_close(&file);
+    return status;
+}
+
+clt_status clt_model_load_weights(clt_model *model, const char *path, clt_error *error)
+{
+    clt_safetensors file = {0};
+    clt_status status = clt_safetensors_open(path, &file, error);
+    if (status == CLT_OK) {
+        status = take_weights(model, path, &file, error);
+    }
+    clt_safetensors_close(&file);
+    return status;
+}

@@ -1,0 +1,70 @@
+/* network.h: a model on a device: parameters, ops and activations for one mode (training or
+ * inference). The private noun behind clt_trainer and clt_model_predict. */
+#ifndef CLT_MODEL_NETWORK_H
+#define CLT_MODEL_NETWORK_H
+
+#include "data/batch.h"
+#include "model/model_private.h"
+#include "ops/ops.h"
+
+typedef struct clt_network clt_network;
+
+/* Plans every op for batches of at most limits->samples and copies the weights to the device.
+ *
+ * shared   NULL, or a network of the same model whose parameters on the device are used instead of
+ *          a copy; it must outlive this one.
+ * seed     of the dropout masks. */
+CLT_NODISCARD clt_status clt_network_create(clt_runtime *runtime, const clt_model *model,
+                                            const clt_limits *limits, uint64_t seed,
+                                            clt_network *shared, clt_network **network,
+                                            clt_error *error);
+void clt_network_destroy(clt_network *network); /* NULL allowed */
+
+/* Copies the weights between the model's arrays and the device. Both wait. */
+CLT_NODISCARD clt_status clt_network_upload(clt_network *network, const clt_model *model,
+                                            clt_error *error);
+CLT_NODISCARD clt_status clt_network_download(clt_network *network, clt_model *model,
+                                              clt_error *error);
+
+/* Queues the upload of a batch and its way through the layers; logits are left on the device.
+ *
+ * batch    stays untouched until a later read has returned.
+ * step     optimiser steps so far: the place of this step's dropout masks. */
+CLT_NODISCARD clt_status clt_network_forward(clt_network *network, const clt_batch *batch,
+                                             uint32_t step, clt_error *error);
+
+/* Queues the way back from dlogits of the last forward: zeroes and fills the dense gradients, and
+ * leaves the rows' gradient of the table. Training networks only. */
+CLT_NODISCARD clt_status clt_network_backward(clt_network *network, clt_error *error);
+
+/* What lies on the device; belongs to the network. */
+typedef struct clt_network_state {
+    clt_extent extent;                   /* of the last batch */
+    int row_count;                       /* U of the last batch */
+    int features;                        /* D */
+    clt_buffer logits, dlogits, targets; /* float [B] */
+    clt_buffer unique;                   /* int [U]: sorted ids of the batch */
+    clt_buffer table;                    /* float [V, D] */
+    clt_buffer drows;                    /* float [U, D]: the table's gradient */
+    clt_buffer arena, darena;            /* float [layers.arena]: dense parameters, gradients */
+    clt_reduce *reduce;                  /* training: for the step's record */
+} clt_network_state;
+const clt_network_state *clt_network_state_of(const clt_network *network);
+clt_runtime *clt_network_runtime(const clt_network *network);
+const clt_limits *clt_network_limits(const clt_network *network);
+
+/* The logits of every sample of a data set, in order, in batches of limits->samples. Waits.
+ *
+ * logits   out [dataset->count] */
+CLT_NODISCARD clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
+                                            const clt_reading *reading, float *logits,
+                                            clt_error *error);
+
+/* Loss and accuracy of logits against labels, summed in double. */
+clt_metrics clt_metrics_of(const float *logits, const uint8_t *labels, size_t count);
+
+/* CLT_USAGE when the data set has ids the model's embedding has no row for. */
+CLT_NODISCARD clt_status clt_model_check_dataset(const clt_model *model, const clt_dataset *dataset,
+                                                 clt_error *error);
+
+#endif

@@ -1,2 +1,0 @@
-/* model */
-typedef int clt_model_placeholder;

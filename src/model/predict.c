@@ -1,0 +1,177 @@
+/* predict.c: a model run over a data set or over texts: logits, probabilities, loss and accuracy.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/loader.h"
+#include "data/vocabulary.h"
+#include "model/network.h"
+#include "util/memory.h"
+
+clt_status clt_model_check_dataset(const clt_model *model, const clt_dataset *dataset,
+                                   clt_error *error)
+{
+    if (dataset->count == 0) {
+        return clt_fail(error, CLT_USAGE, 0, "the data set is empty");
+    }
+    if (dataset->num_words > model->reading.num_words) {
+        return clt_fail(error, CLT_USAGE, 0,
+                        "the data set has ids up to %d, the model's embedding %d rows; read the "
+                        "data with the model's num_words",
+                        (int)dataset->num_words - 1, (int)model->reading.num_words);
+    }
+    return CLT_OK;
+}
+
+clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
+                              const clt_reading *reading, float *logits, clt_error *error)
+{
+    clt_runtime *runtime = clt_network_runtime(network);
+    const clt_network_state *state = clt_network_state_of(network);
+    clt_loader *loader = NULL;
+    const clt_batch *batch;
+    clt_ticket reads[2] = {{NULL}, {NULL}};
+    size_t done_samples = 0;
+    int step = 0;
+    clt_status status;
+    CLT_TRY(
+        clt_loader_create(dataset, reading, clt_network_limits(network)->samples, &loader, error));
+    CLT_TRY(clt_loader_start(loader, false, 0, 0, error));
+    while ((batch = clt_loader_next(loader)) != NULL) {
+        size_t samples = (size_t)batch->extent.samples;
+        CLT_TRY(clt_network_forward(network, batch, 0, error));
+        CLT_TRY(clt_buffer_read_later(runtime, state->logits, 0, samples * sizeof(float),
+                                      logits + done_samples, &reads[step % 2], error));
+        CLT_TRY(clt_runtime_flush(runtime, error));
+        done_samples += samples;
+        step++;
+        /* The batch before is finished with, so the loader may fill its place. */
+        CLT_TRY(clt_ticket_wait(runtime, &reads[step % 2], error));
+    }
+    CLT_TRY(clt_ticket_wait(runtime, &reads[0], error));
+    CLT_TRY(clt_ticket_wait(runtime, &reads[1], error));
+done:
+    if (status != CLT_OK) {
+        /* Nothing may still be writing into the caller's array or reading the loader's. */
+        (void)!clt_runtime_finish(runtime, NULL);
+        (void)!clt_ticket_wait(runtime, &reads[0], NULL);
+        (void)!clt_ticket_wait(runtime, &reads[1], NULL);
+    }
+    clt_loader_destroy(loader);
+    return status;
+}
+
+clt_metrics clt_metrics_of(const float *logits, const uint8_t *labels, size_t count)
+{
+    double loss = 0.0;
+    size_t hits = 0;
+    for (size_t k = 0; k < count; k++) {
+        double z = logits[k], y = labels[k];
+        loss += fmax(z, 0.0) - z * y + log1p(exp(-fabs(z)));
+        hits += (z > 0.0) == (labels[k] == 1);
+    }
+    return (clt_metrics){.loss = loss / (double)count, .accuracy = (double)hits / (double)count};
+}
+
+/* Logits from a network made for this call. */
+static clt_status run(const clt_model *model, clt_runtime *runtime, const clt_dataset *dataset,
+                      int32_t batch, float *logits, clt_error *error)
+{
+    clt_network *network = NULL;
+    clt_limits limits = {.samples = batch, .timesteps = model->reading.maxlen, .train = false};
+    clt_status status;
+    CLT_TRY(clt_model_check_dataset(model, dataset, error));
+    if (dataset->count < (size_t)limits.samples) {
+        limits.samples = (int)dataset->count;
+    }
+    CLT_TRY(clt_network_create(runtime, model, &limits, 0, NULL, &network, error));
+    CLT_TRY(clt_network_logits(network, dataset, &model->reading, logits, error));
+    for (size_t k = 0; k < dataset->count; k++) {
+        if (!isfinite(logits[k])) {
+            status = clt_fail(error, CLT_DIVERGED, 0, "the model's output for sample %zu is %f", k,
+                              (double)logits[k]);
+            goto done;
+        }
+    }
+done:
+    clt_network_destroy(network);
+    return status;
+}
+
+clt_status clt_model_evaluate(const clt_model *model, clt_runtime *runtime,
+                              const clt_dataset *dataset, int32_t batch, clt_metrics *metrics,
+                              clt_error *error)
+{
+    float *logits = clt_alloc(dataset->count, sizeof *logits, "logits", error);
+    clt_status status =
+        logits == NULL ? CLT_FAILED : run(model, runtime, dataset, batch, logits, error);
+    if (status == CLT_OK) {
+        *metrics = clt_metrics_of(logits, dataset->labels, dataset->count);
+    }
+    free(logits);
+    return status;
+}
+
+clt_status clt_model_predict(const clt_model *model, clt_runtime *runtime,
+                             const clt_dataset *samples, int32_t batch, float *probabilities,
+                             clt_error *error)
+{
+    clt_status status = run(model, runtime, samples, batch, probabilities, error);
+    for (size_t k = 0; status == CLT_OK && k < samples->count; k++) {
+        probabilities[k] = (float)(1.0 / (1.0 + exp(-(double)probabilities[k])));
+    }
+    return status;
+}
+
+/* The texts as one data set. */
+static clt_status encode(const clt_model *model, const char *const *texts, size_t count,
+                         clt_dataset *dataset, clt_error *error)
+{
+    clt_status status = CLT_FAILED;
+    *dataset = (clt_dataset){.count = count, .num_words = model->reading.num_words};
+    dataset->offsets = clt_alloc(count + 1, sizeof *dataset->offsets, "texts", error);
+    dataset->labels = clt_alloc(count, sizeof *dataset->labels, "texts", error);
+    if (dataset->offsets == NULL || dataset->labels == NULL) {
+        goto done;
+    }
+    for (size_t k = 0; k < count; k++) {
+        int32_t *ids = NULL;
+        size_t length, used = dataset->offsets[k];
+        CLT_TRY(clt_vocabulary_encode(model->vocabulary, &model->reading, texts[k],
+                                      strlen(texts[k]), &ids, &length, error));
+        void *all = dataset->ids;
+        status = clt_resize(&all, used + length, sizeof *ids, "texts", error);
+        if (status == CLT_OK) {
+            dataset->ids = all;
+            memcpy(dataset->ids + used, ids, length * sizeof *ids);
+            dataset->offsets[k + 1] = used + length;
+        }
+        free(ids);
+        CLT_TRY(status);
+    }
+    status = CLT_OK;
+done:
+    return status;
+}
+
+clt_status clt_model_predict_text(const clt_model *model, clt_runtime *runtime,
+                                  const char *const *texts, size_t count, float *probabilities,
+                                  clt_error *error)
+{
+    enum { BATCH = 128 };
+    clt_dataset dataset = {0};
+    clt_status status;
+    if (model->vocabulary == NULL) {
+        return clt_fail(error, CLT_INPUT, 0,
+                        "the model has no words to read text with; train it with a word index "
+                        "(fit --word-index)");
+    }
+    CLT_TRY(encode(model, texts, count, &dataset, error));
+    CLT_TRY(clt_model_predict(model, runtime, &dataset, BATCH, probabilities, error));
+done:
+    free(dataset.offsets);
+    free(dataset.ids);
+    free(dataset.labels);
+    return status;
+}

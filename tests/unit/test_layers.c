@@ -1,0 +1,123 @@
+/* The model string: what it means, what it refuses, and what it says then. */
+#include "support/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/layers.h"
+
+static void test_tutorial(void **state)
+{
+    (void)state;
+    clt_layers layers;
+    clt_error error;
+    assert_ok(clt_layers_parse(CLT_MODEL_DEFAULT, 20000, &layers, &error));
+    assert_int_equal(layers.count, 3);
+    assert_int_equal(layers.parameter_count, 6);
+    static const struct {
+        const char *name;
+        int rank, rows, columns;
+        clt_initializer initializer;
+    } want[] = {
+        {"embedding.embeddings", 2, 20000, 128, CLT_INIT_UNIFORM},
+        {"lstm.kernel", 2, 128, 240, CLT_INIT_GLOROT_UNIFORM},
+        {"lstm.recurrent_kernel", 2, 60, 240, CLT_INIT_ORTHOGONAL},
+        {"lstm.bias", 1, 240, 240, CLT_INIT_FORGET_BIAS},
+        {"dense.kernel", 2, 60, 1, CLT_INIT_GLOROT_UNIFORM},
+        {"dense.bias", 1, 1, 1, CLT_INIT_ZEROS},
+    };
+    size_t end = 0;
+    for (int k = 0; k < 6; k++) {
+        const clt_parameter *p = &layers.parameters[k];
+        assert_string_equal(p->name, want[k].name);
+        assert_int_equal(p->rank, want[k].rank);
+        assert_int_equal(p->shape[0], want[k].rows);
+        assert_int_equal(p->shape[1], want[k].columns);
+        assert_int_equal(p->initializer, want[k].initializer);
+        assert_int_equal(p->table, k == 0);
+        if (k > 0) {
+            assert_int_equal(p->offset % 1024, 0);
+            assert_true(p->offset >= end);
+            end = p->offset + p->count;
+        }
+    }
+    assert_true(layers.arena >= end);
+}
+
+static void test_stacked(void **state)
+{
+    (void)state;
+    clt_layers layers;
+    clt_error error;
+    const char *text = "embedding:8,dropout:0.25,lstm:5:sequence,lstm:3,dropout:0.1,dense:1";
+    assert_ok(clt_layers_parse(text, 100, &layers, &error));
+    assert_string_equal(layers.layers[3].name, "lstm_1");
+    assert_string_equal(layers.layers[4].name, "dropout_1");
+    assert_int_equal(layers.layers[2].sequence, true);
+    assert_int_equal(layers.layers[3].sequence, false);
+    assert_int_equal(layers.layers[3].inputs, 5);
+    assert_int_equal(layers.layers[5].inputs, 3);
+    char *again = clt_layers_format(&layers, &error);
+    assert_string_equal(again, text);
+    free(again);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *part;
+    } cases[] = {
+        {"", "empty layer"},
+        {"embedding:4,,dense:1", "empty layer"},
+        {"embedding:4,gru:3,dense:1", "unknown layer; choose from embedding, lstm, dropout, dense"},
+        {"embedding:4,lstm:3:bidirectional,dense:1", "unknown option 'bidirectional'"},
+        {"embedding:4,lstm:3:,dense:1", "unknown option ''"},
+        {"embedding:4:sequence,lstm:3,dense:1", "unknown option 'sequence'"},
+        {"embedding:4,lstm,dense:1", "needs a number: lstm:H[:sequence]"},
+        {"embedding:0,lstm:3,dense:1", "not a number of units"},
+        {"embedding:-4,lstm:3,dense:1", "not a number of units"},
+        {"embedding:4x,lstm:3,dense:1", "not a number of units"},
+        {"embedding:65537,lstm:3,dense:1", "limit of 65536"},
+        {"embedding:99999999999999999999,lstm:3,dense:1", "limit of 65536"},
+        {"embedding:4,lstm:2049,dense:1", "limit of 2048"},
+        {"embedding:4,dropout:1,lstm:3,dense:1", "not a rate"},
+        {"embedding:4,dropout:-0.1,lstm:3,dense:1", "not a rate"},
+        {"embedding:4,dropout:nan,lstm:3,dense:1", "not a rate"},
+        {"lstm:3,dense:1", "first layer must be embedding"},
+        {"embedding:4,embedding:4,lstm:3,dense:1", "only the first layer"},
+        {"embedding:4,lstm:3,lstm:3,dense:1", "lstm:3:sequence"},
+        {"embedding:4,dense:1", "dense needs one vector"},
+        {"embedding:4,lstm:3:sequence,dense:1", "dense needs one vector"},
+        {"embedding:4,lstm:3,dense:2", "one unit"},
+        {"embedding:4,lstm:3", "must end with dense:1"},
+        {"embedding:4,lstm:3,dense:1,dropout:0.5", "nothing can follow"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        clt_layers layers;
+        clt_error error;
+        assert_fails(clt_layers_parse(cases[k].text, 100, &layers, &error), CLT_USAGE,
+                     cases[k].part);
+    }
+    char many[2048] = "embedding:4";
+    for (int k = 0; k < 64; k++) {
+        strcat(many, ",dropout:0.5");
+    }
+    clt_layers layers;
+    clt_error error;
+    assert_fails(clt_layers_parse(many, 100, &layers, &error), CLT_USAGE, "more than 64 layers");
+    char long_layer[300];
+    memset(long_layer, 'a', sizeof long_layer - 1);
+    long_layer[sizeof long_layer - 1] = 0;
+    assert_fails(clt_layers_parse(long_layer, 100, &layers, &error), CLT_USAGE, "299 characters");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tutorial),
+        cmocka_unit_test(test_stacked),
+        cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

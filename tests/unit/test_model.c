@@ -1,0 +1,295 @@
+/* Models on the host: initial weights, counts, the model file and what it refuses. */
+#include "support/test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cltrain/model.h"
+#include "data/safetensors.h"
+#include "data/vocabulary.h"
+
+#define SMALL "embedding:3,lstm:2,dropout:0.5,dense:1"
+
+static const clt_reading small_reading = {10, 0, 1, 2, 3, 6, CLT_PRE, CLT_POST};
+
+static clt_model *create(const char *layers, const clt_reading *reading, uint64_t seed)
+{
+    clt_model *model = NULL;
+    clt_error error;
+    assert_ok(clt_model_create(layers, reading, seed, &model, &error));
+    return model;
+}
+
+static void test_tutorial_counts(void **state)
+{
+    (void)state;
+    clt_model *model = create(CLT_MODEL_DEFAULT, NULL, 1);
+    assert_int_equal(clt_model_parameter_count(model), 2605421);
+    assert_int_equal(clt_model_layer_count(model), 3);
+    static const uint64_t parameters[] = {2560000, 45360, 61};
+    static const char *const types[] = {"Embedding", "LSTM", "Dense"};
+    for (size_t k = 0; k < 3; k++) {
+        clt_layer_info info = clt_model_layer(model, k);
+        assert_int_equal(info.parameters, parameters[k]);
+        assert_string_equal(info.type, types[k]);
+        assert_int_equal(info.rank, k == 0 ? 2 : 1);
+    }
+    clt_model_free(model);
+}
+
+static void assert_uniform(const float *values, size_t count, double limit)
+{
+    double sum = 0.0, squares = 0.0, largest = 0.0;
+    for (size_t k = 0; k < count; k++) {
+        sum += values[k];
+        squares += (double)values[k] * values[k];
+        largest = fmax(largest, fabs((double)values[k]));
+    }
+    assert_true(largest <= limit * (1 + 1e-6) && largest > 0.99 * limit);
+    assert_true(fabs(sum / (double)count) < 0.03 * limit);
+    /* the variance of a uniform distribution is limit^2 / 3 */
+    assert_true(fabs(squares / (double)count / (limit * limit / 3) - 1) < 0.05);
+}
+
+static void test_initial_weights(void **state)
+{
+    (void)state;
+    size_t count;
+    clt_model *model = create(CLT_MODEL_DEFAULT, NULL, 1);
+    float *values = clt_model_tensor(model, "embedding.embeddings", &count);
+    assert_int_equal(count, 2560000);
+    assert_uniform(values, count, 0.05);
+    values = clt_model_tensor(model, "lstm.kernel", &count);
+    assert_int_equal(count, 128 * 240);
+    assert_uniform(values, count, sqrt(6.0 / (128 + 240)));
+    values = clt_model_tensor(model, "lstm.bias", &count);
+    for (size_t k = 0; k < count; k++) {
+        assert_true(values[k] == (k >= 60 && k < 120 ? 1.0f : 0.0f));
+    }
+    values = clt_model_tensor(model, "lstm.recurrent_kernel", &count);
+    for (size_t a = 0; a < 60; a++) {
+        for (size_t b = 0; b <= a; b++) {
+            double product = 0.0;
+            for (size_t k = 0; k < 240; k++) {
+                product += (double)values[a * 240 + k] * values[b * 240 + k];
+            }
+            assert_true(fabs(product - (a == b)) < 1e-6);
+        }
+    }
+    assert_null(clt_model_tensor(model, "lstm.other", NULL));
+    clt_model *same = create(CLT_MODEL_DEFAULT, NULL, 1),
+              *other = create(CLT_MODEL_DEFAULT, NULL, 2);
+    assert_memory_equal(clt_model_tensor(same, "lstm.kernel", NULL),
+                        clt_model_tensor(model, "lstm.kernel", NULL), 128 * 240 * sizeof(float));
+    assert_memory_not_equal(clt_model_tensor(other, "lstm.kernel", NULL),
+                            clt_model_tensor(model, "lstm.kernel", NULL),
+                            128 * 240 * sizeof(float));
+    clt_model_free(model);
+    clt_model_free(same);
+    clt_model_free(other);
+}
+
+static void test_refused_readings(void **state)
+{
+    (void)state;
+    clt_model *model = NULL;
+    clt_error error;
+    clt_reading reading = small_reading;
+    reading.num_words = 2;
+    assert_fails(clt_model_create(SMALL, &reading, 1, &model, &error), CLT_USAGE, "num-words 2");
+    reading = small_reading;
+    reading.maxlen = 0;
+    assert_fails(clt_model_create(SMALL, &reading, 1, &model, &error), CLT_USAGE, "maxlen 0");
+}
+
+static char *temporary(void)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "/tmp/clt_test_model_%ld.safetensors", (long)getpid());
+    return path;
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    static const char words[] = "the\0film\0was\0good\0bad\0bright\0rest";
+    const char *path = temporary();
+    clt_error error;
+    clt_model *model = create(SMALL, &small_reading, 5), *again = NULL;
+    clt_vocabulary *vocabulary = NULL;
+    assert_ok(clt_vocabulary_create(words, sizeof words, 7, &vocabulary, &error));
+    assert_ok(clt_model_set_vocabulary(model, vocabulary, &error));
+    clt_vocabulary_free(vocabulary);
+    assert_ok(clt_model_save(model, path, &error));
+    assert_ok(clt_model_open(path, &again, &error));
+    assert_string_equal(clt_model_layers(again), SMALL);
+    assert_memory_equal(clt_model_reading(again), &small_reading, sizeof small_reading);
+    /* ids 4 .. 9 fit below num_words = 10: ranks 1 .. 6 */
+    assert_string_equal(clt_vocabulary_word(clt_model_vocabulary(again), &small_reading, 9),
+                        "bright");
+    assert_null(clt_vocabulary_word(clt_model_vocabulary(again), &small_reading, 10));
+    static const char *const names[] = {"embedding.embeddings",  "lstm.kernel",
+                                        "lstm.recurrent_kernel", "lstm.bias",
+                                        "dense.kernel",          "dense.bias"};
+    for (size_t k = 0; k < 6; k++) {
+        size_t count = 0, same = 0;
+        float *a = clt_model_tensor(model, names[k], &count);
+        float *b = clt_model_tensor(again, names[k], &same);
+        assert_int_equal(count, same);
+        assert_memory_equal(a, b, count * sizeof(float));
+    }
+    clt_model *other = create(SMALL, &small_reading, 6);
+    assert_ok(clt_model_load_weights(other, path, &error));
+    assert_memory_equal(clt_model_tensor(other, "lstm.kernel", NULL),
+                        clt_model_tensor(model, "lstm.kernel", NULL), 24 * sizeof(float));
+    clt_model_free(other);
+    other = create("embedding:3,lstm:4,dense:1", &small_reading, 6);
+    assert_fails(clt_model_load_weights(other, path, &error), CLT_INPUT, "lstm.kernel");
+    clt_model_free(other);
+    clt_model_free(again);
+    clt_model_free(model);
+    unlink(path);
+}
+
+/* Saves SMALL's tensors with one thing changed by `spoil`, and expects the message. */
+typedef struct spoiled {
+    clt_stored_tensor tensors[8];
+    size_t tensor_count;
+    clt_metadata metadata[12];
+    size_t metadata_count;
+} spoiled;
+
+static void expect_refused(void (*spoil)(spoiled *), const char *part)
+{
+    static float values[64];
+    const char *path = temporary();
+    clt_error error;
+    clt_model *model = NULL;
+    spoiled s = {
+        .tensors = {{"dense.bias", CLT_F32, 1, {1}, 4, values},
+                    {"embedding.embeddings", CLT_F32, 2, {10, 3}, 120, values},
+                    {"lstm.kernel", CLT_F32, 2, {3, 8}, 96, values},
+                    {"lstm.recurrent_kernel", CLT_F32, 2, {2, 8}, 64, values},
+                    {"lstm.bias", CLT_F32, 1, {8}, 32, values},
+                    {"dense.kernel", CLT_F32, 2, {2, 1}, 8, values}},
+        .tensor_count = 6,
+        .metadata = {{"format", "cltrain-1"},
+                     {"model", "embedding:3,lstm:2,dense:1"},
+                     {"num_words", "10"},
+                     {"skip_top", "0"},
+                     {"start_char", "1"},
+                     {"oov_char", "2"},
+                     {"index_from", "3"},
+                     {"maxlen", "6"},
+                     {"padding", "pre"},
+                     {"truncating", "pre"}},
+        .metadata_count = 10,
+    };
+    if (spoil != NULL) {
+        spoil(&s);
+    }
+    assert_ok(clt_safetensors_save(path, s.tensors, s.tensor_count, s.metadata, s.metadata_count,
+                                   &error));
+    if (part == NULL) {
+        assert_ok(clt_model_open(path, &model, &error));
+        clt_model_free(model);
+    } else {
+        assert_fails(clt_model_open(path, &model, &error), CLT_INPUT, part);
+        assert_non_null(strstr(error.message, path));
+        assert_null(model);
+    }
+    unlink(path);
+}
+
+static float with_nan[30];
+
+static void nan_inside(spoiled *s)
+{
+    with_nan[17] = NAN;
+    s->tensors[1].data = with_nan;
+}
+static void wrong_shape(spoiled *s)
+{
+    s->tensors[1].shape[0] = 3, s->tensors[1].shape[1] = 10;
+}
+static void wrong_dtype(spoiled *s)
+{
+    s->tensors[0].dtype = CLT_I32;
+}
+static void missing(spoiled *s)
+{
+    s->tensor_count--;
+}
+static void unknown(spoiled *s)
+{
+    s->tensors[s->tensor_count++] = (clt_stored_tensor){"lstm.extra", CLT_F32, 1, {1}, 4, with_nan};
+}
+static void bad_model(spoiled *s)
+{
+    s->metadata[1].value = "embedding:3,gru:2,dense:1";
+}
+static void huge_model(spoiled *s)
+{
+    s->metadata[1].value = "embedding:65536,lstm:2048,dense:1";
+}
+static void bad_format(spoiled *s)
+{
+    s->metadata[0].value = "pt";
+}
+static void bad_number(spoiled *s)
+{
+    s->metadata[2].value = "10x";
+}
+static void huge_number(spoiled *s)
+{
+    s->metadata[2].value = "99999999999999999999";
+}
+static void bad_side(spoiled *s)
+{
+    s->metadata[8].value = "left";
+}
+static void bad_words(spoiled *s)
+{
+    s->tensors[s->tensor_count++] = (clt_stored_tensor){"vocabulary", CLT_U8, 1, {4}, 4, "abcd"};
+}
+
+static void test_refused_files(void **state)
+{
+    (void)state;
+    expect_refused(NULL, NULL);
+    expect_refused(nan_inside, "tensor embedding.embeddings: element 17 is NaN");
+    expect_refused(wrong_shape, "embedding.embeddings is not F32 of shape [10, 3]");
+    expect_refused(wrong_dtype, "dense.bias is not F32 of shape [1]");
+    expect_refused(missing, "dense.kernel is missing");
+    expect_refused(unknown, "'lstm.extra' does not belong");
+    expect_refused(bad_model, "unknown layer");
+    expect_refused(huge_model, "embedding.embeddings is not F32 of shape [10, 65536]");
+    expect_refused(bad_format, "metadata format is pt");
+    expect_refused(bad_number, "metadata num_words is 10x");
+    expect_refused(huge_number, "metadata num_words is 99999999999999999999");
+    expect_refused(bad_side, "metadata padding is left");
+    expect_refused(bad_words, "tensor vocabulary");
+}
+
+static void test_unwritable(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_model *model = create(SMALL, &small_reading, 5);
+    assert_fails(clt_model_save(model, "/nowhere/at/all.safetensors", &error), CLT_FAILED,
+                 "cannot write /nowhere/at/all.safetensors");
+    clt_model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tutorial_counts),  cmocka_unit_test(test_initial_weights),
+        cmocka_unit_test(test_refused_readings), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_refused_files),    cmocka_unit_test(test_unwritable),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
