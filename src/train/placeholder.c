@@ -1,2 +1,0 @@
-/* train */
-typedef int clt_train_placeholder;
