@@ -1,0 +1,231 @@
+/* array.c: arrays that live on the host and on the device at once, with canaries. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/check.h"
+#include "util/memory.h"
+#include "util/random.h"
+
+#define CANARY_COUNT 256
+static const uint32_t canary_bits = 0x7fc0dead; /* a NaN: whoever reads it is found out, too */
+static const uint32_t nan_bits = 0x7fc00001;
+
+/* An array with zeros on the host, known to `check`. */
+static clt_array *host_array(clt_check *check, const char *name, size_t count, clt_error *error)
+{
+    clt_array *array = clt_alloc(1, sizeof *array, name, error);
+    if (array == NULL) {
+        return NULL;
+    }
+    array->name = name;
+    array->count = count;
+    array->next = check->arrays;
+    check->arrays = array;
+    array->host = clt_alloc(count, sizeof *array->host, name, error);
+    return array->host != NULL ? array : NULL;
+}
+
+/* Creates the device's side from `count` 4-byte values followed by the canary. Waits, because the
+ * image is freed. */
+static clt_status put(clt_check *check, clt_array *array, const void *values, clt_error *error)
+{
+    size_t bytes = (array->count + CANARY_COUNT) * sizeof(uint32_t);
+    uint32_t *image = clt_alloc(array->count + CANARY_COUNT, sizeof *image, array->name, error);
+    clt_status status = CLT_FAILED;
+    if (image == NULL) {
+        return status;
+    }
+    for (size_t k = 0; k < CANARY_COUNT; k++) {
+        image[array->count + k] = canary_bits;
+    }
+    if (values != NULL) {
+        memcpy(image, values, array->count * sizeof *image);
+    } else {
+        for (size_t k = 0; k < array->count; k++) {
+            image[k] = nan_bits;
+        }
+    }
+    CLT_TRY(clt_buffer_create(check->runtime, bytes, array->name, &array->device, error));
+    CLT_TRY(clt_buffer_write(check->runtime, array->device, 0, bytes, image, error));
+    CLT_TRY(clt_runtime_finish(check->runtime, error));
+done:
+    free(image);
+    return status;
+}
+
+clt_status clt_check_input(clt_check *check, const char *name, size_t count, double scale,
+                           clt_array **array, clt_error *error)
+{
+    *array = host_array(check, name, count, error);
+    if (*array == NULL) {
+        return CLT_FAILED;
+    }
+    clt_random random = clt_random_stream(1, CLT_RANDOM_INIT, check->streams++);
+    for (size_t k = 0; k < count; k++) {
+        (*array)->host[k] = (float)(scale * (2.0 * clt_random_uniform(&random) - 1.0));
+    }
+    return put(check, *array, (*array)->host, error);
+}
+
+clt_status clt_check_integers(clt_check *check, const char *name, size_t count,
+                              const int32_t *values, clt_array **array, clt_error *error)
+{
+    *array = host_array(check, name, count, error);
+    if (*array == NULL) {
+        return CLT_FAILED;
+    }
+    memcpy((*array)->host, values, count * sizeof *values);
+    return put(check, *array, values, error);
+}
+
+clt_status clt_check_output(clt_check *check, const char *name, size_t count, bool zero,
+                            clt_array **array, clt_error *error)
+{
+    *array = host_array(check, name, count, error);
+    if (*array == NULL) {
+        return CLT_FAILED;
+    }
+    return put(check, *array, zero ? (*array)->host : NULL, error);
+}
+
+clt_status clt_check_space(clt_check *check, size_t bytes, clt_buffer *buffer, clt_error *error)
+{
+    *buffer = (clt_buffer){0};
+    if (bytes == 0) {
+        return CLT_OK;
+    }
+    clt_array *array = clt_alloc(1, sizeof *array, "scratch", error);
+    if (array == NULL) {
+        return CLT_FAILED;
+    }
+    array->name = "scratch";
+    array->count = (bytes + 3) / 4;
+    array->next = check->arrays;
+    check->arrays = array;
+    clt_status status = put(check, array, NULL, error);
+    *buffer = array->device;
+    return status;
+}
+
+static void note(clt_check *check, const clt_array *array, size_t k, float got, float want)
+{
+    if (check->failure[0] != 0) {
+        return;
+    }
+    if (array->integers) {
+        int32_t bits[2];
+        memcpy(&bits[0], &got, sizeof got);
+        memcpy(&bits[1], &want, sizeof want);
+        snprintf(check->failure, sizeof check->failure, "%s[%zu] is %d, the reference says %d",
+                 array->name, k, (int)bits[0], (int)bits[1]);
+    } else {
+        snprintf(check->failure, sizeof check->failure, "%s[%zu] is %.9g, the reference says %.9g",
+                 array->name, k, (double)got, (double)want);
+    }
+}
+
+clt_status clt_check_compare(clt_check *check, clt_array *array, clt_error *error)
+{
+    size_t total = array->count + CANARY_COUNT;
+    float *got = clt_alloc(total, sizeof *got, array->name, error);
+    clt_status status = CLT_FAILED;
+    if (got == NULL) {
+        return status;
+    }
+    CLT_TRY(clt_buffer_read(check->runtime, array->device, 0, total * sizeof *got, got, error));
+    for (size_t k = 0; k < array->count; k++) {
+        double want = array->host[k];
+        double distance = fabs(got[k] - want) / (1.0 + fabs(want));
+        if (array->integers) {
+            distance = memcmp(&got[k], &array->host[k], sizeof *got) == 0 ? 0.0 : NAN;
+        }
+        if (!isfinite(distance)) {
+            check->largest_error = NAN;
+            note(check, array, k, got[k], array->host[k]);
+        } else if (distance > check->largest_error) { /* false once it is NaN */
+            check->largest_error = distance;
+            check->worst = array;
+            check->worst_at = k;
+            check->worst_got = got[k];
+        }
+    }
+    for (size_t k = array->count; k < total; k++) {
+        if (memcmp(&got[k], &canary_bits, sizeof canary_bits) != 0 && check->failure[0] == 0) {
+            snprintf(check->failure, sizeof check->failure,
+                     "%s is written %zu elements past its end", array->name, k - array->count + 1);
+        }
+    }
+done:
+    free(got);
+    return status;
+}
+
+void clt_check_judge(clt_check *check, double tolerance)
+{
+    if (check->failure[0] == 0 && !(check->largest_error <= tolerance)) {
+        note(check, check->worst, check->worst_at, check->worst_got,
+             check->worst->host[check->worst_at]);
+    }
+}
+
+void clt_check_release(clt_check *check)
+{
+    while (check->arrays != NULL) {
+        clt_array *array = check->arrays;
+        check->arrays = array->next;
+        clt_buffer_release(check->runtime, &array->device);
+        free(array->host);
+        free(array);
+    }
+}
+
+/* Ids fall off like words do, so that some rows repeat in every shard and most occur once. */
+static int32_t draw_word(clt_random *random, int vocabulary)
+{
+    double u = clt_random_uniform(random);
+    return (int32_t)(u * u * u * vocabulary);
+}
+
+clt_status clt_check_words(clt_check *check, int samples, int timesteps, int vocabulary,
+                           clt_check_batch *batch, clt_error *error)
+{
+    clt_random random = clt_random_stream(2, CLT_RANDOM_INIT, check->streams++);
+    size_t count = (size_t)samples * (size_t)timesteps;
+    clt_dataset dataset = {.count = (size_t)samples, .num_words = vocabulary};
+    clt_reading reading = {.num_words = vocabulary, .maxlen = timesteps};
+    clt_batch made = {0};
+    uint32_t *order = clt_alloc((size_t)samples, sizeof *order, "words", error);
+    clt_status status = CLT_FAILED;
+    dataset.offsets = clt_alloc((size_t)samples + 1, sizeof *dataset.offsets, "words", error);
+    dataset.ids = clt_alloc(count, sizeof *dataset.ids, "words", error);
+    dataset.labels = clt_alloc((size_t)samples, 1, "words", error);
+    if (order == NULL || dataset.offsets == NULL || dataset.ids == NULL || dataset.labels == NULL) {
+        goto done;
+    }
+    for (int b = 0; b < samples; b++) {
+        order[b] = (uint32_t)b;
+        dataset.offsets[b + 1] = (size_t)(b + 1) * (size_t)timesteps;
+    }
+    for (size_t k = 0; k < count; k++) {
+        dataset.ids[k] = draw_word(&random, vocabulary);
+    }
+    CLT_TRY(clt_batch_create(samples, timesteps, &made, error));
+    clt_batch_fill(&made, &dataset, &reading, order, samples);
+    batch->extent = made.extent;
+    batch->row_count = made.row_count;
+    size_t rows = (size_t)made.row_count, lists = rows * (size_t)made.extent.shards.count + 1;
+    CLT_TRY(clt_check_integers(check, "index", count, made.index, &batch->index, error));
+    CLT_TRY(
+        clt_check_integers(check, "positions", count, made.positions, &batch->positions, error));
+    CLT_TRY(clt_check_integers(check, "offsets", lists, made.offsets, &batch->offsets, error));
+    CLT_TRY(clt_check_integers(check, "unique", rows, made.unique, &batch->unique, error));
+done:
+    clt_batch_destroy(&made);
+    free(order);
+    free(dataset.offsets);
+    free(dataset.ids);
+    free(dataset.labels);
+    return status;
+}

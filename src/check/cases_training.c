@@ -1,0 +1,116 @@
+/* cases_training.c: the record of a step and both Adam kernels, over a few steps and with the flag
+ * of a bad step set. */
+#include <stddef.h>
+
+#include "check/check.h"
+#include "ops/ops.h"
+#include "ref/ref.h"
+
+/* features = values squared. The record is taken apart: its words are floats and integers. */
+static clt_status run_record(clt_check *check, const clt_case *c, clt_error *error)
+{
+    clt_reduce *op = NULL;
+    clt_array *loss, *hit, *values, *record, *sums, *counts;
+    clt_limits limits = {c->samples, 1, true};
+    clt_extent extent = {c->samples, 1, clt_shards_of(c->samples)};
+    size_t samples = (size_t)c->samples, count = (size_t)c->features;
+    clt_buffer saved, scratch;
+    int32_t hits[256];
+    int32_t total = 0;
+    clt_status status;
+    for (int b = 0; b < c->samples; b++) {
+        hits[b] = b % 3 != 0;
+        total += hits[b];
+    }
+    CLT_TRY(clt_check_input(check, "loss", samples, 1.0, &loss, error));
+    CLT_TRY(clt_check_integers(check, "hit", samples, hits, &hit, error));
+    CLT_TRY(clt_check_input(check, "values", count, 0.1, &values, error));
+    CLT_TRY(clt_check_output(check, "record", 4, true, &record, error));
+    CLT_TRY(clt_reduce_plan(check->runtime, &limits, count + 2048, &op, error));
+    CLT_TRY(clt_check_space(check, clt_reduce_space(op).saved, &saved, error));
+    CLT_TRY(clt_check_space(check, clt_reduce_space(op).scratch, &scratch, error));
+    CLT_TRY(clt_reduce_bind(op, saved, scratch, error));
+    CLT_TRY(clt_reduce_squares(op, values->device, count, error));
+    CLT_TRY(clt_reduce_record(op, &extent, loss->device, hit->device, record->device, error));
+    CLT_TRY(clt_check_output(check, "record's sums", 2, false, &sums, error));
+    CLT_TRY(clt_check_output(check, "record's counts", 2, false, &counts, error));
+    counts->integers = true;
+    static const struct {
+        size_t from;
+        int to; /* 0: sums, 1: counts */
+        size_t at;
+    } words[] = {{offsetof(clt_record, loss), 0, 0},
+                 {offsetof(clt_record, squared_norm), 0, 4},
+                 {offsetof(clt_record, hits), 1, 0},
+                 {offsetof(clt_record, bad), 1, 4}};
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+        CLT_TRY(clt_buffer_copy(check->runtime, record->device, words[k].from,
+                                words[k].to == 0 ? sums->device : counts->device, words[k].at, 4,
+                                error));
+    }
+    sums->host[0] = clt_ref_sample_sum_f32(&extent, loss->host);
+    sums->host[1] = clt_ref_sum_squares_f32(values->host, count);
+    ((int32_t *)counts->host)[0] = total;
+    CLT_TRY(clt_check_compare(check, sums, error));
+    CLT_TRY(clt_check_compare(check, counts, error));
+done:
+    clt_reduce_destroy(op);
+    return status;
+}
+
+/* Twelve steps of Adam on `features` values (hidden 0) or on a table of `hidden` rows whose
+ * gradient is the rows of a batch's words; flag: the bad flag is set, nothing may move. */
+static clt_status run_adam(clt_check *check, const clt_case *c, clt_error *error)
+{
+    clt_optimizer *op = NULL;
+    clt_array *p, *m, *v, *gradient, *record;
+    clt_check_batch batch;
+    bool table = c->hidden > 0;
+    size_t count = (size_t)c->features * (size_t)(table ? c->hidden : 1), rows = count;
+    int32_t bits[4] = {0, 0, 0, c->flag};
+    clt_status status;
+    if (table) {
+        CLT_TRY(clt_check_words(check, c->samples, c->timesteps, c->hidden, &batch, error));
+        rows = (size_t)batch.row_count * (size_t)c->features;
+    }
+    CLT_TRY(clt_check_input(check, "p", count, 0.05, &p, error));
+    CLT_TRY(clt_check_output(check, "m", count, true, &m, error));
+    CLT_TRY(clt_check_output(check, "v", count, true, &v, error));
+    CLT_TRY(clt_check_input(check, "gradient", rows, 0.01, &gradient, error));
+    CLT_TRY(clt_check_integers(check, "record", 4, bits, &record, error));
+    CLT_TRY(clt_optimizer_plan(check->runtime, &op, error));
+    for (uint64_t t = 1; t <= 12; t++) {
+        clt_adam_step step = clt_adam_step_of(0.001, t);
+        clt_adam_state state = {p->device, m->device, v->device};
+        if (table) {
+            CLT_TRY(clt_optimizer_table(op, &step, record->device, c->hidden, c->features,
+                                        batch.unique->device, batch.row_count, gradient->device,
+                                        state, error));
+            clt_ref_adam_table_f32(&step, c->flag, c->hidden, c->features,
+                                   (const int32_t *)batch.unique->host, batch.row_count,
+                                   gradient->host, p->host, m->host, v->host);
+        } else {
+            CLT_TRY(clt_optimizer_dense(op, &step, record->device, count, gradient->device, state,
+                                        error));
+            clt_ref_adam_f32(&step, c->flag, count, gradient->host, p->host, m->host, v->host);
+        }
+    }
+    CLT_TRY(clt_check_compare(check, p, error));
+    CLT_TRY(clt_check_compare(check, m, error));
+    CLT_TRY(clt_check_compare(check, v, error));
+done:
+    clt_optimizer_destroy(op);
+    return status;
+}
+
+/* Division and square root of OpenCL are good to 2.5 and 3 ulp; a step moves p by 1e-3 at most. */
+const clt_case clt_cases_training[] = {
+    {"record", NULL, NULL, 1, 0, 1, 0, false, 1e-6, run_record},
+    {"record", NULL, NULL, 128, 0, 45421, 0, false, 1e-5, run_record},
+    {"adam", NULL, NULL, 0, 0, 1, 0, false, 1e-7, run_adam},
+    {"adam", NULL, NULL, 0, 0, 5003, 0, false, 1e-7, run_adam},
+    {"adam, bad flag", NULL, NULL, 0, 0, 100, 0, true, 0.0, run_adam},
+    {"adam of a table", NULL, NULL, 9, 7, 13, 37, false, 1e-7, run_adam},
+    {"adam of a table", NULL, NULL, 40, 20, 128, 900, false, 1e-7, run_adam},
+    {"adam of a table, bad flag", NULL, NULL, 9, 7, 13, 37, true, 0.0, run_adam},
+    {0}};

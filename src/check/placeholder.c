@@ -1,2 +1,0 @@
-/* check */
-typedef int clt_check_placeholder;

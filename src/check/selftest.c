@@ -1,0 +1,100 @@
+/* selftest.c: walks the table of cases and reports each. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "check/check.h"
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void format_shape(const clt_case *c, char *text, size_t room)
+{
+    static const char letters[] = {'B', 'T', 'D', 'H'};
+    const int sizes[] = {c->samples, c->timesteps, c->features, c->hidden};
+    size_t used = 0;
+    bool product = c->variant_op != NULL && strcmp(c->variant_op, "gemm") == 0;
+    if (product) {
+        snprintf(text, room, "m=%d n=%d k=%d", c->samples, c->features, c->timesteps);
+        return;
+    }
+    text[0] = 0;
+    for (size_t k = 0; k < 4 && used < room; k++) {
+        if (sizes[k] > 0) {
+            used += (size_t)snprintf(text + used, room - used, "%s%c=%d", used > 0 ? " " : "",
+                                     letters[k], sizes[k]);
+        }
+    }
+}
+
+/* Runs one case. A failing call is a failed case, except on a device that is lost. */
+static clt_status run_case(clt_runtime *runtime, const clt_case *c,
+                           void (*row)(void *, const clt_selftest_row *), void *user, int *failures,
+                           clt_error *error)
+{
+    clt_check check = {.runtime = runtime};
+    clt_error reason = {0};
+    char shape[64];
+    const char *before = NULL;
+    double began = now();
+    if (c->variant_op != NULL) {
+        before = clt_runtime_forced(runtime, c->variant_op);
+        clt_runtime_force(runtime, c->variant_op, c->variant);
+    }
+    clt_status status = c->run(&check, c, &reason);
+    if (c->variant_op != NULL) {
+        clt_runtime_force(runtime, c->variant_op, before);
+    }
+    format_shape(c, shape, sizeof shape);
+    clt_check_judge(&check, c->tolerance);
+    if (status != CLT_OK) {
+        snprintf(check.failure, sizeof check.failure, "%.*s", (int)sizeof check.failure - 1,
+                 reason.message);
+        check.largest_error = NAN;
+    }
+    clt_selftest_row result = {.op = c->op,
+                               .variant = c->variant != NULL ? c->variant : "",
+                               .shape = shape,
+                               .largest_error = check.largest_error,
+                               .tolerance = c->tolerance,
+                               .seconds = now() - began,
+                               .passed = check.failure[0] == 0,
+                               .failure = check.failure};
+    *failures += !result.passed;
+    row(user, &result);
+    clt_check_release(&check);
+    if (clt_runtime_is_lost(runtime)) {
+        return clt_fail(error, CLT_KERNEL, reason.native, "the device is lost after %s (%s): %s",
+                        c->op, shape, reason.message);
+    }
+    return CLT_OK;
+}
+
+clt_status clt_selftest_run(clt_runtime *runtime,
+                            void (*row)(void *user, const clt_selftest_row *row), void *user,
+                            clt_error *error)
+{
+    static const clt_case *const tables[] = {clt_cases_layers, clt_cases_training, clt_cases_gemm,
+                                             clt_cases_lstm};
+    int failures = 0, count = 0;
+    for (size_t k = 0; k < sizeof tables / sizeof *tables; k++) {
+        for (const clt_case *c = tables[k]; c->op != NULL; c++) {
+            clt_status status = run_case(runtime, c, row, user, &failures, error);
+            if (status != CLT_OK) {
+                return status;
+            }
+            count++;
+        }
+    }
+    if (failures > 0) {
+        return clt_fail(error, CLT_KERNEL, 0,
+                        "self-test: %d of %d cases failed on %s; do not train on this device",
+                        failures, count, clt_runtime_device(runtime)->name);
+    }
+    return CLT_OK;
+}
