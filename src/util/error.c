@@ -43,17 +43,18 @@ clt_status clt_fail_memory(clt_error *error, size_t bytes, const char *what)
 
 void clt_error_prefix(clt_error *error, const char *format, ...)
 {
-    char old[CLT_ERROR_MESSAGE_SIZE];
+    char text[2 * CLT_ERROR_MESSAGE_SIZE];
     if (error == NULL) {
         return;
     }
-    memcpy(old, error->message, sizeof old);
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(error->message, sizeof error->message, format, arguments);
+    int length = vsnprintf(text, CLT_ERROR_MESSAGE_SIZE, format, arguments);
     va_end(arguments);
-    if (length >= 0 && (size_t)length < sizeof error->message) {
-        snprintf(error->message + length, sizeof error->message - (size_t)length, ": %s", old);
-    }
+    size_t used = length < 0 ? 0 : (size_t)length;
+    used = used < CLT_ERROR_MESSAGE_SIZE ? used : CLT_ERROR_MESSAGE_SIZE - 1;
+    snprintf(text + used, sizeof text - used, ": %s", error->message);
+    text[CLT_ERROR_MESSAGE_SIZE - 1] = 0;
+    memcpy(error->message, text, CLT_ERROR_MESSAGE_SIZE);
     make_printable(error->message);
 }
