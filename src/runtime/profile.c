@@ -1,7 +1,9 @@
-/* profile.c: time of each op on the device, by queue markers around it. */
+/* profile.c: time of each op on the device, by queue markers around it; where a driver gives
+ * markers no times (rusticl in Mesa 22.3), by the host's clock around waits for the device. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "runtime/state.h"
 #include "util/memory.h"
@@ -28,10 +30,11 @@ static size_t find_scope(clt_runtime *runtime, const char *op)
     return runtime->scope_count++;
 }
 
-static cl_ulong marker_time(cl_event event, cl_profiling_info which)
+/* When it was reached, in nanoseconds; 0 when the driver does not say. */
+static cl_ulong marker_time(cl_event event)
 {
     cl_ulong time = 0;
-    (void)clGetEventProfilingInfo(event, which, sizeof time, &time, NULL);
+    (void)clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof time, &time, NULL);
     return time;
 }
 
@@ -42,8 +45,8 @@ static void collect(clt_runtime *runtime)
     for (size_t k = 0; k < runtime->pair_count && !runtime->lost; k++) {
         clt_marker_pair *pair = &runtime->pairs[k];
         if (done) {
-            cl_ulong begin = marker_time(pair->begin, CL_PROFILING_COMMAND_END);
-            cl_ulong end = marker_time(pair->end, CL_PROFILING_COMMAND_END);
+            cl_ulong begin = marker_time(pair->begin);
+            cl_ulong end = marker_time(pair->end);
             if (end > begin) {
                 runtime->scopes[pair->scope].seconds += 1e-9 * (double)(end - begin);
             }
@@ -54,9 +57,40 @@ static void collect(clt_runtime *runtime)
     runtime->pair_count = 0;
 }
 
+/* rusticl answers 0, 1, 2, 3 nanoseconds for queued, submitted, started and ended. */
+static bool markers_have_times(clt_runtime *runtime)
+{
+    enum { MADE_UP = 1000 };
+    cl_event event;
+    bool have = false;
+    if (clEnqueueMarkerWithWaitList(runtime->queue, 0, NULL, &event) == CL_SUCCESS) {
+        have = clFinish(runtime->queue) == CL_SUCCESS && marker_time(event) > MADE_UP;
+        clReleaseEvent(event);
+    }
+    return have;
+}
+
+/* Seconds of the host's clock, once the queue is empty. */
+static double finished_at(clt_runtime *runtime)
+{
+    struct timespec now;
+    (void)clFinish(runtime->queue); /* a failure comes back from the next call that can report it */
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* A scope that an error left open is not counted. */
+static void drop_open_scope(clt_runtime *runtime)
+{
+    if (runtime->scope_open && !runtime->host_clock && !runtime->lost) {
+        clReleaseEvent(runtime->open_marker);
+    }
+    runtime->scope_open = false;
+}
+
 void clt_profile_begin(clt_runtime *runtime, const char *op, double flops, double bytes)
 {
-    runtime->open_marker = NULL;
+    drop_open_scope(runtime);
     if (!runtime->profiling || runtime->lost) {
         return;
     }
@@ -65,6 +99,7 @@ void clt_profile_begin(clt_runtime *runtime, const char *op, double flops, doubl
     }
     if (runtime->pairs == NULL) {
         runtime->pairs = clt_alloc(PAIRS_MAX, sizeof *runtime->pairs, "the profile", NULL);
+        runtime->host_clock = !markers_have_times(runtime);
     }
     size_t scope = find_scope(runtime, op);
     if (runtime->pairs == NULL || scope == SIZE_MAX) {
@@ -74,24 +109,30 @@ void clt_profile_begin(clt_runtime *runtime, const char *op, double flops, doubl
     runtime->scopes[scope].calls++;
     runtime->scopes[scope].flops += flops;
     runtime->scopes[scope].bytes += bytes;
-    if (clEnqueueMarkerWithWaitList(runtime->queue, 0, NULL, &runtime->open_marker) != CL_SUCCESS) {
-        runtime->open_marker = NULL;
+    if (runtime->host_clock) {
+        runtime->open_since = finished_at(runtime);
+        runtime->scope_open = true;
+    } else {
+        runtime->scope_open = clEnqueueMarkerWithWaitList(runtime->queue, 0, NULL,
+                                                          &runtime->open_marker) == CL_SUCCESS;
     }
 }
 
 void clt_profile_end(clt_runtime *runtime)
 {
     cl_event end;
-    if (runtime->open_marker == NULL) {
+    if (!runtime->scope_open || runtime->lost) {
         return;
     }
-    if (clEnqueueMarkerWithWaitList(runtime->queue, 0, NULL, &end) == CL_SUCCESS) {
+    if (runtime->host_clock) {
+        runtime->scopes[runtime->open_scope].seconds += finished_at(runtime) - runtime->open_since;
+    } else if (clEnqueueMarkerWithWaitList(runtime->queue, 0, NULL, &end) == CL_SUCCESS) {
         runtime->pairs[runtime->pair_count++] =
             (clt_marker_pair){runtime->open_scope, runtime->open_marker, end};
     } else {
-        clReleaseEvent(runtime->open_marker);
+        drop_open_scope(runtime);
     }
-    runtime->open_marker = NULL;
+    runtime->scope_open = false;
 }
 
 static int by_seconds(const void *a, const void *b)
@@ -126,6 +167,7 @@ clt_status clt_runtime_profile(clt_runtime *runtime, const clt_profile_row **row
 
 void clt_profile_release(clt_runtime *runtime)
 {
+    drop_open_scope(runtime);
     collect(runtime);
     for (size_t k = 0; k < runtime->scope_count; k++) {
         free(runtime->scopes[k].op);

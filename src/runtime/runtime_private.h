@@ -29,7 +29,8 @@ static inline size_t clt_align(size_t bytes)
 /* `what` names it in the error ("embedding table"). bytes 0 is rounded up to one alignment. */
 CLT_NODISCARD clt_status clt_buffer_create(clt_runtime *runtime, size_t bytes, const char *what,
                                            clt_buffer *buffer, clt_error *error);
-/* offset is a multiple of CLT_ALIGNMENT and offset + bytes <= parent.bytes; parent may be a slice. */
+/* offset is a multiple of CLT_ALIGNMENT and offset + bytes <= parent.bytes; parent may be a slice.
+ */
 CLT_NODISCARD clt_status clt_buffer_slice(clt_runtime *runtime, clt_buffer parent, size_t offset,
                                           size_t bytes, clt_buffer *slice, clt_error *error);
 void clt_buffer_release(clt_runtime *runtime, clt_buffer *buffer); /* {NULL} allowed */

@@ -45,9 +45,11 @@ struct clt_runtime {
     const char *forced[CLT_PLAN_OPS]; /* by the rows of plan.c's table */
     clt_scope *scopes;
     size_t scope_count, open_scope;
+    bool scope_open, host_clock; /* the host's clock is used instead of markers */
+    cl_event open_marker;
+    double open_since;
     clt_marker_pair *pairs;
     size_t pair_count;
-    cl_event open_marker;
     clt_profile_row *rows;
 };
 

@@ -68,7 +68,7 @@ typedef struct {
     clt_runtime *runtime;
     clt_program *program;
     float *x, *y;
-    size_t count; /* a multiple of 16 */
+    size_t count; /* a multiple of 1024: whole groups of float16 on any device */
 } fixture;
 
 /* Special values, then every `stride`-th float there is (all exponents, NaNs, infinities), then
@@ -81,7 +81,7 @@ static void fill(fixture *f, uint32_t stride)
                                     0.17328680f, 88.0f,       -88.0f,   -87.3365479f};
     size_t specials = sizeof special / sizeof *special, bits = UINT32_MAX / stride + 1, even = bits;
     clt_error error;
-    f->count = (specials + bits + even) / 16 * 16;
+    f->count = (specials + bits + even + 1023) / 1024 * 1024;
     f->x = clt_alloc(f->count, sizeof(float), "x", &error);
     f->y = clt_alloc(f->count, sizeof(float), "y", &error);
     assert_true(f->x != NULL && f->y != NULL);
@@ -129,7 +129,8 @@ static void run(fixture *f, const char *name, int width)
     assert_ok(clt_buffer_write(f->runtime, x, 0, bytes, f->x, &error));
     assert_ok(clt_buffer_zero(f->runtime, y, 0, bytes, &error));
     const clt_arg args[] = {clt_arg_buffer(x), clt_arg_buffer(y)};
-    assert_ok(clt_kernel_enqueue_1d(kernel, f->count / (size_t)width, 1, args, 2, &error));
+    assert_ok(clt_kernel_enqueue_1d(kernel, f->count / (size_t)width, clt_kernel_item_group(kernel),
+                                    args, 2, &error));
     assert_ok(clt_buffer_read(f->runtime, y, 0, bytes, f->y, &error));
     clt_buffer_release(f->runtime, &x);
     clt_buffer_release(f->runtime, &y);
