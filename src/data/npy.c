@@ -97,8 +97,10 @@ static clt_status read_shape(literal *l, clt_npy_header *header)
         return unexpected(l, "a comma, as in (N,)");
     }
     if (!accept(l, ')')) {
-        return unexpected(l, "the end of a one-dimensional shape; save the reviews as an object "
-                             "array of lists,");
+        return clt_fail(l->error, CLT_INPUT, 0,
+                        "byte %" PRIu64 ": not an array of one dimension; save the reviews as an "
+                        "object array of lists",
+                        l->offset + l->at);
     }
     header->count = value;
     return CLT_OK;
