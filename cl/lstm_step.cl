@@ -1,0 +1,91 @@
+/* lstm_step.cl: the elementwise part of one LSTM time step; the products with the recurrent kernel
+ * come before (forward) and after (backward) it from blas.
+ *
+ * Macro of the prelude: UNITS, neighbouring hidden units of one sample in a work-item.
+ * Launch: B * ceil(H / UNITS) work-items, any work-group size; ids past the end do nothing.
+ * Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations,
+ * h_in, c_in [N, H] the state before the step, tanh_c [N, H]. */
+
+static int position(int T, int B, int S, int t, int b)
+{
+    const int s = (int)((((long)b + 1) * S - 1) / B); /* the shard of b: first[s] = s * B / S */
+    const int first = (int)((long)s * B / S), end = (int)(((long)s + 1) * B / S);
+    return T * first + t * (end - first) + b - first;
+}
+
+/* h, c [B, H]: the state, moved on by one step. z [B, 4H]: h . recurrent_kernel, or none.
+ * index [N] or none; y [N, H] or none; gates none: nothing is saved. */
+kernel void lstm_step_forward(int H, int T, int B, int S, int t, global const float *restrict z,
+                              global const float *restrict projected,
+                              global const int *restrict index, global const float *restrict bias,
+                              global float *restrict h, global float *restrict c,
+                              global float *restrict y, global float *restrict gates,
+                              global float *restrict h_in, global float *restrict c_in,
+                              global float *restrict tanh_c)
+{
+    const int blocks = (H - 1) / UNITS + 1;
+    const int b = (int)get_global_id(0) / blocks, j0 = (int)get_global_id(0) % blocks * UNITS;
+    if (b >= B) {
+        return;
+    }
+    const size_t n = (size_t)position(T, B, S, t, b), G = 4 * (size_t)H;
+    global const float *x = projected + (index ? (size_t)index[n] : n) * G;
+    for (int j = j0; j < min(j0 + UNITS, H); j++) {
+        const size_t state = (size_t)b * H + j;
+        float sums[4];
+        for (int g = 0; g < 4; g++) {
+            const size_t column = (size_t)g * H + j;
+            sums[g] = x[column] + bias[column] + (z ? z[(size_t)b * G + column] : 0.0f);
+        }
+        const float i = clt_sigmoid(sums[0]), f = clt_sigmoid(sums[1]), g = clt_tanh(sums[2]);
+        const float o = clt_sigmoid(sums[3]), c0 = c[state];
+        const float c1 = fma(f, c0, i * g), tanh_c1 = clt_tanh(c1), h1 = o * tanh_c1;
+        if (gates) {
+            gates[n * G + j] = i;
+            gates[n * G + H + j] = f;
+            gates[n * G + 2 * (size_t)H + j] = g;
+            gates[n * G + 3 * (size_t)H + j] = o;
+            h_in[n * H + j] = h[state];
+            c_in[n * H + j] = c0;
+            tanh_c[n * H + j] = tanh_c1;
+        }
+        if (y) {
+            y[n * H + j] = h1;
+        }
+        c[state] = c1;
+        h[state] = h1;
+    }
+}
+
+/* dh, dc [B, H]: the gradients of the state after the step; dc becomes that of c before it.
+ * dy: none, [B, H], or [N, H] with dy_sequence. The gate gradients replace `gates` and are also
+ * written to dz [B, 4H]. */
+kernel void lstm_step_backward(int H, int T, int B, int S, int t, global const float *restrict dy,
+                               int dy_sequence, global const float *restrict dh,
+                               global float *restrict dc, global float *restrict gates,
+                               global const float *restrict c_in,
+                               global const float *restrict tanh_c, global float *restrict dz)
+{
+    const int blocks = (H - 1) / UNITS + 1;
+    const int b = (int)get_global_id(0) / blocks, j0 = (int)get_global_id(0) % blocks * UNITS;
+    if (b >= B) {
+        return;
+    }
+    const size_t n = (size_t)position(T, B, S, t, b), G = 4 * (size_t)H;
+    global float *gate = gates + n * G;
+    global float *dgate = dz + (size_t)b * G;
+    for (int j = j0; j < min(j0 + UNITS, H); j++) {
+        const size_t state = (size_t)b * H + j;
+        const size_t ji = (size_t)j, jf = (size_t)H + j, jg = 2 * (size_t)H + j,
+                     jo = 3 * (size_t)H + j;
+        const float i = gate[ji], f = gate[jf], g = gate[jg], o = gate[jo];
+        const float tanh_c1 = tanh_c[n * H + j];
+        const float dh1 = dh[state] + (dy ? dy[dy_sequence ? n * H + j : state] : 0.0f);
+        const float dc1 = fma(dh1 * o, fma(-tanh_c1, tanh_c1, 1.0f), dc[state]);
+        gate[ji] = dgate[ji] = dc1 * g * (i * (1.0f - i));
+        gate[jf] = dgate[jf] = dc1 * c_in[n * H + j] * (f * (1.0f - f));
+        gate[jg] = dgate[jg] = dc1 * i * fma(-g, g, 1.0f);
+        gate[jo] = dgate[jo] = dh1 * tanh_c1 * (o * (1.0f - o));
+        dc[state] = dc1 * f;
+    }
+}

@@ -1,0 +1,81 @@
+/* lstm_private.h: what the variants of the LSTM share with lstm.c, which owns everything but the
+ * loop over time: the projection before it and the sums over positions after it. */
+#ifndef CLT_OPS_LSTM_PRIVATE_H
+#define CLT_OPS_LSTM_PRIVATE_H
+
+#include "ops/lstm.h"
+
+#define CLT_LSTM_SLICES_MAX 10
+
+/* A part of the saved or scratch bytes, made a buffer by bind. */
+typedef struct clt_lstm_slice {
+    clt_buffer *buffer;
+    size_t bytes;
+} clt_lstm_slice;
+
+typedef struct clt_lstm_slices {
+    int count;
+    clt_lstm_slice slices[CLT_LSTM_SLICES_MAX];
+    size_t bytes; /* of all, each aligned */
+} clt_lstm_slices;
+
+/* Adds rows * columns floats, to be found in *buffer after bind. */
+CLT_NODISCARD clt_status clt_lstm_reserve(clt_lstm_slices *slices, clt_buffer *buffer, size_t rows,
+                                          size_t columns, clt_error *error);
+
+/* One call of forward or backward, as a variant sees it. */
+typedef struct clt_lstm_call {
+    const clt_sequence *x;
+    clt_lstm_range range;
+    clt_buffer recurrent_kernel; /* [H, 4H] */
+    clt_buffer bias;             /* [4H]; forward only */
+    clt_lstm_state from;         /* state0 or dstateT; {NULL}: zeros */
+    clt_lstm_state to;           /* stateT or dstate0; {NULL}: not wanted */
+    clt_buffer y;                /* or dy */
+} clt_lstm_call;
+
+/* A variant: the loop over time. */
+typedef struct clt_lstm_loop {
+    const char *name;
+    /* Is it the best choice here? The first row that says so is taken. */
+    bool (*suits)(const clt_runtime *runtime, const clt_lstm_config *config);
+    /* Makes kernels and reserves scratch; *state is the variant's, freed by destroy. */
+    clt_status (*plan)(clt_lstm *op, void **state, clt_error *error);
+    /* From op->projected to y, call->to and, when training, the saved arrays. */
+    clt_status (*forward)(clt_lstm *op, const clt_lstm_call *call, clt_error *error);
+    /* From dy and the saved arrays to op->gates, replaced by their gradients, and call->to. */
+    clt_status (*backward)(clt_lstm *op, const clt_lstm_call *call, clt_error *error);
+    void (*destroy)(void *state); /* NULL allowed */
+} clt_lstm_loop;
+
+extern const clt_lstm_loop clt_lstm_step;
+extern const clt_lstm_loop clt_lstm_rows;
+
+struct clt_lstm {
+    clt_runtime *runtime;
+    clt_lstm_config config;
+    clt_limits limits;
+    const clt_lstm_loop *variant;
+    void *state; /* the variant's */
+
+    clt_lstm_slices saved, scratch;
+    /* Saved when training, in position order. */
+    clt_buffer gates;      /* [N, 4H] i, f, c, o after their activations; backward: gradients */
+    clt_buffer h_in, c_in; /* [N, H] the state before the step */
+    clt_buffer tanh_c;     /* [N, H] */
+    /* Scratch. */
+    clt_buffer projected;    /* [row_count, 4H]; after the backward loop its gradient */
+    clt_buffer bias_sums;    /* [ceil(row_count / rows per sum), 4H] */
+    clt_buffer reduce_saved; /* reduce's own */
+    clt_buffer reduce_scratch;
+
+    clt_gemm *projection;
+    clt_gemm *recurrent_gradient, *kernel_gradient, *rows_gradient;
+    clt_reduce *reduce;
+    clt_kernel *add_shards, *sum_rows, *add_rows;
+};
+
+/* The most samples that a shard of at most `samples` samples can hold. */
+int clt_lstm_shard_max(int samples);
+
+#endif

@@ -1,0 +1,150 @@
+/* lstm_rows.c: the LSTM for CPUs: one launch runs all time steps of a range, each work-item a tile
+ * of a few samples of one shard. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ops/lstm_private.h"
+#include "util/memory.h"
+
+#define ROWS 4   /* samples of a tile: the same in cl/lstm_rows.cl */
+#define LANES 16 /* hidden units of a vector */
+#define PANEL 64 /* columns of a packed panel */
+
+/* Larger recurrent kernels do not stay in a core's cache from step to step. */
+#define RECURRENT_BYTES_MAX (1024 * 1024)
+
+typedef struct rows_state {
+    clt_kernel *pack, *pack_transposed, *forward, *backward;
+    clt_buffer packed; /* scratch: the recurrent kernel in panels */
+} rows_state;
+
+static bool suits(const clt_runtime *runtime, const clt_lstm_config *config)
+{
+    size_t hidden = (size_t)config->hidden;
+    return clt_runtime_is_cpu(runtime) &&
+           hidden * 4 * hidden * sizeof(float) <= RECURRENT_BYTES_MAX;
+}
+
+static void destroy(void *state)
+{
+    rows_state *rows = state;
+    if (rows == NULL) {
+        return;
+    }
+    clt_kernel_destroy(rows->pack);
+    clt_kernel_destroy(rows->pack_transposed);
+    clt_kernel_destroy(rows->forward);
+    clt_kernel_destroy(rows->backward);
+    free(rows);
+}
+
+static size_t blocks_of(int hidden, int columns)
+{
+    return ((size_t)hidden + (size_t)columns - 1) / (size_t)columns;
+}
+
+static clt_status plan(clt_lstm *op, void **state, clt_error *error)
+{
+    clt_status status;
+    clt_program *program;
+    char prelude[32];
+    int hidden = op->config.hidden;
+    size_t h = (size_t)hidden;
+    rows_state *rows = clt_alloc(1, sizeof *rows, "an LSTM op", error);
+    if (rows == NULL) {
+        return CLT_FAILED;
+    }
+    *state = rows;
+    snprintf(prelude, sizeof prelude, "#define HIDDEN %d\n", hidden);
+    CLT_TRY(clt_program_build(op->runtime, "lstm_rows", prelude, &program, error));
+    CLT_TRY(clt_kernel_create(program, "lstm_rows_pack", &rows->pack, error));
+    CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->forward, error));
+    size_t panels = blocks_of(hidden, LANES) * h;
+    if (op->limits.train) {
+        CLT_TRY(
+            clt_kernel_create(program, "lstm_rows_pack_transposed", &rows->pack_transposed, error));
+        CLT_TRY(clt_kernel_create(program, "lstm_rows_backward", &rows->backward, error));
+        size_t transposed = blocks_of(hidden, PANEL) * 4 * h;
+        panels = panels > transposed ? panels : transposed;
+    }
+    CLT_TRY(clt_lstm_reserve(&op->scratch, &rows->packed, panels, PANEL, error));
+done:
+    return status;
+}
+
+static clt_status enqueue(clt_kernel *kernel, size_t x, size_t y, const clt_arg *args,
+                          int arg_count, clt_error *error)
+{
+    const size_t global[2] = {x, y}, local[2] = {1, 1};
+    return clt_kernel_enqueue(kernel, 2, global, local, args, arg_count, error);
+}
+
+static size_t tiles_of(const clt_extent *extent)
+{
+    int largest = 0;
+    for (int s = 0; s < extent->shards.count; s++) {
+        int size = extent->shards.first[s + 1] - extent->shards.first[s];
+        largest = size > largest ? size : largest;
+    }
+    return blocks_of(largest, ROWS);
+}
+
+static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *error)
+{
+    clt_status status;
+    rows_state *rows = op->state;
+    const clt_extent *extent = &call->x->extent;
+    const clt_buffer none = {0};
+    size_t h = (size_t)op->config.hidden;
+    const clt_arg pack[] = {clt_arg_buffer(call->recurrent_kernel), clt_arg_buffer(rows->packed)};
+    const clt_arg args[] = {clt_arg_int(extent->timesteps),
+                            clt_arg_int(extent->samples),
+                            clt_arg_int(extent->shards.count),
+                            clt_arg_int(call->range.t0),
+                            clt_arg_int(call->range.t1),
+                            clt_arg_int(op->config.reverse),
+                            clt_arg_buffer(op->projected),
+                            clt_arg_buffer(call->x->index),
+                            clt_arg_buffer(rows->packed),
+                            clt_arg_buffer(call->bias),
+                            clt_arg_buffer(call->from.h),
+                            clt_arg_buffer(call->from.c),
+                            clt_arg_buffer(op->config.sequence ? call->y : none),
+                            clt_arg_buffer(op->config.sequence ? none : call->y),
+                            clt_arg_buffer(call->to.h),
+                            clt_arg_buffer(call->to.c),
+                            clt_arg_buffer(op->gates),
+                            clt_arg_buffer(op->h_in),
+                            clt_arg_buffer(op->c_in),
+                            clt_arg_buffer(op->tanh_c)};
+    CLT_TRY(enqueue(rows->pack, blocks_of(op->config.hidden, LANES), h, pack, 2, error));
+    CLT_TRY(enqueue(rows->forward, tiles_of(extent), (size_t)extent->shards.count, args,
+                    sizeof args / sizeof *args, error));
+done:
+    return status;
+}
+
+static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *error)
+{
+    clt_status status;
+    rows_state *rows = op->state;
+    const clt_extent *extent = &call->x->extent;
+    size_t h = (size_t)op->config.hidden;
+    const clt_arg pack[] = {clt_arg_buffer(call->recurrent_kernel), clt_arg_buffer(rows->packed)};
+    const clt_arg args[] = {clt_arg_int(extent->timesteps),    clt_arg_int(extent->samples),
+                            clt_arg_int(extent->shards.count), clt_arg_int(call->range.t0),
+                            clt_arg_int(call->range.t1),       clt_arg_int(op->config.reverse),
+                            clt_arg_buffer(rows->packed),      clt_arg_buffer(call->y),
+                            clt_arg_int(op->config.sequence),  clt_arg_buffer(call->from.h),
+                            clt_arg_buffer(call->from.c),      clt_arg_buffer(op->gates),
+                            clt_arg_buffer(op->c_in),          clt_arg_buffer(op->tanh_c),
+                            clt_arg_buffer(call->to.h),        clt_arg_buffer(call->to.c)};
+    CLT_TRY(
+        enqueue(rows->pack_transposed, blocks_of(op->config.hidden, PANEL), 4 * h, pack, 2, error));
+    CLT_TRY(enqueue(rows->backward, tiles_of(extent), (size_t)extent->shards.count, args,
+                    sizeof args / sizeof *args, error));
+done:
+    return status;
+}
+
+const clt_lstm_loop clt_lstm_rows = {"rows", suits, plan, forward, backward, destroy};

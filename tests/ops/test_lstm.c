@@ -1,0 +1,443 @@
+/* Every variant of the LSTM against the reference in double: awkward sizes, every option in
+ * combination, calls in pieces, equal bits from run to run and from batch to batch. */
+#include "support/test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ops/lstm.h"
+#include "ref/ref.h"
+#include "support/device.h"
+
+static const char *const variants[] = {"step", "rows"};
+enum { VARIANTS = sizeof variants / sizeof *variants };
+
+typedef struct lstm_case {
+    int samples, timesteps, features, hidden;
+    bool indexed, reverse, sequence;
+    bool state0;  /* h0, c0 and dstateT are given */
+    bool stateT;  /* hT, cT and dstate0 are wanted */
+    bool no_rows; /* drows is not wanted */
+    int split;    /* 0, or forward and backward in pieces [0, split), [split, T) */
+    int spare;    /* planned for so many more samples and time steps */
+} lstm_case;
+
+enum { Y, H_T, C_T, D_ROWS, D_KERNEL, D_RECURRENT, D_BIAS, D_H0, D_C0, OUTPUTS };
+static const char *const output_names[OUTPUTS] = {
+    "y", "hT", "cT", "drows", "dkernel", "drecurrent_kernel", "dbias", "dh0", "dc0"};
+
+/* What goes in and how much comes out; `count` 0: not wanted. */
+typedef struct lstm_data {
+    clt_test_batch batch;
+    size_t state, row_count;
+    size_t count[OUTPUTS];
+    float *kernel, *recurrent, *bias, *rows, *h0, *c0, *dy, *dh_t, *dc_t;
+    float *start[OUTPUTS]; /* what the parameters' gradients hold before */
+} lstm_data;
+
+typedef struct lstm_outputs {
+    float *values[OUTPUTS];
+} lstm_outputs;
+
+static lstm_data make_data(clt_test_device *device, const lstm_case *c)
+{
+    lstm_data d = {.batch = clt_test_batch_create(c->samples, c->timesteps,
+                                                  c->samples * c->timesteps / 2 + 1, 3)};
+    size_t hidden = (size_t)c->hidden, features = (size_t)c->features;
+    size_t positions = (size_t)d.batch.position_count;
+    d.state = (size_t)c->samples * hidden;
+    d.row_count = c->indexed ? (size_t)d.batch.row_count : positions;
+    const size_t count[OUTPUTS] = {
+        [Y] = c->sequence ? positions * hidden : d.state,
+        [H_T] = c->stateT ? d.state : 0,
+        [C_T] = c->stateT ? d.state : 0,
+        [D_ROWS] = c->no_rows ? 0 : d.row_count * features,
+        [D_KERNEL] = features * 4 * hidden,
+        [D_RECURRENT] = hidden * 4 * hidden,
+        [D_BIAS] = 4 * hidden,
+        [D_H0] = c->stateT ? d.state : 0,
+        [D_C0] = c->stateT ? d.state : 0,
+    };
+    memcpy(d.count, count, sizeof count);
+    d.kernel = clt_test_normals(device, count[D_KERNEL], 1 / sqrt((double)features), 11);
+    d.recurrent = clt_test_normals(device, count[D_RECURRENT], 1 / sqrt((double)hidden), 12);
+    d.bias = clt_test_normals(device, count[D_BIAS], 0.5, 13);
+    d.rows = clt_test_normals(device, d.row_count * features, 1, 14);
+    d.h0 = clt_test_normals(device, d.state, 0.5, 15);
+    d.c0 = clt_test_normals(device, d.state, 1, 16);
+    double deviation = 1 / sqrt((double)count[Y] / (double)hidden);
+    d.dy = clt_test_normals(device, count[Y], deviation, 17);
+    d.dh_t = clt_test_normals(device, d.state, deviation, 18);
+    d.dc_t = clt_test_normals(device, d.state, deviation, 19);
+    for (int k = D_KERNEL; k <= D_BIAS; k++) {
+        d.start[k] = clt_test_normals(device, count[k], 0.5, 20 + (uint64_t)k);
+    }
+    return d;
+}
+
+/* ---- the reference ---- */
+
+static lstm_outputs expected(clt_test_device *device, const lstm_case *c, const lstm_data *d)
+{
+    const clt_lstm_config config = {c->features, c->hidden, c->reverse, c->sequence};
+    const clt_lstm_range range = {0, c->timesteps};
+    const clt_extent *extent = &d->batch.extent;
+    double *out[OUTPUTS];
+    for (int k = 0; k < OUTPUTS; k++) {
+        out[k] = d->count[k] == 0      ? NULL
+                 : d->start[k] != NULL ? clt_test_widen(device, d->start[k], d->count[k])
+                                       : clt_test_alloc(device, d->count[k] * sizeof(double));
+    }
+    double *kernel = clt_test_widen(device, d->kernel, d->count[D_KERNEL]);
+    double *recurrent = clt_test_widen(device, d->recurrent, d->count[D_RECURRENT]);
+    double *bias = clt_test_widen(device, d->bias, d->count[D_BIAS]);
+    double *rows = clt_test_widen(device, d->rows, d->row_count * (size_t)c->features);
+    double *h0 = c->state0 ? clt_test_widen(device, d->h0, d->state) : NULL;
+    double *c0 = c->state0 ? clt_test_widen(device, d->c0, d->state) : NULL;
+    double *dy = clt_test_widen(device, d->dy, d->count[Y]);
+    double *dh_t = c->state0 ? clt_test_widen(device, d->dh_t, d->state) : NULL;
+    double *dc_t = c->state0 ? clt_test_widen(device, d->dc_t, d->state) : NULL;
+    double *saved = clt_test_alloc(device, clt_ref_lstm_saved_f64(extent, &config) * sizeof *saved);
+    const int32_t *index = c->indexed ? d->batch.index : NULL;
+    clt_ref_lstm_forward_f64(extent, &config, range, kernel, recurrent, bias, rows,
+                             (int)d->row_count, index, h0, c0, out[Y], out[H_T], out[C_T], saved);
+    clt_ref_lstm_backward_f64(extent, &config, range, kernel, recurrent, rows, (int)d->row_count,
+                              index, d->batch.offsets, d->batch.positions, dy, dh_t, dc_t, saved,
+                              out[D_ROWS], out[D_KERNEL], out[D_RECURRENT], out[D_BIAS], out[D_H0],
+                              out[D_C0]);
+    lstm_outputs outputs = {{0}};
+    for (int k = 0; k < OUTPUTS; k++) {
+        outputs.values[k] = out[k] != NULL ? clt_test_narrow(device, out[k], d->count[k]) : NULL;
+    }
+    return outputs;
+}
+
+/* ---- the device ---- */
+
+typedef struct lstm_run {
+    clt_lstm *op;
+    clt_lstm_parameters parameters, dparameters;
+    clt_sequence x;
+    clt_buffer out[OUTPUTS];
+    clt_lstm_state state0, d_state_t, between, d_between;
+    clt_buffer dy, half_dy, half_y;
+} lstm_run;
+
+static clt_buffer input_of(clt_test_device *device, const float *values, size_t count)
+{
+    return clt_test_input(device, values, count * sizeof *values);
+}
+
+static lstm_run prepare(clt_test_device *device, const lstm_case *c, const lstm_data *d, bool train)
+{
+    clt_error error;
+    lstm_run r = {0};
+    const clt_lstm_config config = {c->features, c->hidden, c->reverse, c->sequence};
+    const clt_limits limits = {c->samples + c->spare, c->timesteps + c->spare, train};
+    assert_ok(clt_lstm_plan(device->runtime, &config, &limits, &r.op, &error));
+    clt_space space = clt_lstm_space(r.op);
+    assert_int_equal(space.saved % CLT_ALIGNMENT, 0);
+    assert_int_equal(space.scratch % CLT_ALIGNMENT, 0);
+    assert_true(train || space.saved == 0);
+    assert_ok(clt_lstm_bind(r.op, clt_test_output(device, space.saved),
+                            clt_test_output(device, space.scratch), &error));
+    r.x = clt_test_sequence(device, &d->batch, c->features, d->rows, c->indexed);
+    r.parameters = (clt_lstm_parameters){input_of(device, d->kernel, d->count[D_KERNEL]),
+                                         input_of(device, d->recurrent, d->count[D_RECURRENT]),
+                                         input_of(device, d->bias, d->count[D_BIAS])};
+    for (int k = 0; k < OUTPUTS; k++) {
+        if (d->start[k] != NULL) {
+            r.out[k] = input_of(device, d->start[k], d->count[k]);
+        } else if (d->count[k] > 0) {
+            r.out[k] = clt_test_output(device, d->count[k] * sizeof(float));
+        }
+    }
+    r.dparameters = (clt_lstm_parameters){r.out[D_KERNEL], r.out[D_RECURRENT], r.out[D_BIAS]};
+    if (c->state0) {
+        r.state0 =
+            (clt_lstm_state){input_of(device, d->h0, d->state), input_of(device, d->c0, d->state)};
+        r.d_state_t = (clt_lstm_state){input_of(device, d->dh_t, d->state),
+                                       input_of(device, d->dc_t, d->state)};
+    }
+    r.dy = input_of(device, d->dy, d->count[Y]);
+    if (c->split > 0) {
+        size_t bytes = d->state * sizeof(float);
+        r.between =
+            (clt_lstm_state){clt_test_output(device, bytes), clt_test_output(device, bytes)};
+        r.d_between =
+            (clt_lstm_state){clt_test_output(device, bytes), clt_test_output(device, bytes)};
+        r.half_y = c->sequence ? r.out[Y] : clt_test_output(device, bytes);
+        float *zeros = clt_test_alloc(device, bytes);
+        r.half_dy = c->sequence ? r.dy : input_of(device, zeros, d->state);
+    }
+    return r;
+}
+
+static void forward(lstm_run *r, const lstm_case *c)
+{
+    clt_error error;
+    clt_lstm_state *from = c->state0 ? &r->state0 : NULL;
+    clt_lstm_state out = {r->out[H_T], r->out[C_T]}, *to = c->stateT ? &out : NULL;
+    clt_lstm_range whole = {0, c->timesteps}, early = {0, c->split}, late = {c->split, whole.t1};
+    if (c->split == 0) {
+        assert_ok(
+            clt_lstm_forward(r->op, &r->parameters, &r->x, whole, from, r->out[Y], to, &error));
+        return;
+    }
+    assert_ok(clt_lstm_forward(r->op, &r->parameters, &r->x, c->reverse ? late : early, from,
+                               r->half_y, &r->between, &error));
+    assert_ok(clt_lstm_forward(r->op, &r->parameters, &r->x, c->reverse ? early : late, &r->between,
+                               r->out[Y], to, &error));
+}
+
+static void backward(lstm_run *r, const lstm_case *c)
+{
+    clt_error error;
+    clt_lstm_state *from = c->state0 ? &r->d_state_t : NULL;
+    clt_lstm_state out = {r->out[D_H0], r->out[D_C0]}, *to = c->stateT ? &out : NULL;
+    clt_lstm_range whole = {0, c->timesteps}, early = {0, c->split}, late = {c->split, whole.t1};
+    if (c->split == 0) {
+        assert_ok(clt_lstm_backward(r->op, &r->parameters, &r->x, whole, r->dy, from,
+                                    r->out[D_ROWS], &r->dparameters, to, &error));
+        return;
+    }
+    assert_ok(clt_lstm_backward(r->op, &r->parameters, &r->x, c->reverse ? early : late, r->dy,
+                                from, r->out[D_ROWS], &r->dparameters, &r->d_between, &error));
+    assert_ok(clt_lstm_backward(r->op, &r->parameters, &r->x, c->reverse ? late : early, r->half_dy,
+                                &r->d_between, r->out[D_ROWS], &r->dparameters, to, &error));
+}
+
+static lstm_outputs run(clt_test_device *device, const lstm_case *c, const lstm_data *d, bool train)
+{
+    lstm_run r = prepare(device, c, d, train);
+    lstm_outputs outputs = {{0}};
+    forward(&r, c);
+    if (train) {
+        backward(&r, c);
+    }
+    for (int k = 0; k < (train ? OUTPUTS : D_ROWS); k++) {
+        outputs.values[k] = d->count[k] > 0 ? clt_test_read(device, r.out[k]) : NULL;
+    }
+    clt_lstm_destroy(r.op);
+    return outputs;
+}
+
+/* ---- comparing ---- */
+
+static char description[200];
+
+static const char *describe(const lstm_case *c, const char *variant, int output)
+{
+    snprintf(description, sizeof description, "%s B=%d T=%d D=%d H=%d%s%s%s%s%s%s split=%d: %s",
+             variant, c->samples, c->timesteps, c->features, c->hidden,
+             c->indexed ? " indexed" : "", c->reverse ? " reverse" : "",
+             c->sequence ? " sequence" : "", c->state0 ? " state0" : "", c->stateT ? " stateT" : "",
+             c->no_rows ? " no drows" : "", c->split, output_names[output]);
+    return description;
+}
+
+static void assert_same(const lstm_case *c, const char *variant, const lstm_data *d,
+                        const lstm_outputs *a, const lstm_outputs *b)
+{
+    for (int k = 0; k < OUTPUTS; k++) {
+        if (a->values[k] != NULL && b->values[k] != NULL &&
+            memcmp(a->values[k], b->values[k], d->count[k] * sizeof(float)) != 0) {
+            fail_msg("%s: other bits", describe(c, variant, k));
+        }
+    }
+}
+
+static void check_case(clt_test_device *device, const lstm_case *c)
+{
+    lstm_data d = make_data(device, c);
+    lstm_outputs want = expected(device, c, &d);
+    for (int v = 0; v < VARIANTS; v++) {
+        clt_runtime_force(device->runtime, "lstm", variants[v]);
+        lstm_outputs got = run(device, c, &d, true), inferred = run(device, c, &d, false);
+        for (int k = 0; k < OUTPUTS; k++) {
+            if (want.values[k] != NULL) {
+                clt_test_assert_near(describe(c, variants[v], k), got.values[k], want.values[k],
+                                     d.count[k],
+                                     k < D_ROWS ? CLT_TOLERANCE_LSTM : CLT_TOLERANCE_LSTM_GRADIENT);
+            }
+        }
+        assert_same(c, variants[v], &d, &got, &inferred);
+        if (c->split > 0) {
+            lstm_case whole = *c;
+            whole.split = 0;
+            lstm_outputs once = run(device, &whole, &d, true);
+            assert_same(c, variants[v], &d, &got, &once);
+        }
+    }
+    clt_runtime_force(device->runtime, "lstm", NULL);
+    clt_test_batch_free(&d.batch);
+    void *state = device;
+    assert_int_equal(clt_test_device_end(&state), 0); /* a test has many cases: release now */
+}
+
+/* ---- tests ---- */
+
+static void test_sizes(void **state)
+{
+    static const int samples[] = {1, 3, 9, 40}, timesteps[] = {1, 2, 7}, features[] = {1, 5, 128};
+    static const int hidden[] = {1, 3, 13, 16, 17, 60, 80};
+    int k = 0;
+    for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++) {
+        for (size_t b = 0; b < 4; b++, k++) {
+            const lstm_case c = {.samples = samples[b],
+                                 .timesteps = timesteps[k % 3],
+                                 .features = features[(k + k / 3) % 3],
+                                 .hidden = hidden[h],
+                                 .indexed = k % 2 == 0,
+                                 .spare = k % 5};
+            check_case(*state, &c);
+        }
+    }
+}
+
+static void test_large(void **state)
+{
+    const lstm_case cases[] = {
+        {.samples = 128, .timesteps = 5, .features = 128, .hidden = 60, .indexed = true},
+        {.samples = 3, .timesteps = 3, .features = 5, .hidden = 300, .sequence = true},
+        {.samples = 2, .timesteps = 70, .features = 5, .hidden = 13, .indexed = true},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        check_case(*state, &cases[k]);
+    }
+}
+
+static void test_options(void **state)
+{
+    for (int bits = 0; bits < 64; bits++) {
+        const lstm_case c = {.samples = bits % 2 == 0 ? 9 : 11,
+                             .timesteps = 7,
+                             .features = 5,
+                             .hidden = bits % 3 == 0 ? 19 : 6,
+                             .indexed = bits & 1,
+                             .reverse = bits & 2,
+                             .sequence = bits & 4,
+                             .state0 = bits & 8,
+                             .stateT = bits & 16,
+                             .no_rows = bits % 7 == 0,
+                             .split = bits & 32 ? 1 + bits % 6 : 0,
+                             .spare = bits % 3};
+        check_case(*state, &c);
+    }
+}
+
+static void test_repeatable(void **state)
+{
+    clt_test_device *device = *state;
+    const lstm_case c = {.samples = 40,
+                         .timesteps = 7,
+                         .features = 16,
+                         .hidden = 60,
+                         .indexed = true,
+                         .stateT = true};
+    lstm_data d = make_data(device, &c);
+    for (int v = 0; v < VARIANTS; v++) {
+        clt_runtime_force(device->runtime, "lstm", variants[v]);
+        lstm_outputs first = run(device, &c, &d, true);
+        for (int k = 0; k < 3; k++) {
+            lstm_outputs again = run(device, &c, &d, true);
+            assert_same(&c, variants[v], &d, &first, &again);
+        }
+    }
+    clt_runtime_force(device->runtime, "lstm", NULL);
+    clt_test_batch_free(&d.batch);
+}
+
+/* dst [small batch] = the rows of src [large batch] that belong to the samples from `first` on. */
+static void pick(const clt_extent *large, const clt_extent *small, int first, bool by_position,
+                 size_t columns, const float *src, float *dst)
+{
+    for (int b = 0; b < small->samples; b++) {
+        for (int t = 0; t < (by_position ? small->timesteps : 1); t++) {
+            size_t from = (size_t)(first + b), to = (size_t)b;
+            if (by_position) {
+                from = clt_position(&large->shards, large->timesteps, t, first + b);
+                to = clt_position(&small->shards, small->timesteps, t, b);
+            }
+            memcpy(dst + to * columns, src + from * columns, columns * sizeof *dst);
+        }
+    }
+}
+
+/* What is no sum over samples has the same bits whatever else is in the batch. */
+static void check_parts(clt_test_device *device, const char *variant)
+{
+    const lstm_case large = {.samples = 43,
+                             .timesteps = 4,
+                             .features = 7,
+                             .hidden = 60,
+                             .sequence = true,
+                             .state0 = true,
+                             .stateT = true};
+    lstm_case small = large;
+    lstm_data d = make_data(device, &large);
+    size_t hidden = (size_t)large.hidden, features = (size_t)large.features;
+    lstm_outputs all = run(device, &large, &d, true);
+    for (small.samples = 1; small.samples <= 17; small.samples += 4) {
+        const int first = large.samples - small.samples;
+        lstm_data part = make_data(device, &small);
+        const clt_extent *l = &d.batch.extent, *s = &part.batch.extent;
+        pick(l, s, first, true, features, d.rows, part.rows);
+        pick(l, s, first, true, hidden, d.dy, part.dy);
+        pick(l, s, first, false, hidden, d.h0, part.h0);
+        pick(l, s, first, false, hidden, d.c0, part.c0);
+        pick(l, s, first, false, hidden, d.dh_t, part.dh_t);
+        pick(l, s, first, false, hidden, d.dc_t, part.dc_t);
+        lstm_outputs got = run(device, &small, &part, true), want = {{0}};
+        for (int k = 0; k < OUTPUTS; k++) {
+            if (k < D_KERNEL || k > D_BIAS) {
+                want.values[k] = clt_test_alloc(device, part.count[k] * sizeof(float));
+                pick(l, s, first, k == Y || k == D_ROWS, k == D_ROWS ? features : hidden,
+                     all.values[k], want.values[k]);
+            }
+        }
+        assert_same(&small, variant, &part, &got, &want);
+        clt_test_batch_free(&part.batch);
+    }
+    clt_test_batch_free(&d.batch);
+}
+
+static void test_batch_does_not_matter(void **state)
+{
+    clt_test_device *device = *state;
+    for (int v = 0; v < VARIANTS; v++) {
+        clt_runtime_force(device->runtime, "lstm", variants[v]);
+        check_parts(device, variants[v]);
+        assert_int_equal(clt_test_device_end(state), 0);
+    }
+    clt_runtime_force(device->runtime, "lstm", NULL);
+}
+
+static void test_too_large(void **state)
+{
+    clt_test_device *device = *state;
+    clt_error error;
+    clt_lstm *op;
+    const clt_lstm_config small = {.features = 8, .hidden = 4};
+    const clt_lstm_config wide = {.features = 8, .hidden = 2049};
+    const clt_limits many = {1 << 20, 1 << 20, true}, few = {4, 4, true};
+    assert_fails(clt_lstm_plan(device->runtime, &small, &many, &op, &error), CLT_USAGE,
+                 "use a smaller batch");
+    assert_null(op);
+    assert_fails(clt_lstm_plan(device->runtime, &wide, &few, &op, &error), CLT_USAGE, "2049 units");
+    assert_null(op);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        clt_device_test(test_sizes),
+        clt_device_test(test_large),
+        clt_device_test(test_options),
+        clt_device_test(test_repeatable),
+        clt_device_test(test_batch_does_not_matter),
+        clt_device_test(test_too_large),
+    };
+    return cmocka_run_group_tests(tests, clt_test_device_open, clt_test_device_close);
+}
