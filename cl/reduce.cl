@@ -3,39 +3,98 @@
 #define SEGMENT_PIECE 64    /* CLT_SEGMENT_PIECE of src/ref/ref_ops.h */
 #define SQUARES_CHUNK 1024  /* CLT_SQUARES_CHUNK */
 
-/* dst[u, c] = sum of src[p, c] over the positions p of row u: in each shard (positions[offsets[u * S
- * + s]] up to the next) pieces of 64, pieces in order, shards by the tree.
- * src [N, columns], dst [row_count, columns]. Launch: src/ops/tiling.h over [row_count, columns]. */
-#define SEGMENT_SUM(NAME, TYPE, LOAD, TREE)                                                        \
+/* Four vectors side by side, so that a CPU reads 256 neighbouring bytes of a position at a time. */
+typedef struct wide {
+    float16 v[4];
+} wide;
+
+static wide load_wide(__global const float *p)
+{
+    wide w;
+    for (int k = 0; k < 4; k++) {
+        w.v[k] = vload16(k, p);
+    }
+    return w;
+}
+
+static void store_wide(wide w, __global float *p)
+{
+    for (int k = 0; k < 4; k++) {
+        vstore16(w.v[k], k, p);
+    }
+}
+
+static wide add_wide(wide a, wide b)
+{
+    for (int k = 0; k < 4; k++) {
+        a.v[k] += b.v[k];
+    }
+    return a;
+}
+
+static float16 load_sixteen(__global const float *p)
+{
+    return vload16(0, p);
+}
+
+static float16 add_sixteen(float16 a, float16 b)
+{
+    return a + b;
+}
+
+static float load_one(__global const float *p)
+{
+    return *p;
+}
+
+static float add_one(float a, float b)
+{
+    return a + b;
+}
+
+/* The sum of src[p] over the positions p of one row: in each shard (positions[offset[s]] up to the
+ * next) pieces of 64, pieces in order, shards by the tree: `pair`, `quad` and `all` are its levels,
+ * taken in as they become complete, so that empty shards cost nothing. A sum begins as its first
+ * term. */
+#define SEGMENT_SUM(NAME, TYPE, LOAD, ADD)                                                         \
     static TYPE NAME(__global const float *restrict src, __global const int *restrict offset,      \
-                     __global const int *restrict positions, int columns, int c, int shards)       \
+                     __global const int *restrict positions, int columns, int shards)              \
     {                                                                                              \
-        TYPE sums[CLT_SHARDS_MAX];                                                                 \
-        uint present = 0;                                                                          \
+        TYPE sum, pair, quad, all;                                                                 \
+        int has_pair = 0, has_quad = 0, has_all = 0;                                               \
         for (int s = 0; s < shards; s++) {                                                         \
-            int begin = offset[s], end = offset[s + 1];                                            \
-            TYPE sum = (TYPE)0.0f;                                                                 \
-            present |= (uint)(end > begin) << s;                                                   \
+            int begin = offset[s], end = offset[s + 1], last = s + 1 == shards;                    \
             for (int from = begin; from < end; from += SEGMENT_PIECE) {                            \
                 int to = min(from + SEGMENT_PIECE, end);                                           \
-                TYPE piece = (TYPE)0.0f;                                                           \
-                for (int k = from; k < to; k++) {                                                  \
-                    piece += LOAD(src + (size_t)positions[k] * columns + c);                       \
+                TYPE piece = LOAD(src + (size_t)positions[from] * columns);                        \
+                for (int k = from + 1; k < to; k++) {                                              \
+                    piece = ADD(piece, LOAD(src + (size_t)positions[k] * columns));                \
                 }                                                                                  \
-                sum += piece;                                                                      \
+                sum = from > begin ? ADD(sum, piece) : piece;                                      \
             }                                                                                      \
-            sums[s] = sum;                                                                         \
+            if (begin < end) {                                                                     \
+                pair = has_pair ? ADD(pair, sum) : sum;                                            \
+                has_pair = 1;                                                                      \
+            }                                                                                      \
+            if (has_pair && ((s & 1) == 1 || last)) {                                              \
+                quad = has_quad ? ADD(quad, pair) : pair;                                          \
+                has_quad = 1;                                                                      \
+                has_pair = 0;                                                                      \
+            }                                                                                      \
+            if (has_quad && ((s & 3) == 3 || last)) {                                              \
+                all = has_all ? ADD(all, quad) : quad;                                             \
+                has_all = 1;                                                                       \
+                has_quad = 0;                                                                      \
+            }                                                                                      \
         }                                                                                          \
-        for (int s = shards; s < CLT_SHARDS_MAX; s++) {                                            \
-            sums[s] = (TYPE)0.0f;                                                                  \
-        }                                                                                          \
-        return TREE(sums, present);                                                                \
+        return all;                                                                                \
     }
-#define LOAD_ONE(p) (*(p))
-#define LOAD_SIXTEEN(p) vload16(0, p)
-SEGMENT_SUM(segment_one, float, LOAD_ONE, clt_tree_sum)
-SEGMENT_SUM(segment_sixteen, float16, LOAD_SIXTEEN, clt_tree_sum16)
+SEGMENT_SUM(segment_one, float, load_one, add_one)
+SEGMENT_SUM(segment_sixteen, float16, load_sixteen, add_sixteen)
+SEGMENT_SUM(segment_wide, wide, load_wide, add_wide)
 
+/* dst[u, c] = sum of src[p, c] over the positions p of row u.
+ * src [N, columns], dst [row_count, columns]. Launch: src/ops/tiling.h over [row_count, columns]. */
 __kernel void reduce_segments(__global const float *restrict src, __global const int *offsets,
                               __global const int *positions, __global float *restrict dst,
                               int row_count, int columns, int shards, int rows, int span)
@@ -46,11 +105,14 @@ __kernel void reduce_segments(__global const float *restrict src, __global const
         __global const int *offset = offsets + (size_t)u * shards;
         __global float *to = dst + (size_t)u * columns;
         int c = begin;
+        for (; c + 64 <= end; c += 64) {
+            store_wide(segment_wide(src + c, offset, positions, columns, shards), to + c);
+        }
         for (; c + 16 <= end; c += 16) {
-            vstore16(segment_sixteen(src, offset, positions, columns, c, shards), 0, to + c);
+            vstore16(segment_sixteen(src + c, offset, positions, columns, shards), 0, to + c);
         }
         for (; c < end; c++) {
-            to[c] = segment_one(src, offset, positions, columns, c, shards);
+            to[c] = segment_one(src + c, offset, positions, columns, shards);
         }
     }
 }
