@@ -1,0 +1,310 @@
+/* Training on a small made-up task: it learns, it repeats bit for bit, and it ends as it should. */
+#include "support/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cltrain/trainer.h"
+#include "data/vocabulary.h"
+#include "util/random.h"
+
+enum { WORDS = 40, LENGTH = 12, COUNT = 150 };
+
+static const clt_reading reading = {WORDS, 0, 1, 2, 3, LENGTH, CLT_PRE, CLT_PRE};
+static clt_runtime *runtime;
+
+/* Texts of 3 to 20 words; label 1 when words 10 .. 19 outnumber words 20 .. 29. */
+static clt_dataset *create_task(uint64_t seed)
+{
+    clt_dataset *task = calloc(1, sizeof *task);
+    clt_random random = clt_random_stream(seed, CLT_RANDOM_DEMO, 0);
+    *task = (clt_dataset){.count = COUNT, .num_words = WORDS};
+    task->offsets = calloc(COUNT + 1, sizeof *task->offsets);
+    task->labels = calloc(COUNT, 1);
+    task->ids = calloc(COUNT * 20, sizeof *task->ids);
+    for (size_t k = 0; k < COUNT; k++) {
+        size_t length = 3 + clt_random_below(&random, 18), from = task->offsets[k];
+        uint32_t label = clt_random_below(&random, 2);
+        for (size_t j = 0; j < length; j++) {
+            uint32_t kind = clt_random_below(&random, 8);
+            int32_t base = kind == 0 ? (label ? 20 : 10) : kind < 6 ? (label ? 10 : 20) : 30;
+            task->ids[from + j] = base + (int32_t)clt_random_below(&random, 10);
+        }
+        task->labels[k] = (uint8_t)label;
+        task->offsets[k + 1] = from + length;
+    }
+    return task;
+}
+
+static clt_model *create_model(const char *layers, uint64_t seed)
+{
+    clt_model *model = NULL;
+    clt_error error;
+    assert_ok(clt_model_create(layers, &reading, seed, &model, &error));
+    return model;
+}
+
+static size_t copy_weights(clt_model *model, float *to)
+{
+    static const char *const names[] = {"embedding.embeddings",  "lstm.kernel",
+                                        "lstm.recurrent_kernel", "lstm.bias",
+                                        "dense.kernel",          "dense.bias"};
+    size_t used = 0;
+    for (size_t k = 0; k < 6; k++) {
+        size_t count;
+        const float *values = clt_model_tensor(model, names[k], &count);
+        memcpy(to + used, values, count * sizeof(float));
+        used += count;
+    }
+    return used;
+}
+
+typedef struct {
+    int begins, steps, ends, stop_at_step;
+    clt_progress last;
+} seen;
+
+static int watch(void *user, const clt_progress *progress)
+{
+    seen *s = user;
+    s->last = *progress;
+    s->begins += progress->event == CLT_PROGRESS_EPOCH_BEGIN;
+    s->steps += progress->event == CLT_PROGRESS_STEP;
+    s->ends += progress->event == CLT_PROGRESS_EPOCH_END;
+    return s->stop_at_step > 0 && s->steps >= s->stop_at_step;
+}
+
+/* Trains and returns the status. */
+static clt_status train(clt_model *model, const clt_trainer_config *config, clt_history *history,
+                        clt_error *error)
+{
+    clt_trainer *trainer = NULL;
+    clt_dataset *task = create_task(1), *other = create_task(2);
+    clt_status status = clt_trainer_create(model, runtime, config, &trainer, error);
+    if (status == CLT_OK) {
+        status = clt_trainer_fit(trainer, task, other, error);
+        if (history != NULL) {
+            const clt_history *h = clt_trainer_history(trainer);
+            *history = *h;
+            history->epochs = calloc(h->count + 1, sizeof *h->epochs);
+            if (h->count > 0) {
+                memcpy(history->epochs, h->epochs, h->count * sizeof *h->epochs);
+            }
+        }
+    }
+    clt_trainer_destroy(trainer);
+    clt_dataset_free(task);
+    clt_dataset_free(other);
+    return status;
+}
+
+static void test_learns(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_history history = {0};
+    seen s = {0};
+    clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
+    clt_trainer_config config = {32, 12, 0.02, 3, true, watch, &s};
+    assert_ok(train(model, &config, &history, &error));
+    assert_int_equal(history.count, 12);
+    assert_true(history.validated);
+    assert_true(history.epochs[11].train.accuracy > 0.9);
+    assert_true(history.epochs[11].validation.accuracy > 0.8);
+    assert_true(history.epochs[11].train.loss < 0.6 * history.epochs[0].train.loss);
+    /* 150 samples in batches of 32: four full ones and one of 22 */
+    assert_int_equal(s.begins, 12);
+    assert_int_equal(s.steps, 12 * 5);
+    assert_int_equal(s.ends, 12);
+    assert_int_equal(s.last.steps, 5);
+    clt_dataset *other = create_task(2);
+    clt_metrics metrics;
+    assert_ok(clt_model_evaluate(model, runtime, other, 64, &metrics, &error));
+    assert_true(fabs(metrics.loss - history.epochs[11].validation.loss) < 1e-6);
+    assert_true(metrics.accuracy == history.epochs[11].validation.accuracy);
+    clt_dataset_free(other);
+    free(history.epochs);
+    clt_model_free(model);
+}
+
+static void test_layers_learn(void **state)
+{
+    (void)state;
+    static const char *const models[] = {
+        "embedding:6,dropout:0.2,lstm:5,dense:1",
+        "embedding:6,lstm:5:sequence,dropout:0.1,lstm:4,dropout:0.1,dense:1",
+    };
+    for (size_t k = 0; k < 2; k++) {
+        clt_error error;
+        clt_history history = {0};
+        clt_model *model = create_model(models[k], 1);
+        clt_trainer_config config = {25, 15, 0.02, 3, true, NULL, NULL};
+        assert_ok(train(model, &config, &history, &error));
+        assert_true(history.epochs[14].validation.accuracy > 0.8);
+        free(history.epochs);
+        clt_model_free(model);
+    }
+}
+
+static void test_same_seed_same_bits(void **state)
+{
+    (void)state;
+    static float first[4096], second[4096];
+    clt_error error;
+    size_t count = 0;
+    for (int dropout = 0; dropout < 2; dropout++) {
+        const char *layers = dropout ? "embedding:6,dropout:0.3,lstm:5,dropout:0.3,dense:1"
+                                     : "embedding:6,lstm:5,dense:1";
+        clt_trainer_config config = {32, 2, 0.01, 3, true, NULL, NULL};
+        for (int run = 0; run < 2; run++) {
+            clt_model *model = create_model(layers, 1);
+            assert_ok(train(model, &config, NULL, &error));
+            count = copy_weights(model, run == 0 ? first : second);
+            clt_model_free(model);
+        }
+        assert_memory_equal(first, second, count * sizeof(float));
+        config.seed = 4; /* another order, other masks */
+        clt_model *model = create_model(layers, 1);
+        assert_ok(train(model, &config, NULL, &error));
+        copy_weights(model, second);
+        assert_memory_not_equal(first, second, count * sizeof(float));
+        clt_model_free(model);
+    }
+}
+
+static void test_diverges(void **state)
+{
+    (void)state;
+    static float weights[4096];
+    clt_error error;
+    clt_history history = {0};
+    clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
+    clt_trainer_config config = {32, 20, 1e38, 3, true, NULL, NULL};
+    assert_fails(train(model, &config, &history, &error), CLT_DIVERGED,
+                 "diverged at epoch 1, step");
+    size_t count = copy_weights(model, weights);
+    for (size_t k = 0; k < count; k++) {
+        assert_true(isfinite(weights[k]));
+    }
+    free(history.epochs);
+    clt_model_free(model);
+}
+
+/* A NaN that is there from the start is found in the first step, and nothing moves. */
+static void test_nan_weights(void **state)
+{
+    (void)state;
+    static float before[4096], after[4096];
+    clt_error error;
+    clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
+    clt_model_tensor(model, "lstm.bias", NULL)[3] = NAN;
+    size_t count = copy_weights(model, before);
+    clt_trainer_config config = {32, 2, 0.01, 3, true, NULL, NULL};
+    assert_fails(train(model, &config, NULL, &error), CLT_DIVERGED, "epoch 1, step 1 of 5");
+    copy_weights(model, after);
+    assert_memory_equal(before, after, count * sizeof(float));
+    clt_model_free(model);
+}
+
+static void test_stops(void **state)
+{
+    (void)state;
+    static float before[4096], after[4096];
+    clt_error error;
+    clt_history history = {0};
+    seen s = {.stop_at_step = 7};
+    clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
+    size_t count = copy_weights(model, before);
+    clt_trainer_config config = {32, 20, 0.01, 3, true, watch, &s};
+    assert_fails(train(model, &config, &history, &error), CLT_STOPPED,
+                 "stopped at epoch 2, step 2");
+    assert_int_equal(s.steps, 7);
+    assert_int_equal(history.count, 1); /* complete epochs only */
+    copy_weights(model, after);
+    assert_memory_not_equal(before, after, count * sizeof(float));
+    free(history.epochs);
+    clt_model_free(model);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_trainer *trainer = NULL;
+    clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
+    static const struct {
+        clt_trainer_config config;
+        const char *part;
+    } cases[] = {
+        {{0, 5, 0.001, 1, true, NULL, NULL}, "batch 0"},
+        {{128, -1, 0.001, 1, true, NULL, NULL}, "epochs -1"},
+        {{128, 5, 0.0, 1, true, NULL, NULL}, "learning rate 0"},
+        {{128, 5, NAN, 1, true, NULL, NULL}, "learning rate"},
+        {{INT32_MAX, 5, 0.001, 1, true, NULL, NULL}, "positions in all"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        assert_fails(clt_trainer_create(model, runtime, &cases[k].config, &trainer, &error),
+                     CLT_USAGE, cases[k].part);
+    }
+    clt_dataset *task = create_task(1);
+    task->num_words = WORDS + 1;
+    assert_ok(clt_trainer_create(model, runtime, NULL, &trainer, &error));
+    assert_fails(clt_trainer_fit(trainer, task, NULL, &error), CLT_USAGE, "ids up to 40");
+    clt_trainer_destroy(trainer);
+    clt_dataset_free(task);
+    float probability;
+    const char *text = "good";
+    assert_fails(clt_model_predict_text(model, runtime, &text, 1, &probability, &error), CLT_INPUT,
+                 "no words to read text with");
+    clt_model_free(model);
+}
+
+static void test_predict_text(void **state)
+{
+    (void)state;
+    static const char words[] = "the\0film\0was\0good\0bad";
+    clt_error error;
+    clt_vocabulary *vocabulary = NULL;
+    clt_model *model = create_model("embedding:6,lstm:5,dense:1", 9);
+    assert_ok(clt_vocabulary_create(words, sizeof words, 5, &vocabulary, &error));
+    assert_ok(clt_model_set_vocabulary(model, vocabulary, &error));
+    clt_vocabulary_free(vocabulary);
+    const char *const texts[] = {"The film was GOOD!", "the film<br />was (good)", "", "bad bad"};
+    float p[4], again;
+    assert_ok(clt_model_predict_text(model, runtime, texts, 4, p, &error));
+    assert_true(p[0] == p[1]);
+    assert_true(p[0] != p[3] && p[0] > 0.0f && p[0] < 1.0f);
+    /* a text's probability has the same bits whatever else is in the batch */
+    assert_ok(clt_model_predict_text(model, runtime, &texts[3], 1, &again, &error));
+    assert_memory_equal(&p[3], &again, sizeof again);
+    clt_model_free(model);
+}
+
+static int open_device(void **state)
+{
+    (void)state;
+    clt_error error;
+    const char *device = getenv("CLTRAIN_TEST_DEVICE");
+    clt_runtime_config config = {device != NULL ? device : "cpu", false, {NULL, NULL}};
+    assert_ok(clt_runtime_create(&config, &runtime, &error));
+    return 0;
+}
+
+static int close_device(void **state)
+{
+    (void)state;
+    clt_runtime_destroy(runtime);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_learns),      cmocka_unit_test(test_layers_learn),
+        cmocka_unit_test(test_diverges),    cmocka_unit_test(test_same_seed_same_bits),
+        cmocka_unit_test(test_nan_weights), cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_refused),     cmocka_unit_test(test_predict_text),
+    };
+    return cmocka_run_group_tests(tests, open_device, close_device);
+}
