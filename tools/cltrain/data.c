@@ -1,0 +1,142 @@
+/* data.c: `cltrain data`: what is in a data file, and how the network will see it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "output.h"
+#include "source.h"
+#include "table.h"
+#include "verbs.h"
+
+enum { SHOWN_IDS = 16, SHOWN_WORDS = 60 };
+
+/* What a table of splits says of one. */
+typedef struct split {
+    size_t count, positive;
+    size_t shortest, longest, median, total;
+} split;
+
+static int compare_sizes(const void *a, const void *b)
+{
+    size_t left = *(const size_t *)a, right = *(const size_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+static bool measure(const clt_dataset *dataset, split *s)
+{
+    size_t *lengths = malloc((dataset->count > 0 ? dataset->count : 1) * sizeof *lengths);
+
+    if (lengths == NULL) {
+        return false;
+    }
+    *s = (split){.count = dataset->count};
+    for (size_t k = 0; k < dataset->count; k++) {
+        lengths[k] = dataset->offsets[k + 1] - dataset->offsets[k];
+        s->positive += dataset->labels[k] == 1;
+        s->total += lengths[k];
+    }
+    qsort(lengths, s->count, sizeof *lengths, compare_sizes);
+    if (s->count > 0) {
+        s->shortest = lengths[0];
+        s->median = lengths[s->count / 2];
+        s->longest = lengths[s->count - 1];
+    }
+    free(lengths);
+    return true;
+}
+
+static void print_row(const char *name, uint64_t train, uint64_t test)
+{
+    char left[32], right[32];
+
+    printf("%-16s %14s %14s\n", name, cli_grouped(train, left), cli_grouped(test, right));
+}
+
+static void print_splits(const split *train, const split *test, const clt_reading *reading)
+{
+    char left[32], right[32];
+
+    printf("%-16s %14s %14s\n", "", "Train", "Test");
+    print_row("Reviews", train->count, test->count);
+    print_row("  negative", train->count - train->positive, test->count - test->positive);
+    print_row("  positive", train->positive, test->positive);
+    print_row("Shortest", train->shortest, test->shortest);
+    print_row("Median length", train->median, test->median);
+    printf("%-16s %14.1f %14.1f\n", "Mean length",
+           train->count > 0 ? (double)train->total / (double)train->count : 0.0,
+           test->count > 0 ? (double)test->total / (double)test->count : 0.0);
+    print_row("Longest", train->longest, test->longest);
+    snprintf(left, sizeof left, "(%zu, %d)", train->count, (int)reading->maxlen);
+    snprintf(right, sizeof right, "(%zu, %d)", test->count, (int)reading->maxlen);
+    printf("%-16s %14s %14s\n", "Padded shape", left, right);
+}
+
+static void print_review(const cli_source *source, const clt_reading *reading, size_t k)
+{
+    const clt_dataset *train = source->train;
+    const int32_t *ids = train->ids + train->offsets[k];
+    size_t length = train->offsets[k + 1] - train->offsets[k];
+
+    printf("\nReview %zu: %s, %zu ids\n ", k, train->labels[k] == 1 ? "positive" : "negative",
+           length);
+    for (size_t j = 0; j < length && j < SHOWN_IDS; j++) {
+        printf(" %d", (int)ids[j]);
+    }
+    printf("%s\n", length > SHOWN_IDS ? " ..." : "");
+    if (source->vocabulary == NULL) {
+        return;
+    }
+    size_t first = length > 0 && ids[0] == reading->start_char ? 1 : 0;
+    printf(" ");
+    for (size_t j = first; j < length && j < first + SHOWN_WORDS; j++) {
+        const char *word = clt_vocabulary_word(source->vocabulary, reading, ids[j]);
+        printf(" %s", word != NULL ? word : "?");
+    }
+    printf("%s\n", length > first + SHOWN_WORDS ? " ..." : "");
+}
+
+static int run(const cli_command *command)
+{
+    const cli_settings *settings = &command->settings;
+    cli_source source = {0};
+    split train, test;
+    clt_error error = {0};
+
+    clt_status status =
+        cli_source_open(command->operands[0], settings, &settings->reading, true, &source, &error);
+    if (status == CLT_USAGE) {
+        return cli_fail_usage(command->verb, "%s", error.message);
+    }
+    if (status != CLT_OK) {
+        return cli_fail(command->verb, (int)status, "%s", error.message);
+    }
+    if (!measure(source.train, &train) || !measure(source.test, &test)) {
+        cli_source_close(&source);
+        return cli_fail(command->verb, CLT_FAILED, "out of memory");
+    }
+    printf("%s%s\n", source.name,
+           source.train->synthetic ? ": synthetic reviews, made by a grammar" : "");
+    printf("Ids below %d; words %s\n", (int)source.train->num_words,
+           source.word_index != NULL   ? source.word_index
+           : source.vocabulary != NULL ? "of the grammar"
+                                       : "not known (give --word-index FILE)");
+    print_splits(&train, &test, &settings->reading);
+    size_t shown = (size_t)settings->show;
+    for (size_t k = 0; k < shown && k < source.train->count && !ferror(stdout); k++) {
+        print_review(&source, &settings->reading, k);
+    }
+    cli_source_close(&source);
+    return CLT_OK;
+}
+
+const cli_verb cli_data = {
+    .name = "data",
+    .bit = CLI_DATA,
+    .operands = "FILE",
+    .least = 1,
+    .most = 1,
+    .purpose = "show what is in a data file and how the network will see it",
+    .details = "FILE is imdb.npz, or demo[:N]. Ids are those of Keras's load_data; ? is a word "
+               "without a name.",
+    .run = run};

@@ -1,0 +1,291 @@
+/* fit.c: `cltrain fit`: trains a network and leaves the model, its history and its curves. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "curves.h"
+#include "history.h"
+#include "output.h"
+#include "progress.h"
+#include "runtime.h"
+#include "signals.h"
+#include "source.h"
+#include "table.h"
+#include "verbs.h"
+
+/* What the pictures, the history and the model's words may need beside the weights. */
+static const uint64_t OTHER_FILES_BYTES = 1 << 20;
+
+typedef struct fit {
+    const cli_settings *settings;
+    cli_source source;
+    clt_dataset train;             /* a view: the first --limit samples */
+    const clt_dataset *validation; /* NULL: none */
+    char *out;
+    bool made_out;
+    clt_model *model;
+    clt_runtime *runtime;
+    clt_trainer *trainer;
+    cli_notes notes;
+    cli_bar bar;
+} fit;
+
+static char *default_out(const char *data)
+{
+    char *name = cli_source_short_name(data);
+    char *out = name != NULL ? cli_join("runs", name) : NULL;
+
+    free(name);
+    return out;
+}
+
+/* Everything that can be wrong before the first step, the cheapest first; --out is tried before
+ * the device is touched. */
+static clt_status prepare(fit *f, clt_error *error)
+{
+    const cli_settings *settings = f->settings;
+    clt_status status =
+        cli_source_open(settings->data, settings, &settings->reading, true, &f->source, error);
+
+    if (status != CLT_OK) {
+        return status;
+    }
+    f->train = *f->source.train;
+    if (settings->limit > 0 && (size_t)settings->limit < f->train.count) {
+        f->train.count = (size_t)settings->limit;
+    }
+    f->validation = settings->no_validation ? NULL : f->source.test;
+    if (settings->init != NULL) {
+        status = clt_model_load_weights(f->model, settings->init, error);
+    }
+    if (status == CLT_OK && f->source.vocabulary != NULL) {
+        status = clt_model_set_vocabulary(f->model, f->source.vocabulary, error);
+    }
+    if (status == CLT_OK) {
+        f->out = settings->out != NULL ? strdup(settings->out) : default_out(settings->data);
+        if (f->out == NULL) {
+            error->status = status = CLT_FAILED;
+            snprintf(error->message, sizeof error->message, "out of memory");
+        }
+    }
+    if (status == CLT_OK) {
+        uint64_t bytes = 4 * clt_model_parameter_count(f->model) + OTHER_FILES_BYTES;
+        status = cli_make_folder(f->out, bytes, &f->made_out, error);
+        if (status != CLT_OK) {
+            size_t used = strlen(error->message);
+            snprintf(error->message + used, sizeof error->message - used,
+                     "; choose another with --out DIR");
+        }
+    }
+    if (status == CLT_OK) {
+        status = cli_open_runtime(settings, &f->notes, &f->runtime, error);
+    }
+    return status;
+}
+
+static void print_beginning(const fit *f)
+{
+    char train[32], validation[32] = "no";
+
+    if (f->validation != NULL) {
+        cli_grouped(f->validation->count, validation);
+    }
+    printf("%s: %s%s reviews to train on, %s to validate; results go to %s\n", f->source.name,
+           cli_grouped(f->train.count, train), f->train.synthetic ? " synthetic" : "", validation,
+           f->out);
+    cli_print_summary(f->model);
+    cli_flush_stdout();
+}
+
+static int on_progress(void *user, const clt_progress *progress)
+{
+    cli_bar_update(user, progress);
+    return cli_signal_noted();
+}
+
+static clt_status train(fit *f, clt_error *error)
+{
+    const cli_settings *settings = f->settings;
+    clt_trainer_config config = CLT_TRAINER_CONFIG_DEFAULT;
+
+    config.batch = settings->batch;
+    config.epochs = settings->epochs;
+    config.learning_rate = settings->learning_rate;
+    config.seed = settings->seed;
+    config.shuffle = !settings->no_shuffle;
+    config.progress = on_progress;
+    config.user = &f->bar;
+    clt_status status = clt_trainer_create(f->model, f->runtime, &config, &f->trainer, error);
+    cli_notes_clear(&f->notes);
+    if (status != CLT_OK) {
+        return status;
+    }
+    cli_bar_init(&f->bar, settings->verbose, f->validation != NULL, &f->notes);
+    cli_signals_note();
+    status = clt_trainer_fit(f->trainer, &f->train, f->validation, error);
+    cli_bar_break(&f->bar);
+    return status;
+}
+
+static clt_status save(const fit *f, clt_error *error)
+{
+    const clt_history *history = clt_trainer_history(f->trainer);
+    bool validated = f->validation != NULL;
+    const char *note = f->train.synthetic ? "Synthetic reviews, made by a grammar" : NULL;
+    cli_bytes csv = {0}, svg = {0}, png = {0};
+    char *path = cli_join(f->out, "model.safetensors");
+    clt_status status;
+
+    cli_history_csv(history, validated, &csv);
+    cli_draw_curves(history, validated, note, &svg, &png);
+    if (path != NULL) {
+        status = clt_model_save(f->model, path, error);
+    } else {
+        error->status = status = CLT_FAILED;
+        snprintf(error->message, sizeof error->message, "out of memory");
+    }
+    if (status == CLT_OK) {
+        status = cli_write_file(f->out, "history.csv", &csv, error);
+    }
+    if (status == CLT_OK) {
+        status = cli_write_file(f->out, "learning_curves.svg", &svg, error);
+    }
+    if (status == CLT_OK) {
+        status = cli_write_file(f->out, "learning_curves.png", &png, error);
+    }
+    cli_bytes_free(&csv);
+    cli_bytes_free(&svg);
+    cli_bytes_free(&png);
+    free(path);
+    return status;
+}
+
+static clt_status print_profile(clt_runtime *runtime, clt_error *error)
+{
+    const clt_profile_row *rows;
+    size_t count;
+    double total = 0.0;
+
+    clt_status status = clt_runtime_profile(runtime, &rows, &count, error);
+    if (status != CLT_OK) {
+        return status;
+    }
+    for (size_t k = 0; k < count; k++) {
+        total += rows[k].seconds;
+    }
+    printf("%-24s %9s %11s %7s %10s %9s %9s\n", "Op", "Calls", "Seconds", "Share", "ms/call",
+           "GFLOP/s", "GB/s");
+    for (size_t k = 0; k < count; k++) {
+        const clt_profile_row *row = &rows[k];
+        double seconds = row->seconds > 0.0 ? row->seconds : 1e-9;
+        printf("%-24s %9lu %11.3f %6.1f%% %10.3f %9.1f %9.1f\n", row->op, row->calls, row->seconds,
+               total > 0.0 ? 100.0 * row->seconds / total : 0.0,
+               row->calls > 0 ? 1e3 * row->seconds / (double)row->calls : 0.0,
+               1e-9 * row->flops / seconds, 1e-9 * row->bytes / seconds);
+    }
+    return CLT_OK;
+}
+
+static clt_status print_end(const fit *f, clt_error *error)
+{
+    clt_status status = CLT_OK;
+
+    if (f->settings->profile) {
+        status = print_profile(f->runtime, error);
+    }
+    if (f->train.synthetic) {
+        printf("History on synthetic reviews (%s):\n", f->source.name);
+    }
+    cli_print_history(clt_trainer_history(f->trainer), f->validation != NULL);
+    return status;
+}
+
+/* The error line and the exit code of a run that has ended early or failed. */
+static int explain(const cli_command *command, const fit *f, clt_status status, bool saved,
+                   const clt_error *error)
+{
+    if (status == CLT_STOPPED) {
+        int number = cli_signal_noted();
+        size_t epochs = clt_trainer_history(f->trainer)->count;
+        return cli_fail(command->verb, 128 + number,
+                        "stopped by signal %d after %zu of %d epochs; what is learnt so far is "
+                        "in %s",
+                        number, epochs, (int)f->settings->epochs, f->out);
+    }
+    if (status == CLT_USAGE) {
+        return cli_fail_usage(command->verb, "%s", error->message);
+    }
+    if (status == CLT_DIVERGED && saved) {
+        return cli_fail(command->verb, (int)status,
+                        "%s; the last good weights are in %s, a smaller --learning-rate may help",
+                        error->message, f->out);
+    }
+    return cli_fail(command->verb, (int)status, "%s", error->message);
+}
+
+static int run(const cli_command *command)
+{
+    const cli_settings *settings = &command->settings;
+    fit f = {.settings = settings};
+    clt_error error = {0}, save_error = {0};
+    bool saved = false;
+    int code = CLT_OK;
+
+    if (settings->data == NULL) {
+        return cli_fail_usage(command->verb,
+                              "--data is missing: give it imdb.npz or demo (synthetic reviews)");
+    }
+    cli_signals_exit();
+    clt_status status =
+        clt_model_create(settings->model, &settings->reading, settings->seed, &f.model, &error);
+    if (status == CLT_USAGE) {
+        return cli_fail_model(command, &error);
+    }
+    if (status == CLT_OK) {
+        status = prepare(&f, &error);
+    }
+    if (status == CLT_OK) {
+        if (settings->verbose > 0) {
+            print_beginning(&f);
+        }
+        status = train(&f, &error);
+    }
+    bool trained = status == CLT_OK || status == CLT_STOPPED || status == CLT_DIVERGED;
+    if (trained && f.trainer != NULL) {
+        clt_status kept = save(&f, &save_error);
+        saved = kept == CLT_OK;
+        if (saved) {
+            kept = print_end(&f, &save_error);
+        }
+        if (kept != CLT_OK) {
+            status = kept;
+            error = save_error;
+        }
+    }
+    if (status != CLT_OK) {
+        code = explain(command, &f, status, saved, &error);
+    }
+    if (f.made_out && !saved) {
+        rmdir(f.out); /* stays where it is not empty */
+    }
+    clt_trainer_destroy(f.trainer);
+    clt_runtime_destroy(f.runtime);
+    clt_model_free(f.model);
+    cli_source_close(&f.source);
+    free(f.out);
+    return code;
+}
+
+const cli_verb cli_fit = {
+    .name = "fit",
+    .bit = CLI_FIT,
+    .operands = "--data FILE",
+    .least = 0,
+    .most = 0,
+    .purpose = "train a network and save the model, its history and its curves",
+    .details =
+        "`cltrain fit --data imdb.npz` alone is Keras's tutorial. The folder --out receives\n"
+        "model.safetensors, history.csv, learning_curves.svg and learning_curves.png.\n"
+        "Ctrl-C ends after the current step with what is learnt so far saved.",
+    .run = run};

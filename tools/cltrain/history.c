@@ -1,0 +1,85 @@
+/* history.c: history.csv and the printed dictionary. */
+#include "history.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double accuracy(const clt_epoch *epoch)
+{
+    return epoch->train.accuracy;
+}
+static double loss(const clt_epoch *epoch)
+{
+    return epoch->train.loss;
+}
+static double val_accuracy(const clt_epoch *epoch)
+{
+    return epoch->validation.accuracy;
+}
+static double val_loss(const clt_epoch *epoch)
+{
+    return epoch->validation.loss;
+}
+
+/* Keras's names in its order; the last two only with validation. */
+static const struct {
+    const char *name;
+    double (*value)(const clt_epoch *epoch);
+} columns[] = {
+    {"accuracy", accuracy}, {"loss", loss}, {"val_accuracy", val_accuracy}, {"val_loss", val_loss}};
+
+void cli_history_csv(const clt_history *history, bool validated, cli_bytes *csv)
+{
+    int count = validated ? 4 : 2;
+
+    cli_bytes_print(csv, "epoch");
+    for (int column = 0; column < count; column++) {
+        cli_bytes_print(csv, ",%s", columns[column].name);
+    }
+    cli_bytes_print(csv, "\n");
+    for (size_t k = 0; k < history->count; k++) {
+        cli_bytes_print(csv, "%zu", k);
+        for (int column = 0; column < count; column++) {
+            cli_bytes_print(csv, ",%.9g", columns[column].value(&history->epochs[k]));
+        }
+        cli_bytes_print(csv, "\n");
+    }
+}
+
+/* Python's repr(float): the fewest digits that read back as the same number, an exponent below
+ * 1e-4 and from 1e16. */
+static void print_float(double value)
+{
+    char text[40];
+
+    if (!isfinite(value)) {
+        printf("%s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+        return;
+    }
+    int digits = 1;
+    do {
+        snprintf(text, sizeof text, "%.*e", digits - 1, value);
+    } while (strtod(text, NULL) != value && ++digits <= 17);
+    int exponent = atoi(strchr(text, 'e') + 1);
+    if (value != 0 && (exponent < -4 || exponent >= 16)) {
+        printf("%s", text);
+    } else {
+        int decimals = digits - 1 - exponent;
+        printf("%.*f", decimals > 1 ? decimals : 1, value);
+    }
+}
+
+void cli_print_history(const clt_history *history, bool validated)
+{
+    for (int column = 0; column < (validated ? 4 : 2); column++) {
+        printf("%s'%s': [", column == 0 ? "{" : ", ", columns[column].name);
+        for (size_t k = 0; k < history->count; k++) {
+            printf("%s", k == 0 ? "" : ", ");
+            print_float(columns[column].value(&history->epochs[k]));
+        }
+        printf("]");
+    }
+    printf("}\n");
+}

@@ -1,0 +1,14 @@
+/* history.h: what the epochs measured, as a file and as a line. */
+#ifndef CLI_HISTORY_H
+#define CLI_HISTORY_H
+
+#include "cltrain/cltrain.h"
+#include "output.h"
+
+/* history.csv as Keras's CSVLogger writes it: epoch from 0, then the sorted names. */
+void cli_history_csv(const clt_history *history, bool validated, cli_bytes *csv);
+
+/* The dictionary that Keras's History holds, as Python prints it. */
+void cli_print_history(const clt_history *history, bool validated);
+
+#endif

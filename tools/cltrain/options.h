@@ -1,0 +1,60 @@
+/* options.h: the command line of every verb, read by one table that also writes the help.
+ *
+ * `--name VALUE` and `--name=VALUE`; `--` ends the options; a later option wins over an earlier
+ * one. What makes no sense ends with exit code 2 and one line that names the flag and its value. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cltrain/cltrain.h"
+
+/* The verbs that an option belongs to. */
+enum {
+    CLI_DEVICES = 1 << 0,
+    CLI_SUMMARY = 1 << 1,
+    CLI_DATA = 1 << 2,
+    CLI_FIT = 1 << 3,
+    CLI_EVALUATE = 1 << 4,
+    CLI_PREDICT = 1 << 5,
+    CLI_SELFTEST = 1 << 6,
+    CLI_HELP = 1 << 7
+};
+
+typedef struct cli_settings {
+    const char *data;
+    const char *model;
+    const char *out;
+    const char *device;
+    const char *init;
+    const char *word_index;
+    clt_reading reading;
+    int32_t batch, epochs, verbose, limit, show;
+    double learning_rate;
+    uint64_t seed;
+    bool no_shuffle, no_validation, profile, json, help;
+} cli_settings;
+
+struct cli_verb;
+
+/* One parsed command line. */
+typedef struct cli_command {
+    const struct cli_verb *verb;
+    cli_settings settings;
+    char **operands;
+    int operand_count;
+} cli_command;
+
+/* Reads what follows the verb, the defaults first. Reorders `argv` so that the operands stand
+ * together. False when it makes no sense; the error line is then written. */
+bool cli_parse(const struct cli_verb *verb, int argc, char **argv, cli_command *command);
+
+/* The verb's options, one or two lines each. */
+void cli_print_options(const struct cli_verb *verb);
+
+/* The one of `names` (ended by NULL) that is nearest to `name`, or NULL when none is near. */
+const char *cli_nearest(const char *name, const char *const *names);
+
+#endif
