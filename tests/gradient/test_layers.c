@@ -1,0 +1,324 @@
+/* The other references in double against central differences: dense, loss, dropout under a fixed
+ * mask, embedding with its segment sum; and products and sums against their definitions. */
+#include "support/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ref/ref.h"
+#include "support/batch.h"
+#include "support/gradient.h"
+#include "support/tolerance.h"
+#include "util/random.h"
+
+static double dot(const double *a, const double *b, size_t count)
+{
+    double sum = 0.0;
+    for (size_t k = 0; k < count; k++) {
+        sum += a[k] * b[k];
+    }
+    return sum;
+}
+
+/* ---- dense ----------------------------------------------------------------------------------- */
+
+enum { B = 19, INPUTS = 5, OUTPUTS = 3 };
+
+typedef struct dense_problem {
+    double kernel[INPUTS * OUTPUTS], bias[OUTPUTS], x[B * INPUTS], dy[B * OUTPUTS];
+} dense_problem;
+
+static double dense_function(void *context)
+{
+    dense_problem *p = context;
+    double y[B * OUTPUTS];
+    clt_ref_dense_forward_f64(B, INPUTS, OUTPUTS, p->kernel, p->bias, p->x, y);
+    return dot(p->dy, y, B * OUTPUTS);
+}
+
+static void test_dense(void **state)
+{
+    (void)state;
+    const clt_extent extent = {B, 0, clt_shards_of(B)};
+    dense_problem p;
+    double dx[B * INPUTS], dkernel[INPUTS * OUTPUTS] = {0}, dbias[OUTPUTS] = {0};
+    clt_test_normal_f64(p.kernel, INPUTS * OUTPUTS, 1.0, 1);
+    clt_test_normal_f64(p.bias, OUTPUTS, 1.0, 2);
+    clt_test_normal_f64(p.x, B * INPUTS, 1.0, 3);
+    clt_test_normal_f64(p.dy, B * OUTPUTS, 1.0, 4);
+    clt_ref_dense_backward_f64(&extent, INPUTS, OUTPUTS, p.kernel, p.x, p.dy, dx, dkernel, dbias);
+    clt_test_assert_gradient("x", dense_function, &p, p.x, dx, B * INPUTS);
+    clt_test_assert_gradient("kernel", dense_function, &p, p.kernel, dkernel, INPUTS * OUTPUTS);
+    clt_test_assert_gradient("bias", dense_function, &p, p.bias, dbias, OUTPUTS);
+
+    double once = dkernel[1];
+    clt_ref_dense_backward_f64(&extent, INPUTS, OUTPUTS, p.kernel, p.x, p.dy, NULL, dkernel, dbias);
+    assert_true(fabs(dkernel[1] - 2.0 * once) < 1e-13); /* accumulates */
+}
+
+/* ---- loss ------------------------------------------------------------------------------------ */
+
+typedef struct loss_problem {
+    double logits[B], targets[B];
+} loss_problem;
+
+/* The mean, whose gradient dlogits is. */
+static double loss_function(void *context)
+{
+    loss_problem *p = context;
+    double loss[B], ones[B];
+    int32_t hit[B];
+    for (int b = 0; b < B; b++) {
+        ones[b] = 1.0 / B;
+    }
+    clt_ref_loss_f64(B, p->logits, p->targets, loss, hit, NULL);
+    return dot(ones, loss, B);
+}
+
+static void test_loss(void **state)
+{
+    (void)state;
+    loss_problem p;
+    double loss[B], dlogits[B];
+    int32_t hit[B];
+    clt_test_normal_f64(p.logits, B, 3.0, 1);
+    for (int b = 0; b < B; b++) {
+        p.targets[b] = b % 2;
+    }
+    clt_ref_loss_f64(B, p.logits, p.targets, loss, hit, dlogits);
+    clt_test_assert_gradient("logits", loss_function, &p, p.logits, dlogits, B);
+    for (int b = 0; b < B; b++) {
+        double probability = 1.0 / (1.0 + exp(-p.logits[b]));
+        double want = -log(p.targets[b] > 0.5 ? probability : 1.0 - probability);
+        assert_true(fabs(loss[b] - want) < 1e-12);
+        assert_int_equal(hit[b], (probability > 0.5) == (p.targets[b] > 0.5));
+    }
+}
+
+static void test_loss_at_the_ends(void **state)
+{
+    (void)state;
+    const double logits[] = {0.0, 1e4, -1e4, 1e4, -1e4, NAN};
+    const double targets[] = {1.0, 1.0, 0.0, 0.0, 1.0, 1.0};
+    const double want[] = {log(2.0), 0.0, 0.0, 1e4, 1e4};
+    const int32_t hits[] = {0, 1, 1, 0, 0}; /* 0.5 is not above 0.5 */
+    double loss[6], dlogits[6];
+    int32_t hit[6];
+    clt_ref_loss_f64(6, logits, targets, loss, hit, dlogits);
+    for (int b = 0; b < 5; b++) {
+        assert_true(fabs(loss[b] - want[b]) < 1e-15);
+        assert_int_equal(hit[b], hits[b]);
+    }
+    assert_true(isnan(loss[5]) && isnan(dlogits[5]));
+    assert_true(dlogits[3] == 1.0 / 6.0 && dlogits[4] == -1.0 / 6.0);
+    assert_true(clt_ref_sigmoid_f32(-INFINITY) == 0.0f && clt_ref_sigmoid_f32(INFINITY) == 1.0f);
+    assert_true(clt_ref_sigmoid_f32(-100.0f) > 0.0f && isnan(clt_ref_sigmoid_f32(NAN)));
+}
+
+/* ---- dropout --------------------------------------------------------------------------------- */
+
+enum { T = 4, D = 7, N = B * T };
+static const clt_dropout_counter counter = {0x123456789abcdef0u, 2, 41};
+
+typedef struct dropout_problem {
+    clt_extent extent;
+    size_t count;
+    double x[N * D], dy[N * D];
+} dropout_problem;
+
+static double dropout_function(void *context)
+{
+    dropout_problem *p = context;
+    double y[N * D];
+    clt_ref_dropout_f64(&p->extent, D, 0.3, &counter, p->x, y);
+    return dot(p->dy, y, p->count);
+}
+
+static void test_dropout(void **state)
+{
+    (void)state;
+    for (int timesteps = 0; timesteps <= T; timesteps += T) {
+        dropout_problem p = {.extent = {B, timesteps, clt_shards_of(B)},
+                             .count = timesteps > 0 ? N * D : B * D};
+        double dx[N * D];
+        clt_test_normal_f64(p.x, p.count, 1.0, 1);
+        clt_test_normal_f64(p.dy, p.count, 1.0, 2);
+        clt_ref_dropout_f64(&p.extent, D, 0.3, &counter, p.dy, dx);
+        clt_test_assert_gradient("x", dropout_function, &p, p.x, dx, p.count);
+    }
+}
+
+/* Which elements fall out depends on logical places only: sample 3 of a batch of 19 has the mask
+ * that it has in a batch of 4. */
+static void test_masks_have_logical_places(void **state)
+{
+    (void)state;
+    const clt_extent large = {B, T, clt_shards_of(B)}, small = {4, T, clt_shards_of(4)};
+    float ones[N * D], y[N * D], z[N * D];
+    for (int k = 0; k < N * D; k++) {
+        ones[k] = 1.0f;
+    }
+    clt_ref_dropout_f32(&large, D, 0.5, &counter, ones, y);
+    clt_ref_dropout_f32(&small, D, 0.5, &counter, ones, z);
+    for (int t = 0; t < T; t++) {
+        assert_memory_equal(y + clt_position(&large.shards, T, t, 3) * D,
+                            z + clt_position(&small.shards, T, t, 3) * D, D * sizeof *y);
+    }
+    int kept = 0;
+    for (int k = 0; k < N * D; k++) {
+        assert_true(y[k] == 0.0f || y[k] == 2.0f);
+        kept += y[k] != 0.0f;
+    }
+    assert_in_range(kept, N * D / 2 - 50, N * D / 2 + 50); /* 4 standard deviations */
+    clt_ref_dropout_f32(&large, D, 0.0, &counter, ones, y);
+    assert_memory_equal(y, ones, sizeof y);
+}
+
+static void test_threshold(void **state)
+{
+    (void)state;
+    assert_int_equal(clt_dropout_threshold(0.0), 0);
+    assert_int_equal(clt_dropout_threshold(0.5), 0x80000000u);
+    assert_int_equal(clt_dropout_threshold(0x1p-33), 1); /* rounded up: 0 is below it */
+    assert_int_equal(clt_dropout_threshold(1.0 - 0x1p-53), UINT32_MAX);
+}
+
+/* ---- embedding ------------------------------------------------------------------------------- */
+
+typedef struct embedding_problem {
+    clt_test_batch batch;
+    double *table, *dx;
+} embedding_problem;
+
+static double embedding_function(void *context)
+{
+    embedding_problem *p = context;
+    double rows[N * D], x[N * D];
+    clt_ref_embedding_f64(p->table, D, p->batch.unique, p->batch.row_count, rows);
+    clt_ref_expand_f64(rows, D, p->batch.index, N, x);
+    return dot(p->dx, x, N * D);
+}
+
+static void test_embedding(void **state)
+{
+    (void)state;
+    enum { vocabulary = 30 };
+    embedding_problem p = {clt_test_batch_create(B, T, vocabulary, 3),
+                           clt_test_doubles(vocabulary * D), clt_test_doubles(N * D)};
+    double drows[N * D], *dtable = clt_test_doubles(vocabulary * D);
+    clt_test_normal_f64(p.table, vocabulary * D, 1.0, 1);
+    clt_test_normal_f64(p.dx, N * D, 1.0, 2);
+    clt_ref_segment_sum_f64(&p.batch.extent, p.batch.row_count, D, p.batch.offsets,
+                            p.batch.positions, p.dx, drows);
+    for (int u = 0; u < p.batch.row_count; u++) {
+        memcpy(dtable + (size_t)p.batch.unique[u] * D, drows + (size_t)u * D, D * sizeof *drows);
+    }
+    clt_test_assert_gradient("table", embedding_function, &p, p.table, dtable, vocabulary * D);
+    clt_test_batch_free(&p.batch);
+    free(p.table);
+    free(p.dx);
+    free(dtable);
+}
+
+/* ---- sums, products, Adam -------------------------------------------------------------------- */
+
+/* One row at all 1040 positions of 13 samples: the order, written out. */
+static void test_segment_sum_order(void **state)
+{
+    (void)state;
+    enum { samples = 13, timesteps = 80, count = samples * timesteps };
+    clt_test_batch batch = clt_test_batch_create(samples, timesteps, 1, 1);
+    float src[count], want[2] = {0}, got, in_order = 0.0f;
+    clt_test_normal_f32(src, count, 1.0, 2);
+    assert_int_equal(batch.extent.shards.count, 2);
+    for (int s = 0; s < 2; s++) {
+        for (int from = batch.offsets[s]; from < batch.offsets[s + 1]; from += 64) {
+            float piece = 0.0f;
+            for (int k = from; k < from + 64 && k < batch.offsets[s + 1]; k++) {
+                piece += src[batch.positions[k]];
+                in_order += src[batch.positions[k]];
+            }
+            want[s] += piece;
+        }
+    }
+    clt_ref_segment_sum_f32(&batch.extent, 1, 1, batch.offsets, batch.positions, src, &got);
+    assert_true(got == want[0] + want[1]);
+    assert_false(got == in_order); /* else the order would not have been seen */
+    clt_test_batch_free(&batch);
+}
+
+static void test_products(void **state)
+{
+    (void)state;
+    enum { m = 3, n = 4, k = 5, ld = 7 };
+    double a[ld * ld], b[ld * ld], before[ld * ld], c[ld * ld];
+    clt_test_normal_f64(a, ld * ld, 1.0, 1);
+    clt_test_normal_f64(b, ld * ld, 1.0, 2);
+    clt_test_normal_f64(before, ld * ld, 1.0, 3);
+    for (int options = 0; options < 8; options++) {
+        bool ta = options & 1, tb = options & 2, accumulate = options & 4;
+        memcpy(c, before, sizeof c);
+        clt_ref_gemm_f64(ta, tb, m, n, k, a, ld, b, ld, accumulate, c, ld);
+        for (int i = 0; i < ld; i++) {
+            for (int j = 0; j < ld; j++) {
+                double want = i < m && j < n && !accumulate ? 0.0 : before[i * ld + j];
+                for (int l = 0; l < k && i < m && j < n; l++) {
+                    want += a[ta ? l * ld + i : i * ld + l] * b[tb ? j * ld + l : l * ld + j];
+                }
+                assert_true(fabs(c[i * ld + j] - want) < 1e-13);
+            }
+        }
+    }
+}
+
+static void test_adam_table_is_dense_adam(void **state)
+{
+    (void)state;
+    enum { table_rows = 9 };
+    const clt_adam_step step = {0.01f, 0.1f, 0.001f, 1e-7f};
+    const int32_t unique[] = {0, 3, 4, 8};
+    double drows[4 * D], gradient[table_rows * D] = {0};
+    double p[2][table_rows * D], m[2][table_rows * D], v[2][table_rows * D];
+    clt_test_normal_f64(drows, 4 * D, 1.0, 1);
+    for (int k = 0; k < 2; k++) {
+        clt_test_normal_f64(p[k], table_rows * D, 1.0, 2);
+        clt_test_normal_f64(m[k], table_rows * D, 1.0, 3);
+        clt_test_normal_f64(v[k], table_rows * D, 1.0, 4);
+        for (int e = 0; e < table_rows * D; e++) {
+            v[k][e] = fabs(v[k][e]);
+        }
+    }
+    for (int u = 0; u < 4; u++) {
+        memcpy(gradient + unique[u] * D, drows + u * D, D * sizeof *drows);
+    }
+    double expected = p[0][5];
+    double m5 = m[0][5] + (gradient[5] - m[0][5]) * (double)0.1f;
+    double v5 = v[0][5] + (gradient[5] * gradient[5] - v[0][5]) * (double)0.001f;
+    expected -= (double)0.01f * m5 / (sqrt(v5) + (double)1e-7f);
+    clt_ref_adam_f64(&step, false, table_rows * D, gradient, p[0], m[0], v[0]);
+    clt_ref_adam_table_f64(&step, false, table_rows, D, unique, 4, drows, p[1], m[1], v[1]);
+    assert_true(fabs(p[0][5] - expected) < 1e-15);
+    assert_memory_equal(p[0], p[1], sizeof p[0]);
+    assert_memory_equal(m[0], m[1], sizeof m[0]);
+    assert_memory_equal(v[0], v[1], sizeof v[0]);
+    clt_ref_adam_f64(&step, true, table_rows * D, gradient, p[0], m[0], v[0]);
+    assert_memory_equal(p[0], p[1], sizeof p[0]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_loss_at_the_ends),
+        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_masks_have_logical_places),
+        cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_embedding),
+        cmocka_unit_test(test_segment_sum_order),
+        cmocka_unit_test(test_products),
+        cmocka_unit_test(test_adam_table_is_dense_adam),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
