@@ -61,7 +61,8 @@ static bool tensor_bytes(const clt_stored_tensor *tensor, size_t *bytes)
 {
     *bytes = dtypes[tensor->dtype].bytes;
     for (int k = 0; k < tensor->rank; k++) {
-        if (!clt_mul(*bytes, tensor->shape[k], bytes)) {
+        /* not clt_mul: where size_t has 32 bits it would cut the length first */
+        if (__builtin_mul_overflow(*bytes, tensor->shape[k], bytes)) {
             return false;
         }
     }
