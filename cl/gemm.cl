@@ -8,10 +8,10 @@
  *   A_TRANSPOSED   1: A is stored [k, m]
  *   B_TRANSPOSED   1: B is stored [n, k]; gemm_pack runs first and `b` of gemm is its output
  *   WIDTH          lanes of a vector: 4, 8 or 16
- *   ROWS, VECTORS  a register tile: ROWS rows by VECTORS (1 .. 4) vectors of columns, one panel
+ *   ROWS, VECTORS  a register tile: 4 or 6 rows by 1 to 4 vectors of columns, one panel
+ *   DEPTH          terms of a partial sum, and rows of B that a work-item of gemm_pack packs
  * Launch: work-groups of one work-item; the global sizes stand at the kernels. */
 
-#define DEPTH 256
 #define PANEL (VECTORS * WIDTH)
 
 #define JOIN_(a, b) a##b
@@ -22,7 +22,7 @@
 
 /* The first column of the vector that is responsible for the columns from `column` on. At the right
  * edge it moves left and overlaps its neighbour, so that loads stay inside a row of n >= WIDTH. */
-inline int vector_start(int column, int n)
+static inline int vector_start(int column, int n)
 {
     return min(column, max(n - WIDTH, 0));
 }
@@ -45,8 +45,8 @@ gemm_pack(int n, int k, global const float *b, ulong b_offset, int ldb, global f
     }
 }
 
-/* c[column .. column + WIDTH - 1] (+)= sum, whose lane 0 is column `start`; columns below n only. */
-inline void store(floatv sum, int column, int start, int n, int add, global float *c)
+/* c[column .. column + WIDTH - 1] (+)= sum, whose lane 0 is column `start`; none from n on. */
+static inline void store(floatv sum, int column, int start, int n, int add, global float *c)
 {
     if (start == column && column + WIDTH <= n) {
         vstorev(add ? vloadv(0, c + column) + sum : sum, 0, c + column);
@@ -61,14 +61,10 @@ inline void store(floatv sum, int column, int start, int n, int add, global floa
 
 /* A tile's rows as text, because compilers keep named vectors in registers but not all of them an
  * array of vectors. */
-#if ROWS == 2
-#define EACH_ROW(X) X(0) X(1)
-#elif ROWS == 4
+#if ROWS == 4
 #define EACH_ROW(X) X(0) X(1) X(2) X(3)
 #elif ROWS == 6
 #define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5)
-#else
-#define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #endif
 
 #define BEGIN(r)                                                                                   \
@@ -107,9 +103,9 @@ inline void store(floatv sum, int column, int start, int n, int add, global floa
 
 /* One partial sum, p0 <= p < p1, of ROWS rows from i0 on and `vectors` vectors of columns from j0
  * on. Rows past the last are copies of it and not stored. `vectors` is a constant at each call. */
-inline void tile(const int vectors, int i0, int j0, int p0, int p1, int m, int n,
-                 global const float *a, int lda, global const float *b, int ldb, int add,
-                 global float *c, int ldc)
+static inline void tile(const int vectors, int i0, int j0, int p0, int p1, int m, int n,
+                        global const float *a, int lda, global const float *b, int ldb, int add,
+                        global float *c, int ldc)
 {
     const int start0 = vector_start(j0, n), start1 = vector_start(j0 + WIDTH, n);
     const int start2 = vector_start(j0 + 2 * WIDTH, n), start3 = vector_start(j0 + 3 * WIDTH, n);
@@ -130,9 +126,9 @@ inline void tile(const int vectors, int i0, int j0, int p0, int p1, int m, int n
 
 /* All partial sums of rows i0 .. i1 - 1 of a panel, one partial sum at a time, so that its rows of
  * B stay in the cache for all rows of A. */
-inline void panel(const int vectors, int i0, int i1, int j0, int m, int n, int k,
-                  global const float *a, int lda, global const float *b, int ldb, int add,
-                  global float *c, int ldc)
+static inline void panel(const int vectors, int i0, int i1, int j0, int m, int n, int k,
+                         global const float *a, int lda, global const float *b, int ldb, int add,
+                         global float *c, int ldc)
 {
     for (int p0 = 0; p0 < k; p0 += DEPTH) {
         const int p1 = min(p0 + DEPTH, k), add_partial = add || p0 > 0;
@@ -144,8 +140,8 @@ inline void panel(const int vectors, int i0, int i1, int j0, int m, int n, int k
 
 #if !B_TRANSPOSED
 /* n < WIDTH: no vector fits into a row. */
-inline void narrow(int i0, int i1, int n, int k, global const float *a, int lda,
-                   global const float *b, int ldb, int add, global float *c, int ldc)
+static inline void narrow(int i0, int i1, int n, int k, global const float *a, int lda,
+                          global const float *b, int ldb, int add, global float *c, int ldc)
 {
     for (int i = i0; i < i1; i++) {
         for (int j = 0; j < n; j++) {
@@ -184,22 +180,18 @@ gemm(int m, int n, int k, int tiles, int add, global const float *a, ulong a_off
     }
 #endif
     const int vectors = min(VECTORS, (n - j0 + WIDTH - 1) / WIDTH);
-    if (vectors == VECTORS) {
-        panel(VECTORS, i0, i1, j0, m, n, k, a, lda, b, ldb, add, c, ldc);
-    }
-#if VECTORS > 1
-    else if (vectors == 1) {
+    switch (vectors) {
+    case 1:
         panel(1, i0, i1, j0, m, n, k, a, lda, b, ldb, add, c, ldc);
-    }
-#endif
-#if VECTORS > 2
-    else if (vectors == 2) {
+        break;
+    case 2:
         panel(2, i0, i1, j0, m, n, k, a, lda, b, ldb, add, c, ldc);
-    }
-#endif
-#if VECTORS > 3
-    else {
+        break;
+    case 3:
         panel(3, i0, i1, j0, m, n, k, a, lda, b, ldb, add, c, ldc);
+        break;
+    default:
+        panel(VECTORS, i0, i1, j0, m, n, k, a, lda, b, ldb, add, c, ldc);
+        break;
     }
-#endif
 }

@@ -63,7 +63,7 @@ static clt_status check(clt_runtime *runtime, int code, const char *call, clt_er
                     clt_runtime_device(runtime)->name);
 }
 
-/* Measured right and 5 to 10 times faster than CLBlast's defaults on CPUs, which its data base does
+/* Measured right and 5 to 11 times faster than CLBlast's defaults on CPUs, which its data base does
  * not know under PoCL. Many other settings are accepted and compute wrong answers. */
 static clt_status override_cpu(clt_runtime *runtime, clt_error *error)
 {

@@ -21,12 +21,13 @@ typedef struct known {
     clt_matrix matrix;
 } known;
 
-/* Integers in -limit .. limit, always the same ones (a linear congruential generator). */
-static void fill(known *x, int limit, uint32_t state)
+/* Integers of magnitude 1 .. limit, always the same ones (a linear congruential generator). */
+static void fill(known *x, uint32_t limit, uint32_t state)
 {
     for (size_t k = 0; k < x->count; k++) {
         state = state * 1664525u + 1013904223u;
-        x->values[k] = (float)((int)((state >> 8) % (2u * (uint32_t)limit + 1u)) - limit);
+        float magnitude = (float)(1u + (state >> 8) % limit);
+        x->values[k] = state >> 31 != 0 ? -magnitude : magnitude;
     }
 }
 

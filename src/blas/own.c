@@ -5,7 +5,7 @@
 #include "blas/provider.h"
 #include "util/memory.h"
 
-enum { DEPTH = 256 }; /* of cl/gemm.cl */
+enum { DEPTH = 256 }; /* terms of a partial sum: part of the recipe, so of every result's bits */
 
 typedef struct own_state {
     clt_runtime *runtime;
@@ -73,8 +73,9 @@ static clt_status own_plan(clt_runtime *runtime, const clt_gemm_config *config, 
     choose_tile(own);
     snprintf(prelude, sizeof prelude,
              "#define A_TRANSPOSED %d\n#define B_TRANSPOSED %d\n#define WIDTH %d\n#define ROWS %d\n"
-             "#define VECTORS %d\n",
-             config->a_transposed, config->b_transposed, own->width, own->rows, own->vectors);
+             "#define VECTORS %d\n#define DEPTH %d\n",
+             config->a_transposed, config->b_transposed, own->width, own->rows, own->vectors,
+             DEPTH);
     CLT_TRY(clt_program_build(runtime, "gemm", prelude, &program, error));
     CLT_TRY(clt_kernel_create(program, "gemm", &own->gemm, error));
     if (config->b_transposed) {

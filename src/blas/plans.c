@@ -1,5 +1,19 @@
 /* plans.c: the shipped table of gemm providers. CLBlast is the default of every device; a row
- * names `own` only where it measures at least 10% faster for the whole training step. */
+ * names `own` only where it measures at least 10% faster for the whole training step.
+ *
+ * CPUs: PoCL 3.1 and CLBlast 1.5.3 with the parameters of clblast.c on a Zen 4 core with AVX-512,
+ * medians of 21 interleaved repeats, ms of processor time (both cores of two: half of it):
+ *
+ *                                    own              CLBlast
+ *   projection      2816x240x128     1.63 (106 GF/s)  1.86 (93 GF/s)
+ *   rows' gradient  2816x128x240 NT  1.59 (109)       2.87 (60)
+ *   dW              128x240x2816 TN  1.59 (109)       1.62 (107)
+ *   dU, one shard   60x240x1600  TN  0.43 (107)       0.49 (95)
+ *   a time step     128x240x60       0.036 (102)      0.058 (63)
+ *   and backwards   128x60x240   NT  0.045 (82)       0.085 (43)
+ *
+ * An LSTM step by products (8 shards, 100 time steps) sums up to 16.4 against 24.6 ms. CLBlast's
+ * first program also takes 4 to 15 s to build where PoCL has no copy of it. */
 #include <string.h>
 
 #include "blas/provider.h"

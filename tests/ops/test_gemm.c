@@ -16,6 +16,8 @@
 #include "util/memory.h"
 #include "util/random.h"
 
+#include <clblast_c.h>
+
 /* A matrix that lies inside a buffer: `offset` elements before it, `ld` - columns after each row.
  */
 typedef struct placed {
@@ -433,6 +435,36 @@ static void test_fallback_build(void **state)
     check_fallback("kernel __attribute__", "kernal __attribute__", "gemm.cl does not build", false);
 }
 
+/* CLBlast is made to fail by parameters that do not build. This runs last, because they hold for
+ * the device until a new runtime puts the right ones back. */
+static void test_both_wrong(void **state)
+{
+    static const char *names[] = {"GEMMK", "KREG", "KWG", "KWI", "MDIMA", "MDIMC", "MWG", "NDIMB",
+                                  "NDIMC", "NWG",  "SA",  "SB",  "STRM",  "STRN",  "VWM", "VWN"};
+    static const size_t values[] = {0, 1, 16, 1, 1, 1, 16, 1, 1, 16, 0, 0, 0, 0, 3, 3};
+    clt_error error;
+    clt_gemm *gemm = NULL;
+    notes seen = {0};
+    const clt_gemm_config use = {.use = "a use", .m = 4, .n = 5, .k = 6};
+    if (!clt_runtime_is_cpu(*state)) {
+        skip(); /* GPUs run another kernel of CLBlast */
+    }
+    clt_runtime *runtime = open_broken("kernel __attribute__", "kernal __attribute__", &seen);
+    assert_ok(clt_gemm_plan(runtime, &use, &gemm, &error));
+    assert_string_equal(clt_gemm_provider(gemm), "clblast");
+    clt_gemm_destroy(gemm);
+    assert_int_equal(CLBlastOverrideParameters(clt_runtime_device_id(runtime), "Xgemm",
+                                               CLBlastPrecisionSingle,
+                                               sizeof values / sizeof *values, names, values),
+                     CLBlastSuccess);
+    assert_fails(clt_gemm_plan(runtime, &use, &gemm, &error), CLT_KERNEL,
+                 "a use: no matrix product is right on ");
+    assert_non_null(strstr(error.message, clt_runtime_device(runtime)->name));
+    assert_non_null(strstr(error.message, "gemm=own: gemm.cl does not build"));
+    assert_non_null(strstr(error.message, "gemm=clblast: "));
+    close_broken(runtime);
+}
+
 static int open_runtime(void **state)
 {
     clt_error error;
@@ -463,7 +495,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_clblast_small),
         cmocka_unit_test(test_clblast_large),  cmocka_unit_test(test_clblast_rows),
         cmocka_unit_test(test_fallback_wrong), cmocka_unit_test(test_fallback_nan),
-        cmocka_unit_test(test_fallback_build),
+        cmocka_unit_test(test_fallback_build), cmocka_unit_test(test_both_wrong),
     };
     return cmocka_run_group_tests(tests, open_runtime, close_runtime);
 }
