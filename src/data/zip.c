@@ -232,8 +232,9 @@ done:
 static clt_status archive_failed(const clt_zip *zip, clt_error *error)
 {
     const char *reason = archive_error_string(zip->archive);
-    return clt_fail(error, CLT_INPUT, archive_errno(zip->archive), "damaged: %s",
-                    reason != NULL ? reason : "unknown reason");
+    reason = reason != NULL ? reason : "unknown reason";
+    return clt_fail(error, CLT_INPUT, archive_errno(zip->archive), "damaged: %.*s",
+                    (int)strcspn(reason, "\n"), reason);
 }
 
 static clt_status start_archive(clt_zip *zip, clt_error *error)

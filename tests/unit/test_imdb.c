@@ -5,10 +5,35 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cltrain/dataset.h"
+#include "support/zip.h"
+#include "util/memory.h"
+#include "util/random.h"
 
 #define REVIEWS CLT_SOURCE_DIR "/tests/unit/fixtures/reviews.npz"
+
+static char folder[] = "/tmp/cltrain-imdb-XXXXXX";
+static char path[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL) {
+        return -1;
+    }
+    snprintf(path, sizeof path, "%s/a.npz", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
 
 static void check_sample(const clt_dataset *dataset, size_t sample, int label, size_t count,
                          const int32_t *first_ids)
@@ -145,6 +170,201 @@ static void test_usage(void **state)
                  "with index_from 2147483547 is above");
 }
 
+/* A member of the file: an .npy header and its data. */
+typedef struct npy {
+    unsigned char bytes[512];
+    size_t count;
+} npy;
+
+static npy make_npy(const char *descr, int length, const void *data, size_t bytes)
+{
+    npy made = {.count = 0};
+    char header[128];
+    int size = snprintf(header, sizeof header,
+                        "{'descr': '%s', 'fortran_order': False, 'shape': (%d,), }", descr, length);
+    memcpy(made.bytes, "\x93NUMPY\1\0", 8);
+    made.bytes[8] = (unsigned char)size;
+    memcpy(made.bytes + 10, header, (size_t)size);
+    memcpy(made.bytes + 10 + size, data, bytes);
+    made.count = 10 + (size_t)size + bytes;
+    return made;
+}
+
+/* `length` samples; `lists` are the opcodes that append them. */
+static npy make_samples(int length, const char *lists)
+{
+    static const char before[] = "\x80\x03"
+                                 "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n"
+                                 "K\0\x85"
+                                 "C\x01"
+                                 "b\x87R(K\x01K",
+                      between[] = "\x85"
+                                  "cnumpy\ndtype\nX\2\0\0\0O8\x89\x88\x87R(K\x03X\1\0\0\0|"
+                                  "NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK?tb\x89]";
+    char pickle[512];
+    size_t count = sizeof before - 1;
+    memcpy(pickle, before, count);
+    pickle[count++] = (char)length;
+    memcpy(pickle + count, between, sizeof between - 1);
+    count += sizeof between - 1;
+    memcpy(pickle + count, lists, strlen(lists));
+    count += strlen(lists);
+    memcpy(pickle + count, "tb.", 3);
+    return make_npy("|O", length, pickle, count + 3);
+}
+
+static void write_file(const void *bytes, size_t count)
+{
+    unlink(path); /* truncating an old file can wait for the disk, thousands of times */
+    FILE *stream = fopen(path, "wb");
+    assert_non_null(stream);
+    assert_int_equal(fwrite(bytes, 1, count, stream), count);
+    assert_int_equal(fclose(stream), 0);
+}
+
+/* Members that are not wanted have no name here. */
+static clt_test_zip make_file(const char *x_train, const npy *train, const char *y_train,
+                              const npy *train_labels, const char *y_test)
+{
+    npy test = make_samples(1, "](K\x09K\x08"
+                               "ea"),
+        test_labels = make_npy("|b1", 1, "\1", 1);
+    const clt_test_member members[] = {{y_test, test_labels.bytes, test_labels.count},
+                                       {"notes.txt", "never read", 10},
+                                       {"x_test.npy", test.bytes, test.count},
+                                       {y_train, train_labels->bytes, train_labels->count},
+                                       {x_train, train->bytes, train->count},
+                                       {NULL, NULL, 0}};
+    clt_test_zip zip = clt_test_zip_make(members);
+    write_file(zip.bytes, zip.count);
+    return zip;
+}
+
+static clt_status open_file(clt_error *error)
+{
+    clt_dataset *train = NULL, *test = NULL;
+    clt_status status = clt_dataset_open_npz(path, NULL, 0, 113, &train, &test, error);
+    assert_int_equal(status == CLT_OK, train != NULL);
+    clt_dataset_free(train);
+    clt_dataset_free(test);
+    return status;
+}
+
+static void test_any_order_of_members(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_dataset *train, *test;
+    npy samples = make_samples(2, "(]K\x05"
+                                  "a]e"),
+        labels = make_npy("<i2", 2, "\1\0\0\0", 4);
+    (void)make_file("x_train.npy", &samples, "y_train.npy", &labels, "y_test.npy");
+    assert_ok(clt_dataset_open_npz(path, NULL, 0, 113, &train, &test, &error));
+    assert_int_equal(train->count, 2);
+    assert_int_equal(train->offsets[2], 3);
+    check_sample(test, 0, 1, 3, (const int32_t[]){1, 12, 11});
+    clt_dataset_free(train);
+    clt_dataset_free(test);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    clt_error error;
+    char message[256];
+    const npy samples = make_samples(1, "](K\x02K\x01"
+                                        "ea"),
+              labels = make_npy("|u1", 1, "\1", 1);
+    (void)make_file("x", &samples, "y_train.npy", &labels, "y_test.npy");
+    assert_fails(open_file(&error), CLT_INPUT, "no member x_train.npy");
+    assert_memory_equal(error.message, path, strlen(path));
+    (void)make_file("x_train.npy", &samples, "y", &labels, "y_test.npy");
+    assert_fails(open_file(&error), CLT_INPUT, "no member y_train.npy");
+    (void)make_file("x_train.npy", &samples, "y_train.npy", &labels, "Y_test.npy");
+    assert_fails(open_file(&error), CLT_INPUT, "no member y_test.npy");
+    (void)make_file("x_train.npy", &samples, "x_train.npy", &labels, "y_test.npy");
+    assert_fails(open_file(&error), CLT_INPUT, "member x_train.npy: comes twice");
+    npy other = make_npy("|u1", 3, "\1\0\1", 3);
+    (void)make_file("x_train.npy", &samples, "y_train.npy", &other, "y_test.npy");
+    assert_fails(open_file(&error), CLT_INPUT, "1 samples in x_train.npy, 3 labels in y_train.npy");
+    (void)make_file("x_train.npy", &other, "y_train.npy", &labels, "y_test.npy");
+    assert_fails(open_file(&error), CLT_INPUT, "member x_train.npy: an array of numbers; save");
+    (void)make_file("x_train.npy", &samples, "y_train.npy", &samples, "y_test.npy");
+    assert_fails(open_file(&error), CLT_INPUT, "member y_train.npy: dtype object is not read");
+    other = make_samples(0, "");
+    npy none = make_npy("|u1", 0, "", 0);
+    (void)make_file("x_train.npy", &other, "y_train.npy", &none, "y_test.npy");
+    assert_fails(open_file(&error), CLT_INPUT, "member x_train.npy: no samples");
+    other = make_npy("|O", 5000000, "", 0);
+    (void)make_file("x_train.npy", &other, "y_train.npy", &labels, "y_test.npy");
+    assert_fails(open_file(&error), CLT_INPUT, "5000000 samples, the limit is 4194304");
+    other = make_samples(1, "]cos\nsystem\n");
+    (void)make_file("x_train.npy", &other, "y_train.npy", &labels, "y_test.npy");
+    snprintf(message, sizeof message,
+             "%s: member x_train.npy: byte 186: opcode GLOBAL is not allowed here (expected ",
+             path);
+    assert_fails(open_file(&error), CLT_INPUT, message);
+}
+
+/* Every allocation fails once, and from then on: an error, no leak. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    for (int always = 0; always < 2; always++) {
+        unsigned long n = 1;
+        for (clt_status status = CLT_FAILED; status != CLT_OK; n++) {
+            clt_error error;
+            clt_dataset *train = NULL, *test = NULL;
+            clt_memory_fail_at(n, always);
+            status = clt_dataset_open_npz(REVIEWS, NULL, 0, 113, &train, &test, &error);
+            clt_memory_fail_at(0, false);
+            if (status != CLT_OK) {
+                assert_int_equal(status, CLT_FAILED);
+                assert_non_null(strstr(error.message, "out of memory"));
+            }
+            clt_dataset_free(train);
+            clt_dataset_free(test);
+        }
+        assert_in_range(n, 15, 100);
+    }
+}
+
+/* Changed and cut files: deflated by NumPy, and stored, where a change reaches the pickle. */
+static void test_damaged(void **state)
+{
+    (void)state;
+    clt_error error;
+    unsigned char whole[2][4096], bytes[4096];
+    size_t counts[2];
+    clt_random random = clt_random_stream(6, CLT_RANDOM_DEMO, 0);
+    FILE *stream = fopen(REVIEWS, "rb");
+    assert_non_null(stream);
+    counts[0] = fread(whole[0], 1, sizeof whole[0], stream);
+    fclose(stream);
+    npy samples = make_samples(2, "(]K\x05"
+                                  "a](M\x01\x01K\x01"
+                                  "ee"),
+        labels = make_npy("<i8", 2, "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+    clt_test_zip zip = make_file("x_train.npy", &samples, "y_train.npy", &labels, "y_test.npy");
+    assert_ok(open_file(&error));
+    memcpy(whole[1], zip.bytes, zip.count);
+    counts[1] = zip.count;
+    for (int k = 0; k < 2000; k++) {
+        size_t count = counts[k % 2];
+        memcpy(bytes, whole[k % 2], count);
+        for (uint32_t j = clt_random_below(&random, 4); j > 0; j--) {
+            bytes[clt_random_below(&random, (uint32_t)count)] =
+                (unsigned char)clt_random_u32(&random);
+        }
+        if (clt_random_below(&random, 8) == 0) {
+            count = clt_random_below(&random, (uint32_t)count);
+        }
+        write_file(bytes, count);
+        clt_status status = open_file(&error);
+        assert_true(status == CLT_OK || status == CLT_INPUT);
+    }
+}
+
 /* Position-dependent sums, easy to form in NumPy too: the same for the same order only. */
 static uint64_t weigh(uint64_t sum, size_t k, uint64_t value)
 {
@@ -231,7 +451,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),  cmocka_unit_test(test_options),
         cmocka_unit_test(test_all_words), cmocka_unit_test(test_left_out),
-        cmocka_unit_test(test_usage),     cmocka_unit_test(test_real_reviews),
+        cmocka_unit_test(test_usage),     cmocka_unit_test(test_any_order_of_members),
+        cmocka_unit_test(test_refusals),  cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_damaged),   cmocka_unit_test(test_real_reviews),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -170,24 +170,25 @@ static void test_bad_labels(void **state)
 {
     (void)state;
     static const struct {
-        const char *header, *data, *message;
+        const char *header, *data;
+        size_t bytes;
+        const char *message;
     } cases[] = {
-        {"{'descr': '|i1', " F S "}", "\x01\x00\xff", "byte 67: label 2 is -1, not"},
-        {"{'descr': '|u1', " F S "}", "\x01\x00\xff", "label 2 is 255, not"},
-        {"{'descr': '<i8', " F "'shape': (1,)}", "\x01\0\0\0\0\0\0\x80",
+        {"{'descr': '|i1', " F S "}", "\x01\x00\xff", 3, "byte 67: label 2 is -1, not"},
+        {"{'descr': '|u1', " F S "}", "\x01\x00\xff", 3, "label 2 is 255, not"},
+        {"{'descr': '<i8', " F "'shape': (1,)}", "\x01\0\0\0\0\0\0\x80", 8,
          "label 0 is -9223372036854775807, not"},
-        {"{'descr': '>u8', " F "'shape': (1,)}", "\x80\0\0\0\0\0\0\x01",
+        {"{'descr': '>u8', " F "'shape': (1,)}", "\x80\0\0\0\0\0\0\x01", 8,
          "label 0 is 9223372036854775809, not"},
-        {"{'descr': '|O', " F S "}", "\x80\x02]", "dtype object is not read for labels"},
-        {"{'descr': '<i8', " F "'shape': (1001,)}", "", "1001 labels, the limit is 1000"},
+        {"{'descr': '|O', " F S "}", "\x80\x02]", 3, "dtype object is not read for labels"},
+        {"{'descr': '<i8', " F "'shape': (1001,)}", "", 0, "1001 labels, the limit is 1000"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         clt_error error;
         unsigned char file[256];
         uint8_t *labels;
         size_t count;
-        size_t bytes = make_file(file, 1, cases[k].header, cases[k].data,
-                                 strstr(cases[k].header, "8'") != NULL ? 8 : 3);
+        size_t bytes = make_file(file, 1, cases[k].header, cases[k].data, cases[k].bytes);
         assert_fails(read_labels(file, bytes, &labels, &count, &error), CLT_INPUT,
                      cases[k].message);
     }
