@@ -1,4 +1,5 @@
 /* fit.c: `cltrain fit`: trains a network and leaves the model, its history and its curves. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,17 +210,16 @@ static int explain(const cli_command *command, const fit *f, clt_status status, 
         int number = cli_signal_noted();
         size_t epochs = clt_trainer_history(f->trainer)->count;
         return cli_fail(command->verb, 128 + number,
-                        "stopped by signal %d after %zu of %d epochs; what is learnt so far is "
-                        "in %s",
-                        number, epochs, (int)f->settings->epochs, f->out);
+                        "stopped by %s after %zu of %d epochs; what is learnt so far is in %s",
+                        number == SIGINT ? "SIGINT" : "SIGTERM", epochs, (int)f->settings->epochs,
+                        f->out);
     }
     if (status == CLT_USAGE) {
         return cli_fail_usage(command->verb, "%s", error->message);
     }
     if (status == CLT_DIVERGED && saved) {
-        return cli_fail(command->verb, (int)status,
-                        "%s; the last good weights are in %s, a smaller --learning-rate may help",
-                        error->message, f->out);
+        return cli_fail(command->verb, (int)status, "%s; they are saved in %s", error->message,
+                        f->out);
     }
     return cli_fail(command->verb, (int)status, "%s", error->message);
 }

@@ -73,6 +73,8 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error, with a line and exit code 1 */
+    /* A closed pipe and a file over the limit are write errors, with a line and exit code 1. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     return cli_close_stdout(run(argc, argv));
 }

@@ -2,7 +2,7 @@
 #include "options.h"
 
 #include <errno.h>
-#include <math.h>
+#include <float.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,8 +207,9 @@ static bool set_value(const cli_verb *verb, const cli_option *option, const char
     }
     case CLI_REAL: {
         double number = strtod(text, &end);
-        if (end == text || *end != '\0' || !isfinite(number) || !(number > 0.0)) {
-            cli_fail_usage(verb, "%s %s: give it a number above 0", option->name, text);
+        if (end == text || *end != '\0' || !(number > 0.0) || !(number <= FLT_MAX)) {
+            cli_fail_usage(verb, "%s %s: give it a number above 0 and up to 3.4e38", option->name,
+                           text);
             return false;
         }
         *(double *)field = number;
