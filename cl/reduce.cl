@@ -57,8 +57,8 @@ static float add_one(float a, float b)
  * taken in as they become complete, so that empty shards cost nothing. A sum begins as its first
  * term. */
 #define SEGMENT_SUM(NAME, TYPE, LOAD, ADD)                                                         \
-    static TYPE NAME(__global const float *restrict src, __global const int *restrict offset,      \
-                     __global const int *restrict positions, int columns, int shards)              \
+    static TYPE NAME(__global const float *src, __global const int *offset,                        \
+                     __global const int *positions, int columns, int shards)                       \
     {                                                                                              \
         TYPE sum, pair, quad, all;                                                                 \
         int has_pair = 0, has_quad = 0, has_all = 0;                                               \

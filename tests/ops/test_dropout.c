@@ -1,6 +1,9 @@
 /* Dropout: the masks and the scaled values are the reference's, bit for bit. */
 #include "ref/ref.h"
 #include "support/device.h"
+#include "util/random.h"
+
+static const clt_dropout_counter counter = {0xfedcba9876543210u, 3, 0xfffffff0u};
 
 static void check_dropout(clt_test_device *device, int samples, int timesteps, int features,
                           double rate, bool in_place)
@@ -8,7 +11,6 @@ static void check_dropout(clt_test_device *device, int samples, int timesteps, i
     clt_error error;
     clt_dropout *op = NULL;
     const clt_extent extent = {samples, timesteps, clt_shards_of(samples)};
-    const clt_dropout_counter counter = {0xfedcba9876543210u, 3, 0xfffffff0u};
     size_t rows = (size_t)samples * (size_t)(timesteps > 0 ? timesteps : 1);
     size_t count = rows * (size_t)features, bytes = count * sizeof(float);
     float *x = clt_test_normals(device, count, 1.0, 1), *want = clt_test_alloc(device, bytes);
@@ -39,8 +41,19 @@ static void test_rates(void **state)
     }
 }
 
+/* An element whose number is just the threshold is kept. */
+static void test_the_threshold_is_kept(void **state)
+{
+    uint32_t word = clt_dropout_word(counter.seed, counter.layer, counter.step, 2, 1, 6);
+    double rate = word * 0x1p-32;
+    assert_int_equal(clt_dropout_threshold(rate), word);
+    check_dropout(*state, 3, 2, 7, rate, false);
+    check_dropout(*state, 3, 2, 7, rate + 0x1p-32, false);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {clt_device_test(test_shapes), clt_device_test(test_rates)};
+    const struct CMUnitTest tests[] = {clt_device_test(test_shapes), clt_device_test(test_rates),
+                                       clt_device_test(test_the_threshold_is_kept)};
     return cmocka_run_group_tests(tests, clt_test_device_open, clt_test_device_close);
 }

@@ -16,7 +16,7 @@ static void check_loss(clt_test_device *device, int samples, const float *logits
     double *dlogits64 = clt_test_alloc(device, count * sizeof *dlogits64);
     int32_t *hit64 = clt_test_alloc(device, count * sizeof *hit64);
     for (int b = 0; b < samples; b++) {
-        targets[b] = (float)(b % 3 % 2);
+        targets[b] = (float)(b % 3) / 2.0f; /* 0.5 is not above 0.5 */
     }
     clt_ref_loss_f64(samples, clt_test_widen(device, logits, count),
                      clt_test_widen(device, targets, count), loss64, hit64, dlogits64);
