@@ -70,7 +70,7 @@ CLT_NODISCARD clt_status clt_runtime_alive(const clt_runtime *runtime, clt_error
 /* Reads CLTRAIN_PLAN into runtime->forced. */
 CLT_NODISCARD clt_status clt_plan_read(clt_runtime *runtime, const char *text, clt_error *error);
 
-/* Binary cache (cache.c). load: CLT_OK and a built program, or *program NULL when there is none. */
+/* Binary cache (cache.c). load: *program is a built program, or NULL when there is none. */
 void clt_cache_load(clt_runtime *runtime, const char *const *sources, const size_t *lengths,
                     size_t count, const char *options, cl_program *program);
 void clt_cache_store(clt_runtime *runtime, const char *const *sources, const size_t *lengths,
