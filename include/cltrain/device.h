@@ -43,7 +43,8 @@ typedef struct clt_device {
  *
  * devices  out: an array of *count rows; the caller frees it with clt_device_list_free. A machine
  *          without a platform gives CLT_OK and *count = 0.
- * Errors   CLT_FAILED: no memory, or the loader itself fails. */
+ * Errors   CLT_FAILED: no memory, or the loader itself fails. CLT_DEVICE: POCL_CACHE_DIR is set and
+ *          empty, which would end the process. */
 CLT_NODISCARD clt_status clt_device_list(clt_device **devices, size_t *count, clt_error *error);
 void clt_device_list_free(clt_device *devices);
 

@@ -127,7 +127,8 @@ int clt_make_folders(const char *path)
         return ENAMETOOLONG;
     }
     /* Only the last one has to be made: one above it may be there and not ours to write. */
-    for (char *slash = strchr(folder + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    char *below = folder + (folder[0] == '/');
+    for (char *slash = strchr(below, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = 0;
         (void)mkdir(folder, 0777);
         *slash = '/';

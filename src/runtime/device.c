@@ -112,8 +112,14 @@ static void describe(cl_device_id id, clt_device *row)
 
 static clt_status list_platforms(cl_platform_id **platforms, cl_uint *count, clt_error *error)
 {
-    cl_int code = clGetPlatformIDs(0, NULL, count);
     *platforms = NULL;
+    *count = 0;
+    if (!clt_pocl_cache_named()) {
+        return clt_fail(error, CLT_DEVICE, 0,
+                        "POCL_CACHE_DIR is empty and PoCL would end the process: unset it or "
+                        "name a folder that can be written");
+    }
+    cl_int code = clGetPlatformIDs(0, NULL, count);
     if (code == CL_PLATFORM_NOT_FOUND_KHR || (code == CL_SUCCESS && *count == 0)) {
         *count = 0;
         return CLT_OK;

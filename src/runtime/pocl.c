@@ -1,5 +1,5 @@
 /* pocl.c: whether PoCL can work here. It ends the process when it cannot write its kernel cache, so
- * that is found out before its devices are asked for (asking for its name is safe). */
+ * that is found out before its devices are used (asking for its name is safe). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -51,14 +51,16 @@ static int try_folder(const char *path)
     return code;
 }
 
+bool clt_pocl_cache_named(void)
+{
+    const char *own = getenv("POCL_CACHE_DIR");
+    return own == NULL || own[0] != 0;
+}
+
 bool clt_pocl_cache_usable(char *reason, size_t room)
 {
     char path[PATH_ROOM];
     int length = cache_folder(path, sizeof path), code;
-    if (length == 0) {
-        snprintf(reason, room, "POCL_CACHE_DIR is empty; unset it or name a folder");
-        return false;
-    }
     if (length < 0 || length + PATH_BELOW >= PATH_ROOM) {
         code = ENAMETOOLONG;
     } else {

@@ -61,6 +61,9 @@ CLT_NODISCARD clt_status clt_device_ids(const clt_device *device, cl_platform_id
 bool clt_is_pocl(const char *platform_name);
 bool clt_pocl_cache_usable(char *reason, size_t room);
 
+/* False: POCL_CACHE_DIR is set and empty, and PoCL will abort in the very first OpenCL call. */
+bool clt_pocl_cache_named(void);
+
 /* Makes a folder and those above it; 0 or errno. */
 int clt_make_folders(const char *path);
 

@@ -168,10 +168,6 @@ static void test_pocl_cache(void **state)
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(rmdir(folder), 0);
 
-    setenv("POCL_CACHE_DIR", "", 1); /* PoCL fails an assertion */
-    assert_false(clt_pocl_cache_usable(reason, sizeof reason));
-    assert_non_null(strstr(reason, "POCL_CACHE_DIR is empty"));
-
     setenv("POCL_CACHE_DIR", "/dev/null", 1); /* not a folder */
     assert_false(clt_pocl_cache_usable(reason, sizeof reason));
     assert_non_null(strstr(reason, "/dev/null: Not a directory"));
@@ -198,6 +194,17 @@ static void test_pocl_cache(void **state)
     assert_true(clt_pocl_cache_usable(reason, sizeof reason)); /* /tmp/pocl/kcache */
 }
 
+/* Set and empty, PoCL fails an assertion in the first OpenCL call. */
+static void test_pocl_unnamed(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_device *devices = NULL;
+    size_t count;
+    setenv("POCL_CACHE_DIR", "", 1);
+    assert_fails(clt_device_list(&devices, &count, &error), CLT_DEVICE, "POCL_CACHE_DIR is empty");
+}
+
 /* A PoCL that cannot write is a row with a reason, and an error instead of an abort. */
 static void test_pocl_unusable(void **state)
 {
@@ -222,6 +229,7 @@ static void test_pocl_unusable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_pocl_unnamed, keep_environment, restore_environment),
         cmocka_unit_test(test_choose),
         cmocka_unit_test(test_list),
         cmocka_unit_test_setup_teardown(test_pocl_cache, keep_environment, restore_environment),
