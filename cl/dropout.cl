@@ -24,6 +24,34 @@ static void clt_place_of(int position, int samples, int timesteps, int shards, i
     *b = first + inside % size;
 }
 
+#ifdef CLT_WHOLE_ROWS
+/* clt_dropout_words of sixteen quarters from `quarter` on, in order of features: word[0 .. 3].
+ * Philox4x32-10 with a counter in each lane. */
+static void dropout_words16(ulong seed, uint layer, uint step, uint sample, uint t, uint quarter,
+                            uint16 *word)
+{
+    const uint16 lane = (uint16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    ulong key = seed + (ulong)step * 0x9E3779B97F4A7C15UL;
+    uint k0 = (uint)key, k1 = (uint)(key >> 32);
+    uint16 c0 = sample, c1 = t, c2 = quarter + lane, c3 = 3u + 256u * layer;
+    for (int round = 0; round < 10; round++) {
+        ulong16 p0 = convert_ulong16(c0) * 0xD2511F53UL, p1 = convert_ulong16(c2) * 0xCD9E8D57UL;
+        c0 = convert_uint16(p1 >> 32) ^ c1 ^ k0;
+        c2 = convert_uint16(p0 >> 32) ^ c3 ^ k1;
+        c1 = convert_uint16(p1);
+        c3 = convert_uint16(p0);
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    /* From one vector for each of a quarter's four features to features in order. */
+    uint16 even, odd;
+    even.even = c0.lo, even.odd = c2.lo, odd.even = c1.lo, odd.odd = c3.lo;
+    word[0].even = even.lo, word[0].odd = odd.lo, word[1].even = even.hi, word[1].odd = odd.hi;
+    even.even = c0.hi, even.odd = c2.hi, odd.even = c1.hi, odd.odd = c3.hi;
+    word[2].even = even.lo, word[2].odd = odd.lo, word[3].even = even.hi, word[3].odd = odd.hi;
+}
+#endif
+
 __kernel void dropout_apply(__global const float *x, __global float *y, ulong seed, uint layer,
                             uint step, uint threshold, float scale, int count, int features,
                             int samples, int timesteps, int shards, int rows, int span)
@@ -34,6 +62,25 @@ __kernel void dropout_apply(__global const float *x, __global float *y, ulong se
     for (int n = first; n < last; n++) {
         int b, t;
         clt_place_of(n, samples, timesteps, shards, &b, &t);
+#ifdef CLT_WHOLE_ROWS
+        for (int quarter = begin; quarter < end; quarter += 16) {
+            uint16 word[4];
+            dropout_words16(seed, layer, step, b, t, quarter, word);
+            size_t from = (size_t)n * features + 4 * quarter;
+            int left = features - 4 * quarter, v = 0;
+            for (; v < 4 && 16 * (v + 1) <= left; v++) {
+                float16 kept = vload16(v, x + from) * scale;
+                vstore16(word[v] >= threshold ? kept : (float16)0.0f, v, y + from);
+            }
+            uint words[16];
+            if (v < 4) {
+                vstore16(word[v], 0, words);
+            }
+            for (int k = 16 * v; k < min(left, 64); k++) {
+                y[from + k] = words[k - 16 * v] >= threshold ? x[from + k] * scale : 0.0f;
+            }
+        }
+#else
         for (int quarter = begin; quarter < end; quarter++) {
             uint4 words = clt_dropout_words(seed, layer, step, b, t, quarter);
             uint word[4] = {words.x, words.y, words.z, words.w};
@@ -42,5 +89,6 @@ __kernel void dropout_apply(__global const float *x, __global float *y, ulong se
                 y[from + k] = word[k] >= threshold ? x[from + k] * scale : 0.0f;
             }
         }
+#endif
     }
 }

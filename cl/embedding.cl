@@ -13,9 +13,11 @@ __kernel void embedding_gather(__global const float *restrict table,
         __global const float *from = table + (size_t)index[n] * features;
         __global float *to = y + (size_t)n * features;
         int d = begin;
+#ifdef CLT_WHOLE_ROWS
         for (; d + 16 <= end; d += 16) {
             vstore16(vload16(0, from + d), 0, to + d);
         }
+#endif
         for (; d < end; d++) {
             to[d] = from[d];
         }

@@ -21,6 +21,7 @@ static void adam_run(int count, __global const float *gradient, __global float *
                      float one_minus_beta2, float epsilon)
 {
     int k = 0;
+#ifdef CLT_WHOLE_ROWS
     for (; k + 16 <= count; k += 16) {
         float16 g = (float16)0.0f, pk = vload16(0, p + k), mk = vload16(0, m + k);
         float16 vk = vload16(0, v + k);
@@ -32,6 +33,7 @@ static void adam_run(int count, __global const float *gradient, __global float *
         vstore16(mk, 0, m + k);
         vstore16(vk, 0, v + k);
     }
+#endif
     for (; k < count; k++) {
         float g = gradient != 0 ? gradient[k] : 0.0f, pk = p[k], mk = m[k], vk = v[k];
         adam_one(g, &pk, &mk, &vk, step_size, one_minus_beta1, one_minus_beta2, epsilon);

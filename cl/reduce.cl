@@ -105,12 +105,14 @@ __kernel void reduce_segments(__global const float *restrict src, __global const
         __global const int *offset = offsets + (size_t)u * shards;
         __global float *to = dst + (size_t)u * columns;
         int c = begin;
+#ifdef CLT_WHOLE_ROWS
         for (; c + 64 <= end; c += 64) {
             store_wide(segment_wide(src + c, offset, positions, columns, shards), to + c);
         }
         for (; c + 16 <= end; c += 16) {
             vstore16(segment_sixteen(src + c, offset, positions, columns, shards), 0, to + c);
         }
+#endif
         for (; c < end; c++) {
             to[c] = segment_one(src + c, offset, positions, columns, shards);
         }

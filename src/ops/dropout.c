@@ -27,7 +27,7 @@ clt_status clt_dropout_plan(clt_runtime *runtime, int features, double rate, clt
     made->runtime = runtime;
     made->features = features;
     made->rate = rate;
-    CLT_TRY(clt_program_build(runtime, "dropout", "", &program, error));
+    CLT_TRY(clt_program_build(runtime, "dropout", clt_tiling_prelude(runtime), &program, error));
     CLT_TRY(clt_kernel_create(program, "dropout_apply", &made->apply, error));
     *op = made;
     return CLT_OK;

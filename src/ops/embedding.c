@@ -24,7 +24,7 @@ clt_status clt_embedding_plan(clt_runtime *runtime, int features, clt_embedding 
     }
     made->runtime = runtime;
     made->features = features;
-    CLT_TRY(clt_program_build(runtime, "embedding", "", &program, error));
+    CLT_TRY(clt_program_build(runtime, "embedding", clt_tiling_prelude(runtime), &program, error));
     CLT_TRY(clt_kernel_create(program, "embedding_gather", &made->gather, error));
     *op = made;
     return CLT_OK;

@@ -25,7 +25,7 @@ clt_status clt_optimizer_plan(clt_runtime *runtime, clt_optimizer **op, clt_erro
         return CLT_FAILED;
     }
     made->runtime = runtime;
-    CLT_TRY(clt_program_build(runtime, "optimizer", "", &program, error));
+    CLT_TRY(clt_program_build(runtime, "optimizer", clt_tiling_prelude(runtime), &program, error));
     CLT_TRY(clt_kernel_create(program, "optimizer_dense", &made->dense, error));
     CLT_TRY(clt_kernel_create(program, "optimizer_table", &made->table, error));
     *op = made;

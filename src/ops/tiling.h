@@ -11,6 +11,13 @@ typedef struct clt_tiling {
     int rows, span;             /* of one work-item */
 } clt_tiling;
 
+/* The prelude of such kernels. Vectors along a row are compiled only where work-items have rows:
+ * elsewhere they would cost registers and never run. */
+static inline const char *clt_tiling_prelude(const clt_runtime *runtime)
+{
+    return clt_runtime_is_cpu(runtime) ? "#define CLT_WHOLE_ROWS\n" : "";
+}
+
 /* rows_on_cpu: rows of one work-item there. */
 static inline clt_tiling clt_tiling_of(const clt_runtime *runtime, const clt_kernel *kernel,
                                        size_t rows, size_t columns, size_t rows_on_cpu)
