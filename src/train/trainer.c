@@ -198,11 +198,10 @@ static clt_status take_record(clt_trainer *trainer, running *run, int32_t step, 
     if (record->bad) {
         return clt_fail(error, CLT_DIVERGED, 0,
                         "diverged at epoch %d, step %d of %d: loss %g, squared gradient norm %g; "
-                        "the weights before that step are kept; try a smaller --learning-rate "
-                        "than %g",
+                        "try a learning rate below %g",
                         (int)progress->epoch + 1, (int)step + 1, (int)progress->steps,
-                        (double)record->loss / run->reads[step % 2].samples,
-                        (double)record->squared_norm, trainer->config.learning_rate);
+                        fabs((double)record->loss) / run->reads[step % 2].samples,
+                        fabs((double)record->squared_norm), trainer->config.learning_rate);
     }
     run->loss += record->loss;
     run->hits += record->hits;
@@ -263,10 +262,11 @@ static clt_status drain(clt_trainer *trainer, running *run, clt_status status, c
         }
     }
     if (status == CLT_STOPPED && bad) {
-        return clt_fail(error, CLT_DIVERGED, 0,
-                        "diverged at epoch %d in the last step before the stop; the weights before "
-                        "that step are kept",
-                        (int)run->progress.epoch + 1);
+        return clt_fail(
+            error, CLT_DIVERGED, 0,
+            "diverged at epoch %d, in the last step before the stop; try a learning rate "
+            "below %g",
+            (int)run->progress.epoch + 1, trainer->config.learning_rate);
     }
     return status;
 }
@@ -282,8 +282,11 @@ static clt_status validate(clt_trainer *trainer, const clt_dataset *validation, 
         epoch->validation = clt_metrics_of(logits, validation->labels, validation->count);
         epoch->validation_seconds = seconds_since(&began);
         if (!isfinite(epoch->validation.loss)) {
-            status = clt_fail(error, CLT_DIVERGED, 0, "the validation loss is %g",
-                              epoch->validation.loss);
+            status = clt_fail(error, CLT_DIVERGED, 0,
+                              "diverged: the validation loss after epoch %zu is %g; try a learning "
+                              "rate below %g",
+                              trainer->history.count + 1, fabs(epoch->validation.loss),
+                              trainer->config.learning_rate);
         }
     }
     return status;

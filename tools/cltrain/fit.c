@@ -217,9 +217,9 @@ static int explain(const cli_command *command, const fit *f, clt_status status, 
     if (status == CLT_USAGE) {
         return cli_fail_usage(command->verb, "%s", error->message);
     }
-    if (status == CLT_DIVERGED && saved) {
-        return cli_fail(command->verb, (int)status, "%s; they are saved in %s", error->message,
-                        f->out);
+    if (saved) {
+        return cli_fail(command->verb, (int)status, "%s; the last good weights are in %s",
+                        error->message, f->out);
     }
     return cli_fail(command->verb, (int)status, "%s", error->message);
 }
@@ -251,7 +251,9 @@ static int run(const cli_command *command)
         }
         status = train(&f, &error);
     }
-    bool trained = status == CLT_OK || status == CLT_STOPPED || status == CLT_DIVERGED;
+    /* A device that fails later than the first epoch costs no more than the epoch under way. */
+    bool trained = status == CLT_OK || status == CLT_STOPPED || status == CLT_DIVERGED ||
+                   (f.trainer != NULL && clt_trainer_history(f.trainer)->count > 0);
     if (trained && f.trainer != NULL) {
         clt_status kept = save(&f, &save_error);
         saved = kept == CLT_OK;
