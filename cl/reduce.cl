@@ -93,7 +93,7 @@ SEGMENT_SUM(segment_one, float, load_one, add_one)
 SEGMENT_SUM(segment_sixteen, float16, load_sixteen, add_sixteen)
 SEGMENT_SUM(segment_wide, wide, load_wide, add_wide)
 
-/* dst[u, c] = sum of src[p, c] over the positions p of row u.
+/* dst[u, c] = sum of src[p, c] over the positions p of row u; every row has at least one.
  * src [N, columns], dst [row_count, columns]. Launch: src/ops/tiling.h over [row_count, columns]. */
 __kernel void reduce_segments(__global const float *restrict src, __global const int *offsets,
                               __global const int *positions, __global float *restrict dst,
