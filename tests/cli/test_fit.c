@@ -369,7 +369,7 @@ static void devices_that_do_not_fit(void **state)
 {
     (void)state;
     assert_refused("cltrain fit " SMALL " --device nosuch --out nowhere", 3, "'nosuch'",
-                   "choose from 0:0");
+                   "choose from ");
     assert_refused("env OCL_ICD_VENDORS=/nonexistent cltrain fit " SMALL " --out nowhere", 3,
                    "install");
     assert_refused("env CLTRAIN_PLAN=lstm=sideways cltrain fit " SMALL " --out nowhere", 2,
@@ -383,7 +383,7 @@ static void divergence_ends_with_good_weights(void **state)
 
     (void)state;
     clt_run_command(&run, 6, "cltrain fit " SMALL " --verbose 0 --out lost --learning-rate 1e38");
-    assert_contains(run.err, "saved in lost");
+    assert_contains(run.err, "good weights are in lost");
     assert_int_equal(clt_count_lines(run.err), 1);
     clt_run_free(&run);
     clt_run_command(&run, 0, "cltrain summary lost/model.safetensors"); /* refuses NaN */
