@@ -237,11 +237,9 @@ clt_status clt_model_open(const char *path, clt_model **model, clt_error *error)
     const char *format = clt_safetensors_metadata(&file, "format");
     const char *text = clt_safetensors_metadata(&file, "model");
     if (format == NULL || text == NULL || strcmp(format, FORMAT) != 0) {
-        status =
-            clt_fail(error, CLT_INPUT, 0,
-                     "%s: not a model file of this program (metadata format is %.40s, not %s); "
-                     "plain weights are read by fit --init",
-                     path, format != NULL ? format : "missing", FORMAT);
+        status = clt_fail(error, CLT_INPUT, 0,
+                          "%s: not a model file of this program: metadata format is %.40s, not %s",
+                          path, format != NULL ? format : "missing", FORMAT);
         goto done;
     }
     CLT_TRY(read_reading(path, &file, &reading, error));

@@ -15,7 +15,7 @@ static clt_status evaluate(const cli_command *command, cli_notes *notes, clt_err
     cli_source source = {0};
     clt_metrics metrics;
 
-    clt_status status = clt_model_open(command->operands[0], &model, error);
+    clt_status status = cli_model_open(command->operands[0], &model, error);
     if (status == CLT_OK) {
         status = cli_source_open(settings->data, settings, clt_model_reading(model), false, &source,
                                  error);

@@ -59,6 +59,9 @@ static clt_status prepare(fit *f, clt_error *error)
     f->validation = settings->no_validation ? NULL : f->source.test;
     if (settings->init != NULL) {
         status = clt_model_load_weights(f->model, settings->init, error);
+        if (status == CLT_INPUT) {
+            cli_advise(error, "--init takes a .safetensors file with the tensors of --model");
+        }
     }
     if (status == CLT_OK && f->source.vocabulary != NULL) {
         status = clt_model_set_vocabulary(f->model, f->source.vocabulary, error);
@@ -74,9 +77,7 @@ static clt_status prepare(fit *f, clt_error *error)
         uint64_t bytes = 4 * clt_model_parameter_count(f->model) + OTHER_FILES_BYTES;
         status = cli_make_folder(f->out, bytes, &f->made_out, error);
         if (status != CLT_OK) {
-            size_t used = strlen(error->message);
-            snprintf(error->message + used, sizeof error->message - used,
-                     "; choose another with --out DIR");
+            cli_advise(error, "choose another with --out DIR");
         }
     }
     if (status == CLT_OK) {

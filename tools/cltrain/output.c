@@ -59,6 +59,13 @@ int cli_fail_usage(const cli_verb *verb, const char *format, ...)
     return CLT_USAGE;
 }
 
+void cli_advise(clt_error *error, const char *advice)
+{
+    size_t used = strlen(error->message);
+
+    snprintf(error->message + used, sizeof error->message - used, "; %s", advice);
+}
+
 void cli_note(const char *format, ...)
 {
     va_list args;

@@ -7,6 +7,7 @@
 
 #include "output.h"
 #include "runtime.h"
+#include "source.h"
 #include "verbs.h"
 
 /* Lines of standard input that are predicted together; a person at a terminal gets each answer. */
@@ -123,7 +124,7 @@ static int run(const cli_command *command)
     bool from_stdin = count == 0 || (count == 1 && strcmp(texts[0], "-") == 0);
     clt_error error = {0};
 
-    clt_status status = clt_model_open(command->operands[0], &s.model, &error);
+    clt_status status = cli_model_open(command->operands[0], &s.model, &error);
     if (status == CLT_OK && clt_model_vocabulary(s.model) == NULL) {
         error.status = status = CLT_INPUT;
         snprintf(error.message, sizeof error.message,

@@ -89,6 +89,9 @@ clt_status cli_source_open(const char *name, const cli_settings *settings,
         status = open_demo(name, settings, reading, source, error);
     } else {
         status = clt_dataset_open_npz(name, reading, 0, 113, &source->train, &source->test, error);
+        if (status == CLT_INPUT) {
+            cli_advise(error, "--data takes Keras's imdb.npz, whole, or demo (synthetic reviews)");
+        }
     }
     if (status == CLT_OK && words) {
         source->word_index = settings->word_index != NULL ? strdup(settings->word_index)
@@ -99,9 +102,22 @@ clt_status cli_source_open(const char *name, const cli_settings *settings,
         clt_vocabulary_free(source->vocabulary);
         source->vocabulary = NULL;
         status = clt_vocabulary_open_json(source->word_index, &source->vocabulary, error);
+        if (status == CLT_INPUT) {
+            cli_advise(error, "a word index is Keras's imdb_word_index.json");
+        }
     }
     if (status != CLT_OK) {
         cli_source_close(source);
+    }
+    return status;
+}
+
+clt_status cli_model_open(const char *path, clt_model **model, clt_error *error)
+{
+    clt_status status = clt_model_open(path, model, error);
+
+    if (status == CLT_INPUT) {
+        cli_advise(error, "give it a model.safetensors that cltrain fit wrote");
     }
     return status;
 }

@@ -1,4 +1,5 @@
-/* source.h: what `--data` and `data FILE` name: an npz file, or the demonstration reviews. */
+/* source.h: what `--data`, `data FILE` and MODEL name: an npz file or the demonstration reviews, and
+ * a model file; errors say what to give instead. */
 #ifndef CLI_SOURCE_H
 #define CLI_SOURCE_H
 
@@ -18,6 +19,9 @@ CLT_NODISCARD clt_status cli_source_open(const char *name, const cli_settings *s
                                          const clt_reading *reading, bool words, cli_source *source,
                                          clt_error *error);
 void cli_source_close(cli_source *source);
+
+/* clt_model_open with advice. */
+CLT_NODISCARD clt_status cli_model_open(const char *path, clt_model **model, clt_error *error);
 
 /* "demo" or "demo:N" */
 bool cli_source_is_demo(const char *name);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "output.h"
+#include "source.h"
 #include "table.h"
 #include "verbs.h"
 
@@ -13,7 +14,7 @@ static int run(const cli_command *command)
     clt_status status;
 
     if (command->operand_count == 1) {
-        status = clt_model_open(command->operands[0], &model, &error);
+        status = cli_model_open(command->operands[0], &model, &error);
     } else {
         status =
             clt_model_create(settings->model, &settings->reading, settings->seed, &model, &error);
