@@ -9,9 +9,7 @@
  * h_in, c_in [N, H] the state before the step, tanh_c [N, H].
  *
  * Units are taken in blocks of 16; the last block has REST of them when 16 does not divide H, and
- * only those are loaded and stored. Private arrays and packed weights are padded to whole blocks.
- * Samples of a tile that do not exist run through the products with zeros and nowhere else, so that
- * the bits of a sample do not depend on the tile. */
+ * only those are loaded and stored. A sample's bits do not depend on the other rows of its tile. */
 
 #define H HIDDEN
 #define G (4 * H)
@@ -20,123 +18,149 @@
 #define REST (H % LANES)
 #define BLOCKS ((H + LANES - 1) / LANES)
 #define PADDED (BLOCKS * LANES)
-#define PANEL (4 * LANES) /* columns of a packed panel: what a tile's sums in registers cover */
+
+/* A tile's sums stay in registers for a panel of columns: 4 vectors a row, fewer in the last panel.
+ * Forward, a panel is the four gates of a block of units; backward, 64 units. */
+#define PANEL (4 * LANES)
+#define BACK_REST_VECTORS ((H % PANEL + LANES - 1) / LANES)
+
+/* Arguments called constant below are constants only once these are inlined. */
+#define INLINE inline __attribute__((always_inline))
 
 /* Vectors at any address: vload and vstore become several instructions on some compilers. */
 typedef float16 unaligned16 __attribute__((aligned(4)));
 typedef float8 unaligned8 __attribute__((aligned(4)));
 
-/* `lanes` is LANES or REST, a constant wherever these are called. */
-inline float16 load(const int lanes, global const float *p)
+/* The first `lanes` of a vector, 1 .. LANES and a constant where these are called. */
+INLINE float16 load(const int lanes, global const float *p)
 {
     if (lanes == LANES) {
         return *(global const unaligned16 *)p;
     }
-    const float2 v2 = REST & 1 ? (float2)(p[REST & 14], 0.0f) : (float2)0.0f;
-    const float4 v4 = REST & 2 ? (float4)(vload2(0, p + (REST & 12)), v2) : (float4)(v2, v2);
+    const float2 v2 = lanes & 1 ? (float2)(p[lanes & 14], 0.0f) : (float2)0.0f;
+    const float4 v4 = lanes & 2 ? (float4)(vload2(0, p + (lanes & 12)), v2) : (float4)(v2, v2);
     const float8 v8 =
-        REST & 4 ? (float8)(vload4(0, p + (REST & 8)), v4) : (float8)(v4, (float4)0.0f);
-    return REST & 8 ? (float16)(*(global const unaligned8 *)p, v8) : (float16)(v8, (float8)0.0f);
+        lanes & 4 ? (float8)(vload4(0, p + (lanes & 8)), v4) : (float8)(v4, (float4)0.0f);
+    return lanes & 8 ? (float16)(*(global const unaligned8 *)p, v8) : (float16)(v8, (float8)0.0f);
 }
 
-inline void store(const int lanes, float16 v, global float *p)
+INLINE void store(const int lanes, float16 v, global float *p)
 {
     if (lanes == LANES) {
         *(global unaligned16 *)p = v;
         return;
     }
     float8 v8 = v.lo;
-    if (REST & 8) {
+    if (lanes & 8) {
         *(global unaligned8 *)p = v8;
         v8 = v.hi;
         p += 8;
     }
     float4 v4 = v8.lo;
-    if (REST & 4) {
+    if (lanes & 4) {
         vstore4(v4, 0, p);
         v4 = v8.hi;
         p += 4;
     }
     float2 v2 = v4.lo;
-    if (REST & 2) {
+    if (lanes & 2) {
         vstore2(v2, 0, p);
         v2 = v4.hi;
         p += 2;
     }
-    if (REST & 1) {
+    if (lanes & 1) {
         *p = v2.x;
     }
 }
 
-/* [rows of a state], or zeros when `from` is none. */
-inline void load_state(int rows, global const float *from, float (*state)[PADDED])
+/* A tile's state [ROWS][PADDED]: its rows and copies of the last one; zeros when `from` is none. */
+INLINE void load_state(int rows, global const float *from, float *state)
 {
     for (int m = 0; m < ROWS; m++) {
         for (int j = 0; j < PADDED; j++) {
-            state[m][j] = from && m < rows && j < H ? from[(size_t)m * H + j] : 0.0f;
+            state[m * PADDED + j] = from && j < H ? from[(size_t)min(m, rows - 1) * H + j] : 0.0f;
         }
     }
 }
 
-inline void store_state(int rows, const float (*state)[PADDED], global float *to)
+INLINE void store_state(int rows, const float *state, global float *to)
 {
     for (int m = 0; m < rows; m++) {
         for (int j = 0; j < H; j++) {
-            to[(size_t)m * H + j] = state[m][j];
+            to[(size_t)m * H + j] = state[m * PADDED + j];
         }
     }
 }
 
 /* ---- packing the recurrent kernel [H, 4H] ----------------------------------------------------
- * Forward: panels [BLOCKS][H][4 gates][LANES units], one per block. Global: (BLOCKS, H). */
+ * Forward: per block [H][4 gates * lanes units, padded to whole vectors]. Global: (BLOCKS, H). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_pack(global const float *recurrent_kernel, global float *packed)
 {
-    const int block = (int)get_global_id(0), k = (int)get_global_id(1);
-    global float *to = packed + ((size_t)block * H + k) * PANEL;
-    for (int gate = 0; gate < 4; gate++) {
-        for (int lane = 0; lane < LANES; lane++) {
-            const int j = block * LANES + lane;
-            to[gate * LANES + lane] = j < H ? recurrent_kernel[(size_t)k * G + gate * H + j] : 0.0f;
-        }
+    const int block = (int)get_global_id(0), k = (int)get_global_id(1), first = block * LANES;
+    const int lanes = min(LANES, H - first), width = (4 * lanes + LANES - 1) / LANES * LANES;
+    global float *to = packed + (size_t)first * 4 * H + (size_t)k * width;
+    for (int column = 0; column < width; column++) {
+        const int gate = column / lanes, j = first + column % lanes;
+        to[column] = gate < 4 ? recurrent_kernel[(size_t)k * G + gate * H + j] : 0.0f;
     }
 }
 
-/* Backward, transposed: panels [ceil(H / PANEL)][4H][PANEL units], 0 from unit H on.
+/* Backward, transposed: per panel [4H][units, padded to whole vectors].
  * Global: (ceil(H / PANEL), 4H). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_pack_transposed(global const float *recurrent_kernel, global float *packed)
 {
     const int panel = (int)get_global_id(0), column = (int)get_global_id(1);
-    global float *to = packed + ((size_t)panel * G + column) * PANEL;
-    for (int lane = 0; lane < PANEL; lane++) {
-        const int j = panel * PANEL + lane;
-        to[lane] = j < H ? recurrent_kernel[(size_t)j * G + column] : 0.0f;
+    const int first = panel * PANEL, units = min(PANEL, H - first);
+    const int width = (units + LANES - 1) / LANES * LANES;
+    global float *to = packed + (size_t)first * G + (size_t)column * width;
+    for (int lane = 0; lane < width; lane++) {
+        to[lane] = lane < units ? recurrent_kernel[(size_t)(first + lane) * G + column] : 0.0f;
     }
 }
 
-/* sums[ROWS][PANEL] += a[ROWS][H, rows `stride` apart] . panel[H][PANEL] */
-inline void product(const float *a, const int stride, global const float16 *panel,
-                    float16 (*sums)[4])
+/* What the next step will read; a product fetches it into the cache on the way. */
+typedef struct next_step {
+    global const float *gates, *tanh_c, *c_in;
+    int count; /* elements of tanh_c and c_in, a quarter of those of gates; 0: nothing */
+} next_step;
+
+/* sums[ROWS][vectors] = a[ROWS][count] . panel[count][vectors]; `vectors` is 1 .. 4 and, as `count`
+ * and `stride`, the length of a row of a, a constant where this is called. Loops over v run to 4,
+ * because compilers unroll them before they know `vectors`. */
+INLINE void product(const int vectors, const int count, const float *a, const int stride,
+                    global const float16 *panel, next_step next, float16 (*sums)[4])
 {
     float16 s[ROWS][4];
 #pragma unroll
     for (int m = 0; m < ROWS; m++) {
 #pragma unroll
         for (int v = 0; v < 4; v++) {
-            s[m][v] = sums[m][v];
+            s[m][v] = 0.0f;
         }
     }
-    for (int k = 0; k < H; k++) {
-        const float16 b0 = panel[4 * k], b1 = panel[4 * k + 1];
-        const float16 b2 = panel[4 * k + 2], b3 = panel[4 * k + 3];
+    for (int k = 0; k < count; k++) {
+        float16 b[4];
+        if (next.count > 0) { /* volatile, because nothing is done with them */
+            const int touched = min(k, next.count - 1);
+            (void)((volatile global const float *)next.gates)[4 * touched];
+            (void)((volatile global const float *)next.tanh_c)[touched];
+            (void)((volatile global const float *)next.c_in)[touched];
+        }
+#pragma unroll
+        for (int v = 0; v < 4; v++) {
+            b[v] = v < vectors ? panel[k * vectors + v] : 0.0f;
+        }
 #pragma unroll
         for (int m = 0; m < ROWS; m++) {
             const float16 x = a[m * stride + k];
-            s[m][0] = fma(x, b0, s[m][0]);
-            s[m][1] = fma(x, b1, s[m][1]);
-            s[m][2] = fma(x, b2, s[m][2]);
-            s[m][3] = fma(x, b3, s[m][3]);
+#pragma unroll
+            for (int v = 0; v < 4; v++) {
+                if (v < vectors) {
+                    s[m][v] = fma(x, b[v], s[m][v]);
+                }
+            }
         }
     }
 #pragma unroll
@@ -148,44 +172,87 @@ inline void product(const float *a, const int stride, global const float16 *pane
     }
 }
 
-inline void clear(float16 (*sums)[4])
-{
-#pragma unroll
-    for (int m = 0; m < ROWS; m++) {
-#pragma unroll
-        for (int v = 0; v < 4; v++) {
-            sums[m][v] = 0.0f;
-        }
-    }
-}
+/* ---- forward --------------------------------------------------------------------------------- */
 
-/* One row of a block from unit j on: from the four gates' sums to the state after the step. */
-inline void cell_forward(const int lanes, int j, const float16 *sums, global const float *x,
-                         global const float *bias, const float *h0, float *h, float *c, size_t n,
-                         global float *y, global float *gates, global float *h_in,
-                         global float *c_in, global float *tanh_c)
+typedef struct forward_arrays {
+    global float *y, *gates, *h_in, *c_in, *tanh_c;
+} forward_arrays;
+
+/* One row of the block from unit j on: from the products' sums [4 gates][lanes] and the projected
+ * row x to c after the step and the output gate. */
+INLINE void cell_gates(const int lanes, int j, const float *sums, global const float *x,
+                       global const float *bias, float *c, float16 *output, size_t n,
+                       forward_arrays to)
 {
-    const float16 zi = sums[0] + (load(lanes, x + j) + load(lanes, bias + j));
-    const float16 zf = sums[1] + (load(lanes, x + H + j) + load(lanes, bias + H + j));
-    const float16 zg = sums[2] + (load(lanes, x + 2 * H + j) + load(lanes, bias + 2 * H + j));
-    const float16 zo = sums[3] + (load(lanes, x + 3 * H + j) + load(lanes, bias + 3 * H + j));
-    const float16 i = clt_sigmoid16(zi), f = clt_sigmoid16(zf), g = clt_tanh16(zg);
-    const float16 o = clt_sigmoid16(zo), before = *(const unaligned16 *)(c + j);
-    const float16 after = fma(f, before, i * g), t = clt_tanh16(after), out = o * t;
-    *(unaligned16 *)(c + j) = after;
-    *(unaligned16 *)(h + j) = out;
-    if (gates) {
-        global float *gate = gates + n * G + j;
+    float16 z[4];
+#pragma unroll
+    for (int gate = 0; gate < 4; gate++) {
+        const int column = gate * H + j;
+        z[gate] = *(const unaligned16 *)(sums + gate * lanes) +
+                  (load(lanes, x + column) + load(lanes, bias + column));
+    }
+    const float16 i = clt_sigmoid16(z[0]), f = clt_sigmoid16(z[1]), g = clt_tanh16(z[2]);
+    const float16 o = clt_sigmoid16(z[3]), before = *(const unaligned16 *)(c + j);
+    *(unaligned16 *)(c + j) = fma(f, before, i * g);
+    *output = o;
+    if (to.gates) {
+        global float *gate = to.gates + n * G + j;
         store(lanes, i, gate);
         store(lanes, f, gate + H);
         store(lanes, g, gate + 2 * H);
         store(lanes, o, gate + 3 * H);
-        store(lanes, *(const unaligned16 *)(h0 + j), h_in + n * H + j);
-        store(lanes, before, c_in + n * H + j);
-        store(lanes, t, tanh_c + n * H + j);
+        store(lanes, before, to.c_in + n * H + j);
     }
-    if (y) {
-        store(lanes, out, y + n * H + j);
+}
+
+/* The rest of it: h after the step, `before` being h before it. */
+INLINE void cell_output(const int lanes, int j, float16 output, const float *before, const float *c,
+                        float *h, size_t n, forward_arrays to)
+{
+    const float16 t = clt_tanh16(*(const unaligned16 *)(c + j)), after = output * t;
+    *(unaligned16 *)(h + j) = after;
+    if (to.gates) {
+        store(lanes, *(const unaligned16 *)(before + j), to.h_in + n * H + j);
+        store(lanes, t, to.tanh_c + n * H + j);
+    }
+    if (to.y) {
+        store(lanes, after, to.y + n * H + j);
+    }
+}
+
+/* One block of all rows. All gates come before all outputs, because tanh(c) waits for its gates:
+ * the other rows fill that time. Rows past the last are computed and stored as copies of it. */
+INLINE void block_forward(const int lanes, int block, int rows, int has_state,
+                          global const float *packed, global const float *projected,
+                          global const int *index, global const float *bias,
+                          const float *before, float *h, float *c, size_t n, forward_arrays to)
+{
+    const int j = block * LANES;
+    const next_step nothing = {0, 0, 0, 0};
+    float16 sums[ROWS][4], output[ROWS];
+    if (has_state) {
+        product((4 * lanes + LANES - 1) / LANES, H, before, PADDED,
+                (global const float16 *)(packed + (size_t)j * G), nothing, sums);
+    } else { /* zeros contribute nothing */
+#pragma unroll
+        for (int m = 0; m < ROWS; m++) {
+#pragma unroll
+            for (int v = 0; v < 4; v++) {
+                sums[m][v] = 0.0f;
+            }
+        }
+    }
+#pragma unroll
+    for (int m = 0; m < ROWS; m++) {
+        const size_t row = n + min(m, rows - 1);
+        cell_gates(lanes, j, (const float *)sums[m],
+                   projected + (index ? (size_t)index[row] : row) * G, bias, c + m * PADDED,
+                   &output[m], row, to);
+    }
+#pragma unroll
+    for (int m = 0; m < ROWS; m++) {
+        cell_output(lanes, j, output[m], before + m * PADDED, c + m * PADDED, h + m * PADDED,
+                    n + min(m, rows - 1), to);
     }
 }
 
@@ -205,36 +272,25 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
         return;
     }
     const size_t state = (size_t)(first + r0) * H;
-    float h[2][ROWS][PADDED], c[ROWS][PADDED];
+    const forward_arrays to = {y, gates, h_in, c_in, tanh_c};
+    float h[2][ROWS * PADDED], c[ROWS * PADDED];
     load_state(rows, h0 ? h0 + state : 0, h[0]);
     load_state(rows, c0 ? c0 + state : 0, c);
-    load_state(0, 0, h[1]);
     for (int step = 0; step < t1 - t0; step++) {
         const int t = reverse ? t1 - 1 - step : t0 + step;
         const size_t n = (size_t)T * first + (size_t)t * size + r0;
-        const float(*now)[PADDED] = h[step % 2];
-        float(*next)[PADDED] = h[(step + 1) % 2];
-        for (int block = 0; block < BLOCKS; block++) {
-            float16 sums[ROWS][4];
-            clear(sums);
-            if (step > 0 || h0) { /* zeros contribute nothing */
-                product(now[0], PADDED, (global const float16 *)packed + (size_t)block * H * 4,
-                        sums);
-            }
-            for (int m = 0; m < rows; m++) {
-                global const float *x = projected + (index ? (size_t)index[n + m] : n + m) * G;
-                const int j = block * LANES;
-                if (REST == 0 || block < BLOCKS - 1) {
-                    cell_forward(LANES, j, sums[m], x, bias, now[m], next[m], c[m], n + m, y,
-                                 gates, h_in, c_in, tanh_c);
-                } else {
-                    cell_forward(REST, j, sums[m], x, bias, now[m], next[m], c[m], n + m, y, gates,
-                                 h_in, c_in, tanh_c);
-                }
-            }
+        const float *before = h[step % 2];
+        float *after = h[(step + 1) % 2];
+        for (int block = 0; block < H / LANES; block++) {
+            block_forward(LANES, block, rows, step > 0 || h0, packed, projected, index, bias,
+                          before, after, c, n, to);
+        }
+        if (REST > 0) {
+            block_forward(REST, H / LANES, rows, step > 0 || h0, packed, projected, index, bias,
+                          before, after, c, n, to);
         }
     }
-    const float(*last)[PADDED] = h[(t1 - t0) % 2];
+    const float *last = h[(t1 - t0) % 2];
     if (y_last) {
         store_state(rows, last, y_last + state);
     }
@@ -246,9 +302,11 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
     }
 }
 
-/* One row of a block from unit j on: the gates become their gradients, in memory and in dz
- * [4][PADDED]; dc becomes the gradient of c before the step. */
-inline void cell_backward(const int lanes, int j, const float *dh, float *dc, float *dz, size_t n,
+/* ---- backward -------------------------------------------------------------------------------- */
+
+/* One row of the block from unit j on: the gates become their gradients, in memory and in dz
+ * [4 gates][H]; dc becomes the gradient of c before the step. */
+INLINE void cell_backward(const int lanes, int j, const float *dh, float *dc, float *dz, size_t n,
                           global const float *dy, global float *gates, global const float *c_in,
                           global const float *tanh_c)
 {
@@ -265,13 +323,30 @@ inline void cell_backward(const int lanes, int j, const float *dh, float *dc, fl
     const float16 dg = dc1 * i * fma(-g, g, 1.0f), d_o = dh1 * t * (o * (1.0f - o));
     *(unaligned16 *)(dc + j) = dc1 * f;
     *(unaligned16 *)(dz + j) = di;
-    *(unaligned16 *)(dz + PADDED + j) = df;
-    *(unaligned16 *)(dz + 2 * PADDED + j) = dg;
-    *(unaligned16 *)(dz + 3 * PADDED + j) = d_o;
+    *(unaligned16 *)(dz + H + j) = df;
+    *(unaligned16 *)(dz + 2 * H + j) = dg;
+    *(unaligned16 *)(dz + 3 * H + j) = d_o;
     store(lanes, di, gate);
     store(lanes, df, gate + H);
     store(lanes, dg, gate + 2 * H);
     store(lanes, d_o, gate + 3 * H);
+}
+
+/* dh of one panel of units from j on: dz . recurrent_kernel^T */
+INLINE void panel_backward(const int vectors, int j, const float *dz, global const float *packed,
+                           next_step next, float *dh)
+{
+    float16 sums[ROWS][4];
+    product(vectors, G, dz, G, (global const float16 *)(packed + (size_t)j * G), next, sums);
+#pragma unroll
+    for (int m = 0; m < ROWS; m++) {
+#pragma unroll
+        for (int v = 0; v < 4; v++) {
+            if (v < vectors) {
+                *(unaligned16 *)(dh + m * PADDED + j + v * LANES) = sums[m][v];
+            }
+        }
+    }
 }
 
 /* dy: none, the gradient of the last state [B, H], or with dy_sequence of every state [N, H].
@@ -289,13 +364,11 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         return;
     }
     const size_t state = (size_t)(first + r0) * H;
-    float dh[ROWS][PADDED], dc[ROWS][PADDED], dz[ROWS][4 * PADDED];
+    float dh[ROWS * PADDED], dc[ROWS * PADDED], dz[ROWS * G + LANES];
     load_state(rows, dhT ? dhT + state : 0, dh);
     load_state(rows, dcT ? dcT + state : 0, dc);
-    for (int m = rows; m < ROWS; m++) {
-        for (int j = 0; j < 4 * PADDED; j++) {
-            dz[m][j] = 0.0f;
-        }
+    for (int k = 0; k < ROWS * G + LANES; k++) {
+        dz[k] = 0.0f;
     }
     for (int step = t1 - t0 - 1; step >= 0; step--) {
         const int t = reverse ? t1 - 1 - step : t0 + step;
@@ -304,34 +377,26 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         for (int m = 0; m < rows; m++) {
             global const float *dy_row =
                 has_dy ? dy + (dy_sequence ? (n + m) * H : state + (size_t)m * H) : 0;
-            for (int block = 0; block < BLOCKS; block++) {
-                const int j = block * LANES;
-                if (REST == 0 || block < BLOCKS - 1) {
-                    cell_backward(LANES, j, dh[m], dc[m], dz[m], n + m, dy_row, gates, c_in,
-                                  tanh_c);
-                } else {
-                    cell_backward(REST, j, dh[m], dc[m], dz[m], n + m, dy_row, gates, c_in, tanh_c);
-                }
+            if (REST > 0) { /* first: its vectors spill into what the full blocks write */
+                cell_backward(REST, H - REST, dh + m * PADDED, dc + m * PADDED, dz + m * G, n + m,
+                              dy_row, gates, c_in, tanh_c);
+            }
+            for (int j = 0; j + LANES <= H; j += LANES) {
+                cell_backward(LANES, j, dh + m * PADDED, dc + m * PADDED, dz + m * G, n + m, dy_row,
+                              gates, c_in, tanh_c);
             }
         }
         if (step == 0 && !dh0) {
             break;
         }
-        for (int panel = 0; panel * PANEL < H; panel++) {
-            float16 sums[ROWS][4];
-            clear(sums);
-            for (int gate = 0; gate < 4; gate++) {
-                product(dz[0] + gate * PADDED, 4 * PADDED,
-                        (global const float16 *)packed + ((size_t)panel * G + gate * H) * 4, sums);
-            }
-            for (int m = 0; m < ROWS; m++) {
-                for (int v = 0; v < 4; v++) {
-                    const int j = panel * PANEL + v * LANES;
-                    if (j < PADDED) {
-                        *(unaligned16 *)(dh[m] + j) = sums[m][v];
-                    }
-                }
-            }
+        const size_t n1 = step == 0 ? n : reverse ? n + size : n - size;
+        const next_step next = {gates + n1 * G, tanh_c + n1 * H, c_in + n1 * H,
+                                step > 0 ? rows * H : 0};
+        for (int j = 0; j + PANEL <= H; j += PANEL) {
+            panel_backward(4, j, dz, packed, next, dh);
+        }
+        if (H % PANEL > 0) {
+            panel_backward(BACK_REST_VECTORS, H - H % PANEL, dz, packed, next, dh);
         }
     }
     if (dh0) {
@@ -339,5 +404,94 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
     }
     if (dc0) {
         store_state(rows, dc, dc0 + state);
+    }
+}
+
+/* ---- the recurrent kernel's gradient, per shard ---------------------------------------------- */
+
+#define TILE_UNITS 6
+#define DEPTH 50 /* positions whose part of a panel stays in the first cache for all units */
+#define COLUMN_REST (G % PANEL)
+#define COLUMN_REST_VECTORS ((COLUMN_REST + LANES - 1) / LANES)
+#define COLUMN_REST_LANES (COLUMN_REST % LANES > 0 ? COLUMN_REST % LANES : LANES)
+
+/* dst[TILE_UNITS from unit j on][vectors] = or += h_in[count][H]^T . dgates[count][4H]; the last
+ * vector has `lanes` lanes. Units past the last are computed as copies of it. */
+INLINE void gradient_tile(const int vectors, const int lanes, int j, int count, int add,
+                          global const float *h_in, global const float *dgates, global float *dst)
+{
+    float16 s[TILE_UNITS][4];
+    int unit[TILE_UNITS];
+#pragma unroll
+    for (int m = 0; m < TILE_UNITS; m++) {
+        unit[m] = min(j + m, H - 1);
+#pragma unroll
+        for (int v = 0; v < 4; v++) {
+            s[m][v] = 0.0f;
+            if (v < vectors && add) {
+                s[m][v] = load(v < vectors - 1 ? LANES : lanes,
+                               dst + (size_t)unit[m] * G + v * LANES);
+            }
+        }
+    }
+    for (int k = 0; k < count; k++) {
+        float16 b[4];
+#pragma unroll
+        for (int v = 0; v < 4; v++) {
+            b[v] = 0.0f;
+            if (v < vectors) {
+                b[v] = load(v < vectors - 1 ? LANES : lanes, dgates + (size_t)k * G + v * LANES);
+            }
+        }
+#pragma unroll
+        for (int m = 0; m < TILE_UNITS; m++) {
+            const float16 x = h_in[(size_t)k * H + unit[m]];
+#pragma unroll
+            for (int v = 0; v < 4; v++) {
+                if (v < vectors) {
+                    s[m][v] = fma(x, b[v], s[m][v]);
+                }
+            }
+        }
+    }
+#pragma unroll
+    for (int m = 0; m < TILE_UNITS; m++) {
+#pragma unroll
+        for (int v = 0; v < 4; v++) {
+            if (v < vectors) {
+                store(v < vectors - 1 ? LANES : lanes, s[m][v],
+                      dst + (size_t)unit[m] * G + v * LANES);
+            }
+        }
+    }
+}
+
+INLINE void gradient_panel(const int vectors, const int lanes, int count, global const float *h_in,
+                           global const float *dgates, global float *dst)
+{
+    for (int k = 0; k < count; k += DEPTH) {
+        for (int j = 0; j < H; j += TILE_UNITS) {
+            gradient_tile(vectors, lanes, j, min(DEPTH, count - k), k > 0, h_in + (size_t)k * H,
+                          dgates + (size_t)k * G, dst);
+        }
+    }
+}
+
+/* partial[S, H, 4H] = h_in^T . dgates over the positions of each shard, in order.
+ * Global: (ceil(4H / PANEL), S). */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+lstm_rows_gradient(int T, int B, int S, global const float *h_in, global const float *dgates,
+                   global float *partial)
+{
+    const int column = (int)get_global_id(0) * PANEL, shard = (int)get_global_id(1);
+    const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
+    const int count = T * (end - first);
+    h_in += (size_t)T * first * H;
+    dgates += (size_t)T * first * G + column;
+    partial += (size_t)shard * H * G + column;
+    if (column + PANEL <= G) {
+        gradient_panel(4, LANES, count, h_in, dgates, partial);
+    } else {
+        gradient_panel(COLUMN_REST_VECTORS, COLUMN_REST_LANES, count, h_in, dgates, partial);
     }
 }

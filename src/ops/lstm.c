@@ -26,13 +26,6 @@ static size_t ceil_divide(size_t a, size_t b)
     return (a + b - 1) / b;
 }
 
-int clt_lstm_shard_max(int samples)
-{
-    int eighth = (samples + CLT_SHARDS_MAX - 1) / CLT_SHARDS_MAX;
-    int largest = eighth > 8 ? eighth : 8; /* up to 64 samples a shard holds at most 8 */
-    return samples < largest ? samples : largest;
-}
-
 /* ---- space ---- */
 
 clt_status clt_lstm_reserve(clt_lstm_slices *slices, clt_buffer *buffer, size_t rows,
@@ -146,16 +139,10 @@ static const clt_lstm_loop *choose(const clt_runtime *runtime, const clt_lstm_co
 static clt_status plan_products(clt_lstm *op, clt_error *error)
 {
     clt_status status;
-    int hidden = op->config.hidden, columns = 4 * hidden, features = op->config.features;
-    int samples = op->limits.samples, timesteps = op->limits.timesteps;
-    int positions = samples * timesteps;
+    int columns = 4 * op->config.hidden, features = op->config.features;
+    int positions = op->limits.samples * op->limits.timesteps;
     const clt_gemm_config projection = {
         .use = "lstm projection", .m = positions, .n = columns, .k = features};
-    const clt_gemm_config recurrent = {.use = "lstm recurrent gradient",
-                                       .a_transposed = true,
-                                       .m = hidden,
-                                       .n = columns,
-                                       .k = timesteps * clt_lstm_shard_max(samples)};
     const clt_gemm_config kernel = {.use = "lstm kernel gradient",
                                     .a_transposed = true,
                                     .accumulate = true,
@@ -169,7 +156,6 @@ static clt_status plan_products(clt_lstm *op, clt_error *error)
                                   .k = columns};
     CLT_TRY(clt_gemm_plan(op->runtime, &projection, &op->projection, error));
     if (op->limits.train) {
-        CLT_TRY(clt_gemm_plan(op->runtime, &recurrent, &op->recurrent_gradient, error));
         CLT_TRY(clt_gemm_plan(op->runtime, &kernel, &op->kernel_gradient, error));
         CLT_TRY(clt_gemm_plan(op->runtime, &rows, &op->rows_gradient, error));
     }
@@ -229,7 +215,6 @@ void clt_lstm_destroy(clt_lstm *op)
     unbind(op, &op->scratch);
     op->variant->destroy(op->state);
     clt_gemm_destroy(op->projection);
-    clt_gemm_destroy(op->recurrent_gradient);
     clt_gemm_destroy(op->kernel_gradient);
     clt_gemm_destroy(op->rows_gradient);
     clt_reduce_destroy(op->reduce);
@@ -307,18 +292,10 @@ static clt_status add_recurrent_gradient(clt_lstm *op, const clt_extent *extent,
                                          clt_error *error)
 {
     clt_status status;
-    int hidden = op->config.hidden, columns = 4 * hidden;
-    size_t elements = (size_t)hidden * (size_t)columns;
-    for (int s = 0; s < extent->shards.count; s++) {
-        size_t first = (size_t)extent->shards.first[s] * (size_t)extent->timesteps;
-        int size = extent->shards.first[s + 1] - extent->shards.first[s];
-        CLT_TRY(clt_gemm_enqueue(op->recurrent_gradient, hidden, columns, size * extent->timesteps,
-                                 matrix(op->h_in, first * (size_t)hidden, hidden),
-                                 matrix(op->gates, first * (size_t)columns, columns),
-                                 matrix(op->projected, (size_t)s * elements, columns), error));
-    }
+    size_t hidden = (size_t)op->config.hidden, elements = hidden * 4 * hidden;
     const clt_arg args[] = {clt_arg_int((int)elements), clt_arg_int(extent->shards.count),
                             clt_arg_buffer(op->projected), clt_arg_buffer(dst)};
+    CLT_TRY(op->variant->recurrent_gradient(op, extent, error));
     CLT_TRY(clt_kernel_enqueue_1d(op->add_shards, ceil_divide(elements, BLOCK),
                                   clt_kernel_item_group(op->add_shards), args, 4, error));
 done:

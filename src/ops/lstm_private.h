@@ -45,6 +45,8 @@ typedef struct clt_lstm_loop {
     clt_status (*forward)(clt_lstm *op, const clt_lstm_call *call, clt_error *error);
     /* From dy and the saved arrays to op->gates, replaced by their gradients, and call->to. */
     clt_status (*backward)(clt_lstm *op, const clt_lstm_call *call, clt_error *error);
+    /* op->projected [S, H, 4H] = h_in^T . dG over each shard's positions, in order. */
+    clt_status (*recurrent_gradient)(clt_lstm *op, const clt_extent *extent, clt_error *error);
     void (*destroy)(void *state); /* NULL allowed */
 } clt_lstm_loop;
 
@@ -69,13 +71,9 @@ struct clt_lstm {
     clt_buffer reduce_saved; /* reduce's own */
     clt_buffer reduce_scratch;
 
-    clt_gemm *projection;
-    clt_gemm *recurrent_gradient, *kernel_gradient, *rows_gradient;
+    clt_gemm *projection, *kernel_gradient, *rows_gradient;
     clt_reduce *reduce;
     clt_kernel *add_shards, *sum_rows, *add_rows;
 };
-
-/* The most samples that a shard of at most `samples` samples can hold. */
-int clt_lstm_shard_max(int samples);
 
 #endif

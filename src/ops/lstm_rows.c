@@ -14,7 +14,7 @@
 #define RECURRENT_BYTES_MAX (1024 * 1024)
 
 typedef struct rows_state {
-    clt_kernel *pack, *pack_transposed, *forward, *backward;
+    clt_kernel *pack, *pack_transposed, *forward, *backward, *gradient;
     clt_buffer packed; /* scratch: the recurrent kernel in panels */
 } rows_state;
 
@@ -35,6 +35,7 @@ static void destroy(void *state)
     clt_kernel_destroy(rows->pack_transposed);
     clt_kernel_destroy(rows->forward);
     clt_kernel_destroy(rows->backward);
+    clt_kernel_destroy(rows->gradient);
     free(rows);
 }
 
@@ -59,15 +60,14 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
     CLT_TRY(clt_program_build(op->runtime, "lstm_rows", prelude, &program, error));
     CLT_TRY(clt_kernel_create(program, "lstm_rows_pack", &rows->pack, error));
     CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->forward, error));
-    size_t panels = blocks_of(hidden, LANES) * h;
     if (op->limits.train) {
         CLT_TRY(
             clt_kernel_create(program, "lstm_rows_pack_transposed", &rows->pack_transposed, error));
         CLT_TRY(clt_kernel_create(program, "lstm_rows_backward", &rows->backward, error));
-        size_t transposed = blocks_of(hidden, PANEL) * 4 * h;
-        panels = panels > transposed ? panels : transposed;
+        CLT_TRY(clt_kernel_create(program, "lstm_rows_gradient", &rows->gradient, error));
     }
-    CLT_TRY(clt_lstm_reserve(&op->scratch, &rows->packed, panels, PANEL, error));
+    /* 4H rows of units or H rows of the gates of units, in whole vectors and so at most 15 more. */
+    CLT_TRY(clt_lstm_reserve(&op->scratch, &rows->packed, 4 * h, h + LANES, error));
 done:
     return status;
 }
@@ -147,4 +147,15 @@ done:
     return status;
 }
 
-const clt_lstm_loop clt_lstm_rows = {"rows", suits, plan, forward, backward, destroy};
+static clt_status recurrent_gradient(clt_lstm *op, const clt_extent *extent, clt_error *error)
+{
+    rows_state *rows = op->state;
+    const clt_arg args[] = {clt_arg_int(extent->timesteps),    clt_arg_int(extent->samples),
+                            clt_arg_int(extent->shards.count), clt_arg_buffer(op->h_in),
+                            clt_arg_buffer(op->gates),         clt_arg_buffer(op->projected)};
+    return enqueue(rows->gradient, blocks_of(4 * op->config.hidden, PANEL),
+                   (size_t)extent->shards.count, args, sizeof args / sizeof *args, error);
+}
+
+const clt_lstm_loop clt_lstm_rows = {"rows", suits, plan, forward, backward, recurrent_gradient,
+                                     destroy};

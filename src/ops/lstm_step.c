@@ -7,7 +7,7 @@
 #include "util/memory.h"
 
 typedef struct step_state {
-    clt_gemm *product, *product_back;
+    clt_gemm *product, *product_back, *gradient;
     clt_kernel *forward, *backward;
     int units; /* hidden units of a work-item */
     /* Scratch, in sample order. */
@@ -30,9 +30,18 @@ static void destroy(void *state)
     }
     clt_gemm_destroy(step->product);
     clt_gemm_destroy(step->product_back);
+    clt_gemm_destroy(step->gradient);
     clt_kernel_destroy(step->forward);
     clt_kernel_destroy(step->backward);
     free(step);
+}
+
+/* The most samples that a shard of at most `samples` samples can hold. */
+static int shard_max(int samples)
+{
+    int eighth = (samples + CLT_SHARDS_MAX - 1) / CLT_SHARDS_MAX;
+    int largest = eighth > 8 ? eighth : 8; /* up to 64 samples a shard holds at most 8 */
+    return samples < largest ? samples : largest;
 }
 
 static clt_status plan(clt_lstm *op, void **state, clt_error *error)
@@ -44,6 +53,11 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
     const clt_gemm_config forward = {.use = "lstm step", .m = samples, .n = columns, .k = hidden};
     const clt_gemm_config backward = {
         .use = "lstm step back", .b_transposed = true, .m = samples, .n = hidden, .k = columns};
+    const clt_gemm_config gradient = {.use = "lstm recurrent gradient",
+                                      .a_transposed = true,
+                                      .m = hidden,
+                                      .n = columns,
+                                      .k = op->limits.timesteps * shard_max(samples)};
     step_state *step = clt_alloc(1, sizeof *step, "an LSTM op", error);
     if (step == NULL) {
         return CLT_FAILED;
@@ -56,6 +70,7 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
     CLT_TRY(clt_kernel_create(program, "lstm_step_forward", &step->forward, error));
     if (op->limits.train) {
         CLT_TRY(clt_gemm_plan(op->runtime, &backward, &step->product_back, error));
+        CLT_TRY(clt_gemm_plan(op->runtime, &gradient, &step->gradient, error));
         CLT_TRY(clt_kernel_create(program, "lstm_step_backward", &step->backward, error));
     }
     CLT_TRY(clt_lstm_reserve(&op->scratch, &step->z, (size_t)samples, (size_t)columns, error));
@@ -179,4 +194,24 @@ done:
     return status;
 }
 
-const clt_lstm_loop clt_lstm_step = {"step", suits, plan, forward, backward, destroy};
+static clt_status recurrent_gradient(clt_lstm *op, const clt_extent *extent, clt_error *error)
+{
+    clt_status status;
+    step_state *step = op->state;
+    int hidden = op->config.hidden, columns = 4 * hidden;
+    for (int s = 0; s < extent->shards.count; s++) {
+        size_t first = (size_t)extent->shards.first[s] * (size_t)extent->timesteps;
+        size_t slice = (size_t)s * (size_t)hidden * (size_t)columns;
+        int positions = extent->shards.first[s + 1] - extent->shards.first[s];
+        positions *= extent->timesteps;
+        CLT_TRY(clt_gemm_enqueue(step->gradient, hidden, columns, positions,
+                                 (clt_matrix){op->h_in, first * (size_t)hidden, hidden},
+                                 (clt_matrix){op->gates, first * (size_t)columns, columns},
+                                 (clt_matrix){op->projected, slice, columns}, error));
+    }
+done:
+    return status;
+}
+
+const clt_lstm_loop clt_lstm_step = {"step", suits, plan, forward, backward, recurrent_gradient,
+                                     destroy};
