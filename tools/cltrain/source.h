@@ -1,5 +1,5 @@
-/* source.h: what `--data`, `data FILE` and MODEL name: an npz file or the demonstration reviews, and
- * a model file; errors say what to give instead. */
+/* source.h: what `--data`, `data FILE` and MODEL name: an npz file or the demonstration reviews,
+ * and a model file; errors say what to give instead. */
 #ifndef CLI_SOURCE_H
 #define CLI_SOURCE_H
 
