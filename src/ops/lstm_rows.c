@@ -10,8 +10,9 @@
 #define LANES 16 /* hidden units of a vector */
 #define PANEL 64 /* columns of a packed panel */
 
-/* Larger recurrent kernels do not stay in a core's cache from step to step. */
-#define RECURRENT_BYTES_MAX (1024 * 1024)
+/* Up to here it was measured: 1.8 times as fast as `step` at 60 units, 1.25 times at 1,024, on a
+ * CPU with 1 MiB of second-level cache a core and 32 MiB shared. */
+#define HIDDEN_MAX 1024
 
 typedef struct rows_state {
     clt_kernel *pack, *pack_transposed, *forward, *backward, *gradient;
@@ -20,9 +21,7 @@ typedef struct rows_state {
 
 static bool suits(const clt_runtime *runtime, const clt_lstm_config *config)
 {
-    size_t hidden = (size_t)config->hidden;
-    return clt_runtime_is_cpu(runtime) &&
-           hidden * 4 * hidden * sizeof(float) <= RECURRENT_BYTES_MAX;
+    return clt_runtime_is_cpu(runtime) && config->hidden <= HIDDEN_MAX;
 }
 
 static void destroy(void *state)
