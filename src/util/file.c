@@ -47,27 +47,25 @@ clt_status clt_file_create(const char *path, clt_file *file, clt_error *error)
     return CLT_OK;
 }
 
-/* The new name is safe on disk only once the folder is; file systems that cannot sync a folder
- * (EINVAL) need nothing. */
-static int sync_folder(const char *path)
+/* The new name outlives a power cut only once the folder is on disk. By now the file is in its
+ * place, so a folder that cannot be opened or synced is no failure. */
+static void sync_folder(const char *path)
 {
     char folder[4096] = ".";
     const char *slash = strrchr(path, '/');
     if (slash != NULL) {
         size_t length = slash == path ? 1 : (size_t)(slash - path);
         if (length >= sizeof folder) {
-            return ENAMETOOLONG;
+            return;
         }
         memcpy(folder, path, length);
         folder[length] = 0;
     }
     int descriptor = open(folder, O_RDONLY | O_DIRECTORY);
-    if (descriptor < 0) {
-        return errno;
+    if (descriptor >= 0) {
+        (void)fsync(descriptor);
+        close(descriptor);
     }
-    int code = fsync(descriptor) == 0 || errno == EINVAL ? 0 : errno;
-    close(descriptor);
-    return code;
 }
 
 clt_status clt_file_commit(clt_file *file, clt_error *error)
@@ -91,7 +89,7 @@ clt_status clt_file_commit(clt_file *file, clt_error *error)
     if (code == 0) {
         free(file->temporary);
         file->temporary = NULL;
-        code = sync_folder(file->path);
+        sync_folder(file->path);
     }
     clt_status status = code == 0 ? CLT_OK : cannot_write(error, file->path, code);
     clt_file_abandon(file);
