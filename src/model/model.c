@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/dataset.h"
 #include "data/vocabulary.h"
 #include "model/model_private.h"
 #include "util/memory.h"
@@ -16,7 +17,7 @@ static clt_status check_reading(const clt_reading *reading, clt_error *error)
     if (reading->maxlen < 1) {
         return clt_fail(error, CLT_USAGE, 0, "maxlen %d: 1 or more", (int)reading->maxlen);
     }
-    return CLT_OK;
+    return clt_reading_check(reading, error);
 }
 
 clt_status clt_model_create_empty(const char *text, const clt_reading *reading, clt_model **model,

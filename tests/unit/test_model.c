@@ -247,6 +247,10 @@ static void huge_number(spoiled *s)
 {
     s->metadata[2].value = "99999999999999999999";
 }
+static void far_start(spoiled *s)
+{
+    s->metadata[4].value = "10";
+}
 static void bad_side(spoiled *s)
 {
     s->metadata[8].value = "left";
@@ -270,6 +274,7 @@ static void test_refused_files(void **state)
     expect_refused(bad_format, "metadata format is pt");
     expect_refused(bad_number, "metadata num_words is 10x");
     expect_refused(huge_number, "metadata num_words is 99999999999999999999");
+    expect_refused(far_start, "start_char");
     expect_refused(bad_side, "metadata padding is left");
     expect_refused(bad_words, "tensor vocabulary");
 }
