@@ -163,7 +163,9 @@ static void set_range(plot *p, const clt_history *history, bool validated)
         low = 0.0;
         high = 1.0;
     }
-    double spread = high - low > 1e-6 ? high - low : 0.1;
+    /* A flat line, too, gets ticks that its values can tell apart. */
+    double size = fmax(1.0, fmax(fabs(low), fabs(high)));
+    double spread = high - low > 1e-6 * size ? high - low : 0.1 * size;
     double last = history->count > 1 ? (double)(history->count - 1) : 0.0;
     p->y0 = low - MARGIN * spread;
     p->y1 = high + MARGIN * spread;

@@ -139,14 +139,14 @@ static clt_status save(const fit *f, clt_error *error)
     char *path = cli_join(f->out, "model.safetensors");
     clt_status status;
 
-    cli_history_csv(history, validated, &csv);
-    cli_draw_curves(history, validated, note, &svg, &png);
     if (path != NULL) {
         status = clt_model_save(f->model, path, error);
     } else {
         error->status = status = CLT_FAILED;
         snprintf(error->message, sizeof error->message, "out of memory");
     }
+    cli_history_csv(history, validated, &csv);
+    cli_draw_curves(history, validated, note, &svg, &png);
     if (status == CLT_OK) {
         status = cli_write_file(f->out, "history.csv", &csv, error);
     }
