@@ -8,7 +8,7 @@ trap 'rm -rf "$box"' EXIT
 
 mkdir -p "$box/tools" "$box/bin" "$box/build" "$box/data"
 cp "$source_dir"/tools/{quickstart,packages.sh} "$box/tools"
-touch "$box/build/CMakeCache.txt" "$box/data/some.npz"
+touch "$box/build/Makefile" "$box/data/some.npz"
 stand_in() { # PATH LINE: a program that writes down its arguments, then does LINE
     printf '#!/bin/sh\necho "$(basename "$0") $*" >>"%s/calls"\n%s\n' "$box" "$2" >"$1"
     chmod +x "$1"
@@ -16,7 +16,8 @@ stand_in() { # PATH LINE: a program that writes down its arguments, then does LI
 stand_in "$box/bin/cmake" true
 stand_in "$box/bin/curl" 'exit 28'
 stand_in "$box/build/cltrain" 'while [ "$1" != --out ]; do shift; done
-mkdir -p "$2"; cd "$2" && touch model.safetensors history.csv learning_curves.svg learning_curves.png'
+mkdir -p "$2"; cd "$2" && touch model.safetensors learning_curves.svg learning_curves.png
+seq 6 >history.csv'
 
 quickstart() { # EXPECTED_EXIT ARGUMENT...: runs it, keeps its words in $said, its calls in $calls
     local expected=$1 got=0
@@ -37,11 +38,14 @@ not_called() { [[ $calls != *"$1"* ]] || fail "called: $1"; }
 says() { [[ $said == *"$1"* ]] || fail "did not say: $1"; }
 
 quickstart 0 --data data/some.npz
-called "cltrain fit --data $box/data/some.npz --out runs/some"
+called "cltrain fit --data $box/data/some.npz --epochs 5 --out runs/some"
 not_called curl
 quickstart 0 --data data/some.npz # again: nothing is left but the build's own look
 says "runs/some is complete"
 not_called "cltrain fit"
+seq 3 >"$box/runs/some/history.csv" # a run that was stopped early is not complete
+quickstart 0 --data data/some.npz
+called "cltrain fit"
 
 data_variable=data/some.npz
 rm -r "$box/runs"
@@ -53,7 +57,7 @@ unset data_variable
 
 quickstart 0 # no answer: the demonstration
 called "curl --fail"
-called "cltrain fit --data demo --out runs/demo"
+called "cltrain fit --data demo --epochs 5 --out runs/demo"
 says "synthetic"
 stand_in "$box/bin/curl" 'while [ "$1" != --output ]; do shift; done; echo hello >"$2"'
 quickstart 0 # an answer that is not the file
@@ -64,7 +68,7 @@ mkdir -p "$box/cache/cltrain"
 touch "$box/cache/cltrain/imdb.npz" "$box/cache/cltrain/imdb_word_index.json"
 quickstart 0
 not_called curl
-called "cltrain fit --data $box/cache/cltrain/imdb.npz --out runs/imdb"
+called "cltrain fit --data $box/cache/cltrain/imdb.npz --epochs 5 --out runs/imdb"
 
 quickstart 2 --dat
 quickstart 2 --data
