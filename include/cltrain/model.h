@@ -24,7 +24,7 @@ typedef struct clt_model clt_model;
  * layers   the model string: layers comma-separated, `name:number` with options after colons.
  *          embedding:D            first, exactly once; num_words rows
  *          lstm:H[:sequence]      the last state, or with `sequence` every state (to stack)
- *          dropout:P              0 <= P < 1
+ *          dropout:P              0 <= P < 1; a point in P, as in the C locale's LC_NUMERIC
  *          dense:1                last: one sigmoid output
  * reading  NULL: the defaults. reading->num_words must not be 0.
  * Errors   CLT_USAGE: the string; the message names the layer and the choices. */

@@ -47,7 +47,8 @@ typedef struct clt_trainer_config {
     uint64_t seed;        /* of the order of samples and of dropout */
     bool shuffle;         /* a new order each epoch; false: the data set's */
     /* Called after every step and at each end of an epoch, on the caller's thread. A non-zero
-     * return ends training after the current batch with CLT_STOPPED. NULL: not called. */
+     * return ends training with CLT_STOPPED: after the current batch or, during validation, after
+     * it. NULL: not called. */
     int (*progress)(void *user, const clt_progress *progress);
     void *user;
 } clt_trainer_config;

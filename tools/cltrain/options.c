@@ -42,7 +42,7 @@ static const cli_option options[] = {
      "where long reviews lose ids"},
     {"--word-index", CLI_DATA | CLI_FIT, CLI_TEXT, FIELD(word_index), 0, 0, "FILE",
      "the words of the ids (else imdb_word_index.json beside the data, when it is there)"},
-    {"--batch", CLI_FIT | CLI_EVALUATE | CLI_PREDICT, CLI_INT, FIELD(batch), 1, 65536, "N",
+    {"--batch", CLI_FIT | CLI_EVALUATE, CLI_INT, FIELD(batch), 1, 65536, "N",
      "reviews in one step"},
     {"--epochs", CLI_FIT, CLI_INT, FIELD(epochs), 1, 1000000, "N", "passes over the reviews"},
     {"--learning-rate", CLI_FIT, CLI_REAL, FIELD(learning_rate), 0, 0, "X", "Adam's"},
