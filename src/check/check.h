@@ -55,9 +55,12 @@ CLT_NODISCARD clt_status clt_check_output(clt_check *check, const char *name, si
 /* Scratch and saved bytes: NaN on the device, no host side. */
 CLT_NODISCARD clt_status clt_check_space(clt_check *check, size_t bytes, clt_buffer *buffer,
                                          clt_error *error);
-/* Reads the device's side and compares it with array->host, and the canary with what it was. A
- * difference is recorded in `check`; the return value is for calls that fail. */
+/* Reads the device's side and compares it with array->host. A difference is recorded in `check`;
+ * the return value is for calls that fail. */
 CLT_NODISCARD clt_status clt_check_compare(clt_check *check, clt_array *array, clt_error *error);
+
+/* Looks behind the end of every array of the case: inputs and scratch, too. */
+CLT_NODISCARD clt_status clt_check_canaries(clt_check *check, clt_error *error);
 
 /* Turns an error above the tolerance into check->failure. */
 void clt_check_judge(clt_check *check, double tolerance);

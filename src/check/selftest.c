@@ -47,6 +47,9 @@ static clt_status run_case(clt_runtime *runtime, const clt_case *c,
         clt_runtime_force(runtime, c->variant_op, c->variant);
     }
     clt_status status = c->run(&check, c, &reason);
+    if (status == CLT_OK) {
+        status = clt_check_canaries(&check, &reason);
+    }
     if (c->variant_op != NULL) {
         clt_runtime_force(runtime, c->variant_op, before);
     }
