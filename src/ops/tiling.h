@@ -28,10 +28,13 @@ static inline clt_tiling clt_tiling_of(const clt_runtime *runtime, const clt_ker
                             .rows = (int)rows_on_cpu,
                             .span = (int)columns};
     }
-    size_t group = clt_kernel_item_group(kernel);
-    return (clt_tiling){.global = {(columns + group - 1) / group * group, rows},
+    /* Some drivers take at most 65,535 work-groups in a dimension but the first. */
+    enum { GROUPS_MAX = 65535 };
+    size_t group = clt_kernel_item_group(kernel), deep = (rows + GROUPS_MAX - 1) / GROUPS_MAX;
+    deep = deep > 0 ? deep : 1;
+    return (clt_tiling){.global = {(columns + group - 1) / group * group, (rows + deep - 1) / deep},
                         .local = {group, 1},
-                        .rows = 1,
+                        .rows = (int)deep,
                         .span = 1};
 }
 
