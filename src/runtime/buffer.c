@@ -9,7 +9,7 @@ clt_status clt_buffer_create(clt_runtime *runtime, size_t bytes, const char *wha
     size_t room = bytes < SIZE_MAX - CLT_ALIGNMENT ? clt_align(bytes + 1) : SIZE_MAX;
     *buffer = (clt_buffer){0};
     if (room > runtime->device.max_allocation) {
-        return clt_fail(error, CLT_FAILED, 0,
+        return clt_fail(error, CLT_FAILED, CL_INVALID_BUFFER_SIZE,
                         "%s: %zu bytes are more than %s can allocate at once (%llu); try a smaller "
                         "batch or shorter samples",
                         what, bytes, runtime->device.name,

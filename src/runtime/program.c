@@ -94,7 +94,10 @@ static clt_status build(clt_runtime *runtime, const char *name, const char *prel
     CLT_TRY(clt_runtime_check(runtime, code, "clCreateProgramWithSource", error));
     code = clBuildProgram(*program, 1, &runtime->id, build_options, NULL, NULL);
     if (code != CL_SUCCESS) {
-        status = build_failed(runtime, *program, name, code, error);
+        /* Any other code is the driver's trouble, not the kernel's. */
+        bool kernel = code == CL_BUILD_PROGRAM_FAILURE || code == CL_INVALID_BUILD_OPTIONS;
+        status = kernel ? build_failed(runtime, *program, name, code, error)
+                        : clt_runtime_check(runtime, code, "clBuildProgram", error);
         clReleaseProgram(*program);
         *program = NULL;
         goto done;
