@@ -231,6 +231,20 @@ done:
     return status;
 }
 
+/* The model's weights; waits, because the caller may change them next. */
+static clt_status upload(clt_network *network, const clt_model *model, clt_error *error)
+{
+    clt_status status;
+    const clt_layers *layers = &model->layers;
+    CLT_TRY(clt_buffer_write(network->runtime, network->state.table, 0,
+                             layers->parameters[0].count * sizeof(float), model->table, error));
+    CLT_TRY(clt_buffer_write(network->runtime, network->state.arena, 0,
+                             layers->arena * sizeof(float), model->arena, error));
+    CLT_TRY(clt_runtime_finish(network->runtime, error));
+done:
+    return status;
+}
+
 static clt_status check_limits(const clt_limits *limits, clt_error *error)
 {
     /* Positions and offsets are 32-bit on the device. */
@@ -280,7 +294,7 @@ clt_status clt_network_create(clt_runtime *runtime, const clt_model *model,
     made->state.targets = made->targets;
     made->state.unique = made->unique;
     if (shared == NULL) {
-        CLT_TRY(clt_network_upload(made, model, error));
+        CLT_TRY(upload(made, model, error));
     }
     *network = made;
     return CLT_OK;
@@ -328,19 +342,6 @@ void clt_network_destroy(clt_network *network)
 }
 
 /* ---- weights --------------------------------------------------------------------------------- */
-
-clt_status clt_network_upload(clt_network *network, const clt_model *model, clt_error *error)
-{
-    clt_status status;
-    const clt_layers *layers = &model->layers;
-    CLT_TRY(clt_buffer_write(network->runtime, network->state.table, 0,
-                             layers->parameters[0].count * sizeof(float), model->table, error));
-    CLT_TRY(clt_buffer_write(network->runtime, network->state.arena, 0,
-                             layers->arena * sizeof(float), model->arena, error));
-    CLT_TRY(clt_runtime_finish(network->runtime, error));
-done:
-    return status;
-}
 
 clt_status clt_network_download(clt_network *network, clt_model *model, clt_error *error)
 {

@@ -20,9 +20,7 @@ CLT_NODISCARD clt_status clt_network_create(clt_runtime *runtime, const clt_mode
                                             clt_error *error);
 void clt_network_destroy(clt_network *network); /* NULL allowed */
 
-/* Copies the weights between the model's arrays and the device. Both wait. */
-CLT_NODISCARD clt_status clt_network_upload(clt_network *network, const clt_model *model,
-                                            clt_error *error);
+/* Copies the weights from the device to the model's arrays. Waits. */
 CLT_NODISCARD clt_status clt_network_download(clt_network *network, clt_model *model,
                                               clt_error *error);
 

@@ -224,11 +224,6 @@ void clt_lstm_destroy(clt_lstm *op)
     free(op);
 }
 
-const char *clt_lstm_variant(const clt_lstm *op)
-{
-    return op->variant->name;
-}
-
 /* ---- forward ---- */
 
 static const clt_lstm_state none; /* {NULL, NULL} */

@@ -18,7 +18,6 @@ clt_space clt_lstm_space(const clt_lstm *op);
 CLT_NODISCARD clt_status clt_lstm_bind(clt_lstm *op, clt_buffer saved, clt_buffer scratch,
                                        clt_error *error);
 void clt_lstm_destroy(clt_lstm *op);
-const char *clt_lstm_variant(const clt_lstm *op); /* "step" or "rows" */
 
 typedef struct clt_lstm_parameters {
     clt_buffer kernel;           /* [D, 4H] */
