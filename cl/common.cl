@@ -8,6 +8,9 @@
 
 #define CLT_SHARDS_MAX 8
 
+/* Vectors at any address: vload16 and vstore16 become several instructions on some compilers. */
+typedef float16 clt_unaligned16 __attribute__((aligned(4)));
+
 /* The record of a training step; clt_record in src/ops/ops.h. */
 typedef struct clt_record {
     float loss;

@@ -3,38 +3,37 @@
 #define SEGMENT_PIECE 64    /* CLT_SEGMENT_PIECE of src/ref/ref_ops.h */
 #define SQUARES_CHUNK 1024  /* CLT_SQUARES_CHUNK */
 
-/* Four vectors side by side, so that a CPU reads 256 neighbouring bytes of a position at a time. */
+/* Four vectors side by side, so that a CPU reads 256 neighbouring bytes of a position at a time.
+ * Named members, because compilers keep those in registers but not all of them an array. */
 typedef struct wide {
-    float16 v[4];
+    float16 a, b, c, d;
 } wide;
 
 static wide load_wide(__global const float *p)
 {
-    wide w;
-    for (int k = 0; k < 4; k++) {
-        w.v[k] = vload16(k, p);
-    }
+    const __global clt_unaligned16 *v = (const __global clt_unaligned16 *)p;
+    wide w = {v[0], v[1], v[2], v[3]};
     return w;
 }
 
 static void store_wide(wide w, __global float *p)
 {
-    for (int k = 0; k < 4; k++) {
-        vstore16(w.v[k], k, p);
-    }
+    __global clt_unaligned16 *v = (__global clt_unaligned16 *)p;
+    v[0] = w.a;
+    v[1] = w.b;
+    v[2] = w.c;
+    v[3] = w.d;
 }
 
-static wide add_wide(wide a, wide b)
+static wide add_wide(wide x, wide y)
 {
-    for (int k = 0; k < 4; k++) {
-        a.v[k] += b.v[k];
-    }
-    return a;
+    wide w = {x.a + y.a, x.b + y.b, x.c + y.c, x.d + y.d};
+    return w;
 }
 
 static float16 load_sixteen(__global const float *p)
 {
-    return vload16(0, p);
+    return *(const __global clt_unaligned16 *)p;
 }
 
 static float16 add_sixteen(float16 a, float16 b)
