@@ -11,6 +11,11 @@
 /* Vectors at any address: vload16 and vstore16 become several instructions on some compilers. */
 typedef float16 clt_unaligned16 __attribute__((aligned(4)));
 
+/* Stands before a loop that adds up floats one by one, because the order of sums belongs to the
+ * recipe: Intel's compiler for CPUs makes lanes of such a loop though no option lets it. It leaves
+ * sums of vectors and chains of fma() as they are. */
+#define CLT_IN_ORDER _Pragma("clang loop vectorize(disable)")
+
 /* The record of a training step; clt_record in src/ops/ops.h. */
 typedef struct clt_record {
     float loss;

@@ -42,6 +42,7 @@ static void sum_rows(int count, int n, int first, global const float *rows, int 
     }
     for (int i = first; i < n; i++) {
         float sum = 0.0f;
+        CLT_IN_ORDER
         for (int r = 0; r < count; r++) {
             sum += rows[(size_t)r * n + i];
         }

@@ -66,6 +66,7 @@ static float add_one(float a, float b)
             for (int from = begin; from < end; from += SEGMENT_PIECE) {                            \
                 int to = min(from + SEGMENT_PIECE, end);                                           \
                 TYPE piece = LOAD(src + (size_t)positions[from] * columns);                        \
+                CLT_IN_ORDER                                                                       \
                 for (int k = from + 1; k < to; k++) {                                              \
                     piece = ADD(piece, LOAD(src + (size_t)positions[k] * columns));                \
                 }                                                                                  \
@@ -155,6 +156,7 @@ __kernel void reduce_record(__global const float *loss, __global const int *hit,
     for (int s = 0; s < CLT_SHARDS_MAX; s++) {
         int first = (int)((long)s * samples / shards), next = (int)((long)(s + 1) * samples / shards);
         float sum = 0.0f;
+        CLT_IN_ORDER
         for (int b = first; s < shards && b < next; b++) {
             sum += loss[b];
             hits += hit[b];
@@ -162,6 +164,7 @@ __kernel void reduce_record(__global const float *loss, __global const int *hit,
         sums[s] = sum;
     }
     float total = clt_tree_sum(sums, (1u << shards) - 1), squared_norm = 0.0f;
+    CLT_IN_ORDER
     for (int k = 0; k < partial_count; k++) {
         squared_norm += partials[k];
     }
