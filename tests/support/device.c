@@ -32,8 +32,10 @@ int clt_test_device_open(void **state)
 int clt_test_device_close(void **state)
 {
     clt_test_device *device = *state;
-    clt_runtime_destroy(device->runtime);
-    free(device);
+    if (device != NULL) { /* NULL: it could not be opened, and cmocka calls this all the same */
+        clt_runtime_destroy(device->runtime);
+        free(device);
+    }
     return 0;
 }
 
