@@ -2,6 +2,7 @@
 #ifndef CLTRAIN_H
 #define CLTRAIN_H
 
+#include "cltrain/bench.h"
 #include "cltrain/dataset.h"
 #include "cltrain/device.h"
 #include "cltrain/error.h"

@@ -174,6 +174,7 @@ clt_status clt_gemm_plan(clt_runtime *runtime, const clt_gemm_config *config, cl
         return clt_fail(error, failure[0].status, failure[0].native, "%s: %s", config->use,
                         failure[0].message);
     }
+    clt_runtime_planned(runtime, "gemm", made->provider->name);
     *gemm = made;
     return CLT_OK;
 }

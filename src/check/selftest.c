@@ -2,16 +2,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "check/check.h"
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#include "check/times.h"
 
 static void format_shape(const clt_case *c, char *text, size_t room)
 {
@@ -41,7 +34,7 @@ static clt_status run_case(clt_runtime *runtime, const clt_case *c,
     clt_error reason = {0};
     char shape[64];
     const char *before = NULL;
-    double began = now();
+    double began = clt_now();
     if (c->variant_op != NULL) {
         before = clt_runtime_forced(runtime, c->variant_op);
         clt_runtime_force(runtime, c->variant_op, c->variant);
@@ -65,7 +58,7 @@ static clt_status run_case(clt_runtime *runtime, const clt_case *c,
                                .shape = shape,
                                .largest_error = check.largest_error,
                                .tolerance = c->tolerance,
-                               .seconds = now() - began,
+                               .seconds = clt_now() - began,
                                .passed = check.failure[0] == 0,
                                .failure = check.failure};
     *failures += !result.passed;

@@ -193,6 +193,7 @@ clt_status clt_lstm_plan(clt_runtime *runtime, const clt_lstm_config *config,
     made->config = *config;
     made->limits = *limits;
     made->variant = choose(runtime, config);
+    clt_runtime_planned(runtime, "lstm", made->variant->name);
     if (limits->train) {
         CLT_TRY(plan_sums(made, error));
     }

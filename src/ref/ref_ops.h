@@ -95,3 +95,7 @@ void REF(adam)(const clt_adam_step *step, bool bad, size_t count, const REAL *gr
 void REF(adam_table)(const clt_adam_step *step, bool bad, int table_rows, int features,
                      const int32_t *unique, int row_count, const REAL *drows, REAL *p, REAL *m,
                      REAL *v);
+
+/* y[k] = sum over chains c of what x[k] + c becomes by `steps` times v = v * 0.9999f + 0.5, each
+ * rounded once. */
+void REF(peak_fma)(size_t count, int chains, int steps, const REAL *x, REAL *y);

@@ -1,4 +1,4 @@
-/* plan.c: the names of ops and variants that CLTRAIN_PLAN can force. */
+/* plan.c: the names of ops and variants, which CLTRAIN_PLAN can force; what was planned. */
 #include <stdio.h>
 #include <string.h>
 
@@ -88,5 +88,32 @@ void clt_runtime_force(clt_runtime *runtime, const char *op, const char *variant
     size_t k = find_op(op, strlen(op));
     if (k < CLT_PLAN_OPS) {
         runtime->forced[k] = variant != NULL ? find_variant(k, variant, strlen(variant)) : NULL;
+    }
+}
+
+void clt_runtime_planned(clt_runtime *runtime, const char *op, const char *variant)
+{
+    size_t k = find_op(op, strlen(op));
+    for (unsigned v = 0; k < CLT_PLAN_OPS && table[k].variants[v] != NULL; v++) {
+        if (strcmp(table[k].variants[v], variant) == 0) {
+            runtime->planned[k] |= 1u << v;
+        }
+    }
+}
+
+void clt_runtime_plan(const clt_runtime *runtime, char *text, size_t room)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (size_t k = 0; k < CLT_PLAN_OPS; k++) {
+        const char *before = used > 0 ? "," : "";
+        for (unsigned v = 0; runtime->planned[k] >> v != 0 && used < room; v++) {
+            if (runtime->planned[k] >> v & 1) {
+                bool first = (runtime->planned[k] & ((1u << v) - 1)) == 0;
+                used += (size_t)snprintf(text + used, room - used, "%s%s%s%s", first ? before : "+",
+                                         first ? table[k].op : "", first ? "=" : "",
+                                         table[k].variants[v]);
+            }
+        }
     }
 }

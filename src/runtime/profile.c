@@ -165,13 +165,33 @@ clt_status clt_runtime_profile(clt_runtime *runtime, const clt_profile_row **row
     return CLT_OK;
 }
 
-void clt_profile_release(clt_runtime *runtime)
+static void empty(clt_runtime *runtime)
 {
     drop_open_scope(runtime);
     collect(runtime);
     for (size_t k = 0; k < runtime->scope_count; k++) {
         free(runtime->scopes[k].op);
     }
+    runtime->scope_count = 0;
+}
+
+clt_status clt_runtime_set_profile(clt_runtime *runtime, bool on, clt_error *error)
+{
+    cl_command_queue queue;
+    clt_status status;
+    CLT_TRY(clt_runtime_finish(runtime, error));
+    CLT_TRY(clt_runtime_make_queue(runtime, on, &queue, error));
+    empty(runtime);
+    clReleaseCommandQueue(runtime->queue);
+    runtime->queue = queue;
+    runtime->profiling = on;
+done:
+    return status;
+}
+
+void clt_profile_release(clt_runtime *runtime)
+{
+    empty(runtime);
     free(runtime->scopes);
     free(runtime->pairs);
     free(runtime->rows);

@@ -181,6 +181,15 @@ static clt_status choose(const char *spec, clt_device *device, clt_error *error)
     return status;
 }
 
+clt_status clt_runtime_make_queue(clt_runtime *runtime, bool profile, cl_command_queue *queue,
+                                  clt_error *error)
+{
+    cl_int code;
+    *queue = clCreateCommandQueue(runtime->context, runtime->id,
+                                  profile ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
+    return clt_runtime_check(runtime, code, "clCreateCommandQueue", error);
+}
+
 clt_status clt_runtime_create(const clt_runtime_config *config, clt_runtime **runtime,
                               clt_error *error)
 {
@@ -207,9 +216,7 @@ clt_status clt_runtime_create(const clt_runtime_config *config, clt_runtime **ru
                                                 (cl_context_properties)made->platform, 0};
     made->context = clCreateContext(properties, 1, &made->id, NULL, NULL, &code);
     CLT_TRY(clt_runtime_check(made, code, "clCreateContext", error));
-    made->queue = clCreateCommandQueue(made->context, made->id,
-                                       config->profile ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
-    CLT_TRY(clt_runtime_check(made, code, "clCreateCommandQueue", error));
+    CLT_TRY(clt_runtime_make_queue(made, config->profile, &made->queue, error));
     *runtime = made;
     return CLT_OK;
 done:

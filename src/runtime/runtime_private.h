@@ -143,6 +143,13 @@ const char *clt_runtime_forced(const clt_runtime *runtime, const char *op);
  * every variant. The string must be one of the table's. */
 void clt_runtime_force(clt_runtime *runtime, const char *op, const char *variant);
 
+/* An op says which variant it was planned with. */
+void clt_runtime_planned(clt_runtime *runtime, const char *op, const char *variant);
+
+/* What was planned so far, as CLTRAIN_PLAN has it: "lstm=rows,gemm=own". Where uses of an op got
+ * several variants, they are joined by '+'. */
+void clt_runtime_plan(const clt_runtime *runtime, char *text, size_t room);
+
 /* For blas: what CLBlast takes. */
 cl_command_queue clt_runtime_queue(const clt_runtime *runtime);
 cl_device_id clt_runtime_device_id(const clt_runtime *runtime);
@@ -162,5 +169,8 @@ bool clt_runtime_is_lost(const clt_runtime *runtime);
  * Queue markers around an op; nothing happens when the profile is off. Scopes do not nest. */
 void clt_profile_begin(clt_runtime *runtime, const char *op, double flops, double bytes);
 void clt_profile_end(clt_runtime *runtime);
+
+/* Turns the profile on or off and empties it. The queue becomes another; waits for the old one. */
+CLT_NODISCARD clt_status clt_runtime_set_profile(clt_runtime *runtime, bool on, clt_error *error);
 
 #endif

@@ -43,6 +43,7 @@ struct clt_runtime {
     void (*release_attached)(void *);
     clt_program *programs;
     const char *forced[CLT_PLAN_OPS]; /* by the rows of plan.c's table */
+    unsigned planned[CLT_PLAN_OPS];   /* bit k: the row's variant k was planned */
     clt_scope *scopes;
     size_t scope_count, open_scope;
     bool scope_open, host_clock; /* the host's clock is used instead of markers */
@@ -69,6 +70,10 @@ int clt_make_folders(const char *path);
 
 /* CLT_OK, or an error when the runtime is lost: then nothing more is asked of its driver. */
 CLT_NODISCARD clt_status clt_runtime_alive(const clt_runtime *runtime, clt_error *error);
+
+/* A queue with the profile on or off. */
+CLT_NODISCARD clt_status clt_runtime_make_queue(clt_runtime *runtime, bool profile,
+                                                cl_command_queue *queue, clt_error *error);
 
 /* Reads CLTRAIN_PLAN into runtime->forced. */
 CLT_NODISCARD clt_status clt_plan_read(clt_runtime *runtime, const char *text, clt_error *error);

@@ -158,6 +158,19 @@ static void test_plan(void **state)
     assert_string_equal(clt_runtime_forced(runtime, "lstm"), "rows");
     assert_null(clt_runtime_forced(runtime, "gemm"));
     assert_null(clt_runtime_forced(runtime, "dense"));
+    char plan[64];
+    clt_runtime_plan(runtime, plan, sizeof plan);
+    assert_string_equal(plan, "");
+    clt_runtime_planned(runtime, "gemm", "own");
+    clt_runtime_plan(runtime, plan, sizeof plan);
+    assert_string_equal(plan, "gemm=own");
+    clt_runtime_planned(runtime, "lstm", "rows");
+    clt_runtime_planned(runtime, "gemm", "clblast");
+    clt_runtime_planned(runtime, "gemm", "own");
+    clt_runtime_plan(runtime, plan, sizeof plan);
+    assert_string_equal(plan, "lstm=rows,gemm=clblast+own");
+    clt_runtime_plan(runtime, plan, 8); /* as much as fits */
+    assert_string_equal(plan, "lstm=ro");
     clt_runtime_destroy(runtime);
     static const struct {
         const char *plan, *part;
@@ -318,6 +331,19 @@ static void test_profile(void **state)
     for (size_t k = 0; k < count; k++) {
         assert_true(strcmp(rows[k].op, "left open") == 0 || rows[k].seconds > 0.0);
     }
+    assert_ok(clt_runtime_set_profile(runtime, false, &error));
+    clt_profile_begin(runtime, "nothing", 1.0, 0.0);
+    clt_profile_end(runtime);
+    assert_ok(clt_runtime_profile(runtime, &rows, &count, &error));
+    assert_int_equal(count, 0);
+    assert_ok(clt_runtime_set_profile(runtime, true, &error));
+    clt_profile_begin(runtime, "zero", 0.0, LARGE);
+    assert_ok(clt_buffer_zero(runtime, buffer, 0, LARGE, &error));
+    clt_profile_end(runtime);
+    assert_ok(clt_runtime_profile(runtime, &rows, &count, &error));
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].calls, 1);
+    assert_true(rows[0].seconds > 0.0);
     clt_buffer_release(runtime, &buffer);
     clt_runtime_destroy(runtime);
 

@@ -1,28 +1,13 @@
 /* devices.c: `cltrain devices`: every OpenCL device, and why one is not usable. */
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "json.h"
 #include "output.h"
 #include "verbs.h"
 
 enum { NAME_COLUMN = 49 };
-
-static const char *type_name(clt_device_type type)
-{
-    switch (type) {
-    case CLT_DEVICE_CPU:
-        return "CPU";
-    case CLT_DEVICE_GPU:
-        return "GPU";
-    case CLT_DEVICE_ACCELERATOR:
-        return "accelerator";
-    case CLT_DEVICE_OTHER:
-        break;
-    }
-    return "other";
-}
 
 static const char *memory_size(uint64_t bytes, char text[32])
 {
@@ -47,7 +32,7 @@ static void print_table(const clt_device *devices, size_t count, size_t chosen)
         const clt_device *device = &devices[k];
         snprintf(id, sizeof id, "%d:%d", device->platform, device->device);
         printf("%c %-5s  %-11s  %5u  %8s  %8s  %s\n", k == chosen ? '*' : ' ', id,
-               type_name(device->type), device->compute_units,
+               cli_device_type(device->type), device->compute_units,
                memory_size(device->global_memory, memory), memory_size(device->local_memory, local),
                device->name);
         printf("%*s%s, %s, driver %s\n", NAME_COLUMN, "", device->platform_name, device->version,
@@ -62,49 +47,21 @@ static void print_table(const clt_device *devices, size_t count, size_t chosen)
     }
 }
 
-/* A driver's string as JSON, also when it is not UTF-8. */
-static json_t *text_value(const char *text)
-{
-    json_t *value = json_string(text);
-
-    if (value == NULL) {
-        char ascii[512];
-        snprintf(ascii, sizeof ascii, "%s", text);
-        for (char *c = ascii; *c != '\0'; c++) {
-            *c = (unsigned char)*c < 0x80 ? *c : '?';
-        }
-        value = json_string(ascii);
-    }
-    return value;
-}
-
 static int print_json(const clt_device *devices, size_t count, size_t chosen)
 {
     json_t *list = json_array();
     int failed = list == NULL;
 
     for (size_t k = 0; k < count && !failed; k++) {
-        const clt_device *d = &devices[k];
-        char id[32];
-        snprintf(id, sizeof id, "%d:%d", d->platform, d->device);
-        json_t *row = json_pack(
-            "{s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
-            "id", id, "type", type_name(d->type), "default", k == chosen, "usable", d->usable,
-            "integrated", d->integrated, "reason", text_value(d->reason), "name",
-            text_value(d->name), "vendor", text_value(d->vendor), "platform",
-            text_value(d->platform_name), "version", text_value(d->version), "driver",
-            text_value(d->driver), "compute_units", (json_int_t)d->compute_units, "clock_mhz",
-            (json_int_t)d->clock_mhz, "global_memory", (json_int_t)d->global_memory,
-            "max_allocation", (json_int_t)d->max_allocation, "local_memory",
-            (json_int_t)d->local_memory, "max_work_group", (json_int_t)d->max_work_group);
-        failed = row == NULL || json_array_append_new(list, row) != 0;
+        json_t *row = cli_json_device(&devices[k]);
+        failed = json_object_set_new(row, "default", json_boolean(k == chosen)) != 0 ||
+                 json_array_append_new(list, row) != 0;
     }
-    if (!failed) {
-        failed = json_dumpf(list, stdout, JSON_INDENT(2)) != 0;
-        printf("\n");
+    if (failed) {
+        json_decref(list);
+        return 1;
     }
-    json_decref(list);
-    return failed;
+    return cli_json_print(list);
 }
 
 static int run(const cli_command *command)

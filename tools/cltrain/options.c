@@ -23,14 +23,14 @@ typedef struct cli_option {
 } cli_option;
 
 #define FIELD(name) offsetof(cli_settings, name)
-#define OPENS_DATA (CLI_DATA | CLI_FIT | CLI_EVALUATE)
-#define OPENS_DEVICE (CLI_FIT | CLI_EVALUATE | CLI_PREDICT | CLI_SELFTEST)
-#define READS (CLI_SUMMARY | CLI_DATA | CLI_FIT)
+#define OPENS_DATA (CLI_DATA | CLI_FIT | CLI_EVALUATE | CLI_BENCH)
+#define OPENS_DEVICE (CLI_FIT | CLI_EVALUATE | CLI_PREDICT | CLI_SELFTEST | CLI_BENCH)
+#define READS (CLI_SUMMARY | CLI_DATA | CLI_FIT | CLI_BENCH)
 
 static const cli_option options[] = {
-    {"--data", CLI_FIT | CLI_EVALUATE, CLI_TEXT, FIELD(data), 0, 0, "FILE",
+    {"--data", CLI_FIT | CLI_EVALUATE | CLI_BENCH, CLI_TEXT, FIELD(data), 0, 0, "FILE",
      "imdb.npz, or demo[:N]: N synthetic reviews of each split, made in memory (25000)"},
-    {"--model", CLI_FIT | CLI_SUMMARY, CLI_TEXT, FIELD(model), 0, 0, "LAYERS",
+    {"--model", CLI_FIT | CLI_SUMMARY | CLI_BENCH, CLI_TEXT, FIELD(model), 0, 0, "LAYERS",
      "embedding:D, lstm:H[:sequence], dropout:P, dense:1, comma-separated"},
     {"--num-words", READS, CLI_INT, FIELD(reading.num_words), 3, 16777216, "N",
      "keep ids below N; the others become 2, unknown"},
@@ -42,7 +42,7 @@ static const cli_option options[] = {
      "where long reviews lose ids"},
     {"--word-index", CLI_DATA | CLI_FIT, CLI_TEXT, FIELD(word_index), 0, 0, "FILE",
      "the words of the ids (else imdb_word_index.json beside the data, when it is there)"},
-    {"--batch", CLI_FIT | CLI_EVALUATE, CLI_INT, FIELD(batch), 1, 65536, "N",
+    {"--batch", CLI_FIT | CLI_EVALUATE | CLI_BENCH, CLI_INT, FIELD(batch), 1, 65536, "N",
      "reviews in one step"},
     {"--epochs", CLI_FIT, CLI_INT, FIELD(epochs), 1, 1000000, "N", "passes over the reviews"},
     {"--learning-rate", CLI_FIT, CLI_REAL, FIELD(learning_rate), 0, 0, "X", "Adam's"},
@@ -65,7 +65,7 @@ static const cli_option options[] = {
      "print what each op took; slows training a little"},
     {"--verbose", CLI_FIT | CLI_EVALUATE | CLI_PREDICT, CLI_INT, FIELD(verbose), 0, 2, "0|1|2",
      "0 no notes and no progress, 1 a bar, 2 a line an epoch"},
-    {"--json", CLI_DEVICES, CLI_SWITCH, FIELD(json), 0, 0, "", "print a JSON array"},
+    {"--json", CLI_DEVICES | CLI_BENCH, CLI_SWITCH, FIELD(json), 0, 0, "", "print JSON"},
     {"--help", ~0U, CLI_SWITCH, FIELD(help), 0, 0, "", "print this"},
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])

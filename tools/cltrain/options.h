@@ -20,7 +20,8 @@ enum {
     CLI_EVALUATE = 1 << 4,
     CLI_PREDICT = 1 << 5,
     CLI_SELFTEST = 1 << 6,
-    CLI_HELP = 1 << 7
+    CLI_HELP = 1 << 7,
+    CLI_BENCH = 1 << 8
 };
 
 typedef struct cli_settings {

@@ -1,0 +1,19 @@
+/* json.h: what several verbs print as JSON. */
+#ifndef CLI_JSON_H
+#define CLI_JSON_H
+
+#include <jansson.h>
+
+#include "cltrain/cltrain.h"
+
+/* "CPU", "GPU", "accelerator", "other" */
+const char *cli_device_type(clt_device_type type);
+
+/* A device as `devices --json` lists it. NULL without memory. */
+json_t *cli_json_device(const clt_device *device);
+
+/* Prints `value` on stdout, with a line's end, and lets go of it. Returns 1 when it is NULL or
+ * cannot be written. */
+int cli_json_print(json_t *value);
+
+#endif
