@@ -8,6 +8,9 @@
 
 #define CLT_SHARDS_MAX 8
 
+/* Arguments called constant are constants only once a function is inlined. */
+#define CLT_INLINE static inline __attribute__((always_inline))
+
 /* Vectors at any address: vload16 and vstore16 become several instructions on some compilers. */
 typedef float16 clt_unaligned16 __attribute__((aligned(4)));
 
@@ -15,6 +18,25 @@ typedef float16 clt_unaligned16 __attribute__((aligned(4)));
  * recipe: Intel's compiler for CPUs makes lanes of such a loop though no option lets it. It leaves
  * sums of vectors and chains of fma() as they are. */
 #define CLT_IN_ORDER _Pragma("clang loop vectorize(disable)")
+
+/* Asks for the cache line at p before it is needed. PoCL's prefetch() does
+ * nothing, but its compiler has one that does. */
+#ifdef CLT_POCL
+#define clt_prefetch(p) __builtin_prefetch((const void *)(size_t)(p))
+#else
+#define clt_prefetch(p) prefetch(p, 1)
+#endif
+
+/* Asks for columns 0 .. columns - 1 of the rows first .. end - 1 of a matrix. */
+static inline void clt_prefetch_rows(global const float *matrix, int ld, int first, int end,
+                                     int columns)
+{
+    for (int r = first; r < end; r++) {
+        for (int c = 0; c < columns; c += 16) {
+            clt_prefetch(matrix + (size_t)r * ld + c);
+        }
+    }
+}
 
 /* The record of a training step; clt_record in src/ops/ops.h. */
 typedef struct clt_record {
@@ -55,7 +77,8 @@ CLT_TREE_SUM(clt_tree_sum16, float16)
 
 /* ---- sigmoid and tanh -------------------------------------------------------------------------
  * exp(y) = s (1 + e), s = 2^n, n = rint(y / ln 2), e = expm1(y - n ln 2) by a polynomial of degree 6
- * (relative error 1.3e-8). y is clamped to +-88, where sigmoid is 1 or a denormal and tanh 1 or -1.
+ * (relative error 1.3e-8). x is clamped so that |y| <= 88: sigmoid is 1 or a denormal there, tanh 1
+ * or -1.
  * Then, without cancellation,
  *   sigmoid(x) = 1 / (1 + exp(-x)) = 1 / (s + 1 + s e)               with y = -x
  *   tanh(x) = (1 - exp(-2x)) / (1 + exp(-2x)) = (1 - s - s e) / (s + 1 + s e)     with y = -2x.
@@ -63,10 +86,11 @@ CLT_TREE_SUM(clt_tree_sum16, float16)
  * clamp and stays in e. */
 #define CLT_MAGIC 12582912.0f /* 1.5 * 2^23: a sum with it is rounded to an integer, in its low bits */
 #define CLT_ACTIVATIONS(FLOAT, AS_INT, AS_FLOAT, EXP, SIGMOID, TANH)                               \
-    static void EXP(FLOAT y, FLOAT *s, FLOAT *e)                                                   \
+    static void EXP(FLOAT x, const float factor, FLOAT *s, FLOAT *e)                               \
     {                                                                                              \
-        y = y > (FLOAT)88.0f ? (FLOAT)88.0f : y;                                                   \
-        y = y < (FLOAT)-88.0f ? (FLOAT)-88.0f : y;                                                 \
+        x = x > (FLOAT)(88.0f / factor) ? (FLOAT)(88.0f / factor) : x;                             \
+        x = x < (FLOAT)(-88.0f / factor) ? (FLOAT)(-88.0f / factor) : x;                           \
+        FLOAT y = -factor * x;                                                                     \
         FLOAT biased = fma(y, (FLOAT)1.44269504f, (FLOAT)CLT_MAGIC + 127.0f);                      \
         FLOAT n = biased - ((FLOAT)CLT_MAGIC + 127.0f);                                            \
         FLOAT r = fma(n, (FLOAT)-0.693145752f, y);                                                 \
@@ -81,13 +105,13 @@ CLT_TREE_SUM(clt_tree_sum16, float16)
     static FLOAT SIGMOID(FLOAT x)                                                                  \
     {                                                                                              \
         FLOAT s, e;                                                                                \
-        EXP(-x, &s, &e);                                                                           \
+        EXP(x, 1.0f, &s, &e);                                                                      \
         return 1.0f / fma(s, e, s + 1.0f);                                                         \
     }                                                                                              \
     static FLOAT TANH(FLOAT x)                                                                     \
     {                                                                                              \
         FLOAT s, e;                                                                                \
-        EXP(-2.0f * x, &s, &e);                                                                    \
+        EXP(x, 2.0f, &s, &e);                                                                      \
         return fma(-s, e, 1.0f - s) / fma(s, e, s + 1.0f);                                         \
     }
 CLT_ACTIVATIONS(float, as_int, as_float, clt_exp_parts, clt_sigmoid, clt_tanh)

@@ -24,18 +24,13 @@
 #define PANEL (4 * LANES)
 #define BACK_REST_VECTORS ((H % PANEL + LANES - 1) / LANES)
 
-/* Arguments called constant below are constants only once these are inlined. */
-#define INLINE inline __attribute__((always_inline))
-
-/* Vectors at any address: vload and vstore become several instructions on some compilers. */
-typedef float16 unaligned16 __attribute__((aligned(4)));
 typedef float8 unaligned8 __attribute__((aligned(4)));
 
 /* The first `lanes` of a vector, 1 .. LANES and a constant where these are called. */
-INLINE float16 load(const int lanes, global const float *p)
+CLT_INLINE float16 load(const int lanes, global const float *p)
 {
     if (lanes == LANES) {
-        return *(global const unaligned16 *)p;
+        return *(global const clt_unaligned16 *)p;
     }
     const float2 v2 = lanes & 1 ? (float2)(p[lanes & 14], 0.0f) : (float2)0.0f;
     const float4 v4 = lanes & 2 ? (float4)(vload2(0, p + (lanes & 12)), v2) : (float4)(v2, v2);
@@ -44,10 +39,10 @@ INLINE float16 load(const int lanes, global const float *p)
     return lanes & 8 ? (float16)(*(global const unaligned8 *)p, v8) : (float16)(v8, (float8)0.0f);
 }
 
-INLINE void store(const int lanes, float16 v, global float *p)
+CLT_INLINE void store(const int lanes, float16 v, global float *p)
 {
     if (lanes == LANES) {
-        *(global unaligned16 *)p = v;
+        *(global clt_unaligned16 *)p = v;
         return;
     }
     float8 v8 = v.lo;
@@ -74,7 +69,7 @@ INLINE void store(const int lanes, float16 v, global float *p)
 }
 
 /* A tile's state [ROWS][PADDED]: its rows and copies of the last one; zeros when `from` is none. */
-INLINE void load_state(int rows, global const float *from, float *state)
+CLT_INLINE void load_state(int rows, global const float *from, float *state)
 {
     for (int m = 0; m < ROWS; m++) {
         for (int j = 0; j < PADDED; j++) {
@@ -83,7 +78,7 @@ INLINE void load_state(int rows, global const float *from, float *state)
     }
 }
 
-INLINE void store_state(int rows, const float *state, global float *to)
+CLT_INLINE void store_state(int rows, const float *state, global float *to)
 {
     for (int m = 0; m < rows; m++) {
         for (int j = 0; j < H; j++) {
@@ -93,16 +88,15 @@ INLINE void store_state(int rows, const float *state, global float *to)
 }
 
 /* ---- packing the recurrent kernel [H, 4H] ----------------------------------------------------
- * Forward: per block [H][4 gates * lanes units, padded to whole vectors]. Global: (BLOCKS, H). */
+ * Forward: per block [H][4 gates][LANES units], 0 past the last unit. Global: (BLOCKS, H). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_pack(global const float *recurrent_kernel, global float *packed)
 {
-    const int block = (int)get_global_id(0), k = (int)get_global_id(1), first = block * LANES;
-    const int lanes = min(LANES, H - first), width = (4 * lanes + LANES - 1) / LANES * LANES;
-    global float *to = packed + (size_t)first * 4 * H + (size_t)k * width;
-    for (int column = 0; column < width; column++) {
-        const int gate = column / lanes, j = first + column % lanes;
-        to[column] = gate < 4 ? recurrent_kernel[(size_t)k * G + gate * H + j] : 0.0f;
+    const int block = (int)get_global_id(0), k = (int)get_global_id(1);
+    global float *to = packed + ((size_t)block * H + k) * PANEL;
+    for (int column = 0; column < PANEL; column++) {
+        const int gate = column / LANES, j = block * LANES + column % LANES;
+        to[column] = j < H ? recurrent_kernel[(size_t)k * G + gate * H + j] : 0.0f;
     }
 }
 
@@ -120,7 +114,8 @@ lstm_rows_pack_transposed(global const float *recurrent_kernel, global float *pa
     }
 }
 
-/* What the next step will read; a product fetches it into the cache on the way. */
+/* What the next step will read; a product fetches it into the cache on the way, 4 elements of each
+ * array and 16 of gates at a time. */
 typedef struct next_step {
     global const float *gates, *tanh_c, *c_in;
     int count; /* elements of tanh_c and c_in, a quarter of those of gates; 0: nothing */
@@ -129,8 +124,8 @@ typedef struct next_step {
 /* sums[ROWS][vectors] = a[ROWS][count] . panel[count][vectors]; `vectors` is 1 .. 4 and, as `count`
  * and `stride`, the length of a row of a, a constant where this is called. Loops over v run to 4,
  * because compilers unroll them before they know `vectors`. */
-INLINE void product(const int vectors, const int count, const float *a, const int stride,
-                    global const float16 *panel, next_step next, float16 (*sums)[4])
+CLT_INLINE void product(const int vectors, const int count, const float *a, const int stride,
+                        global const float16 *panel, next_step next, float16 (*sums)[4])
 {
     float16 s[ROWS][4];
 #pragma unroll
@@ -142,11 +137,10 @@ INLINE void product(const int vectors, const int count, const float *a, const in
     }
     for (int k = 0; k < count; k++) {
         float16 b[4];
-        if (next.count > 0) { /* volatile, because nothing is done with them */
-            const int touched = min(k, next.count - 1);
-            (void)((volatile global const float *)next.gates)[4 * touched];
-            (void)((volatile global const float *)next.tanh_c)[touched];
-            (void)((volatile global const float *)next.c_in)[touched];
+        if (k % 4 == 0 && k < next.count) {
+            clt_prefetch(next.gates + 4 * k);
+            clt_prefetch(next.tanh_c + k);
+            clt_prefetch(next.c_in + k);
         }
 #pragma unroll
         for (int v = 0; v < 4; v++) {
@@ -178,22 +172,21 @@ typedef struct forward_arrays {
     global float *y, *gates, *h_in, *c_in, *tanh_c;
 } forward_arrays;
 
-/* One row of the block from unit j on: from the products' sums [4 gates][lanes] and the projected
- * row x to c after the step and the output gate. */
-INLINE void cell_gates(const int lanes, int j, const float *sums, global const float *x,
-                       global const float *bias, float *c, float16 *output, size_t n,
-                       forward_arrays to)
+/* One row of the block from unit j on: from the products' sums [4 gates] and the projected row x to
+ * c after the step and the output gate. */
+CLT_INLINE void cell_gates(const int lanes, int j, const float16 *sums, global const float *x,
+                           global const float *bias, float *c, float16 *output, size_t n,
+                           forward_arrays to)
 {
     float16 z[4];
 #pragma unroll
     for (int gate = 0; gate < 4; gate++) {
         const int column = gate * H + j;
-        z[gate] = *(const unaligned16 *)(sums + gate * lanes) +
-                  (load(lanes, x + column) + load(lanes, bias + column));
+        z[gate] = sums[gate] + (load(lanes, x + column) + load(lanes, bias + column));
     }
     const float16 i = clt_sigmoid16(z[0]), f = clt_sigmoid16(z[1]), g = clt_tanh16(z[2]);
-    const float16 o = clt_sigmoid16(z[3]), before = *(const unaligned16 *)(c + j);
-    *(unaligned16 *)(c + j) = fma(f, before, i * g);
+    const float16 o = clt_sigmoid16(z[3]), before = *(const clt_unaligned16 *)(c + j);
+    *(clt_unaligned16 *)(c + j) = fma(f, before, i * g);
     *output = o;
     if (to.gates) {
         global float *gate = to.gates + n * G + j;
@@ -206,13 +199,13 @@ INLINE void cell_gates(const int lanes, int j, const float *sums, global const f
 }
 
 /* The rest of it: h after the step, `before` being h before it. */
-INLINE void cell_output(const int lanes, int j, float16 output, const float *before, const float *c,
-                        float *h, size_t n, forward_arrays to)
+CLT_INLINE void cell_output(const int lanes, int j, float16 output, const float *before,
+                            const float *c, float *h, size_t n, forward_arrays to)
 {
-    const float16 t = clt_tanh16(*(const unaligned16 *)(c + j)), after = output * t;
-    *(unaligned16 *)(h + j) = after;
+    const float16 t = clt_tanh16(*(const clt_unaligned16 *)(c + j)), after = output * t;
+    *(clt_unaligned16 *)(h + j) = after;
     if (to.gates) {
-        store(lanes, *(const unaligned16 *)(before + j), to.h_in + n * H + j);
+        store(lanes, *(const clt_unaligned16 *)(before + j), to.h_in + n * H + j);
         store(lanes, t, to.tanh_c + n * H + j);
     }
     if (to.y) {
@@ -222,17 +215,17 @@ INLINE void cell_output(const int lanes, int j, float16 output, const float *bef
 
 /* One block of all rows. All gates come before all outputs, because tanh(c) waits for its gates:
  * the other rows fill that time. Rows past the last are computed and stored as copies of it. */
-INLINE void block_forward(const int lanes, int block, int rows, int has_state,
-                          global const float *packed, global const float *projected,
-                          global const int *index, global const float *bias,
-                          const float *before, float *h, float *c, size_t n, forward_arrays to)
+CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_state,
+                              global const float *packed, global const float *projected,
+                              global const int *index, global const float *bias,
+                              const float *before, float *h, float *c, size_t n, forward_arrays to)
 {
     const int j = block * LANES;
     const next_step nothing = {0, 0, 0, 0};
     float16 sums[ROWS][4], output[ROWS];
     if (has_state) {
-        product((4 * lanes + LANES - 1) / LANES, H, before, PADDED,
-                (global const float16 *)(packed + (size_t)j * G), nothing, sums);
+        product(4, H, before, PADDED, (global const float16 *)packed + (size_t)block * H * 4,
+                nothing, sums);
     } else { /* zeros contribute nothing */
 #pragma unroll
         for (int m = 0; m < ROWS; m++) {
@@ -245,9 +238,8 @@ INLINE void block_forward(const int lanes, int block, int rows, int has_state,
 #pragma unroll
     for (int m = 0; m < ROWS; m++) {
         const size_t row = n + min(m, rows - 1);
-        cell_gates(lanes, j, (const float *)sums[m],
-                   projected + (index ? (size_t)index[row] : row) * G, bias, c + m * PADDED,
-                   &output[m], row, to);
+        cell_gates(lanes, j, sums[m], projected + (index ? (size_t)index[row] : row) * G, bias,
+                   c + m * PADDED, &output[m], row, to);
     }
 #pragma unroll
     for (int m = 0; m < ROWS; m++) {
@@ -306,26 +298,26 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
 
 /* One row of the block from unit j on: the gates become their gradients, in memory and in dz
  * [4 gates][H]; dc becomes the gradient of c before the step. */
-INLINE void cell_backward(const int lanes, int j, const float *dh, float *dc, float *dz, size_t n,
-                          global const float *dy, global float *gates, global const float *c_in,
-                          global const float *tanh_c)
+CLT_INLINE void cell_backward(const int lanes, int j, const float *dh, float *dc, float *dz,
+                              size_t n, global const float *dy, global float *gates,
+                              global const float *c_in, global const float *tanh_c)
 {
     global float *gate = gates + n * G + j;
     const float16 i = load(lanes, gate), f = load(lanes, gate + H);
     const float16 g = load(lanes, gate + 2 * H), o = load(lanes, gate + 3 * H);
     const float16 t = load(lanes, tanh_c + n * H + j), before = load(lanes, c_in + n * H + j);
-    float16 dh1 = *(const unaligned16 *)(dh + j);
+    float16 dh1 = *(const clt_unaligned16 *)(dh + j);
     if (dy) {
         dh1 += load(lanes, dy + j);
     }
-    const float16 dc1 = fma(dh1 * o, fma(-t, t, 1.0f), *(const unaligned16 *)(dc + j));
+    const float16 dc1 = fma(dh1 * o, fma(-t, t, 1.0f), *(const clt_unaligned16 *)(dc + j));
     const float16 di = dc1 * g * (i * (1.0f - i)), df = dc1 * before * (f * (1.0f - f));
     const float16 dg = dc1 * i * fma(-g, g, 1.0f), d_o = dh1 * t * (o * (1.0f - o));
-    *(unaligned16 *)(dc + j) = dc1 * f;
-    *(unaligned16 *)(dz + j) = di;
-    *(unaligned16 *)(dz + H + j) = df;
-    *(unaligned16 *)(dz + 2 * H + j) = dg;
-    *(unaligned16 *)(dz + 3 * H + j) = d_o;
+    *(clt_unaligned16 *)(dc + j) = dc1 * f;
+    *(clt_unaligned16 *)(dz + j) = di;
+    *(clt_unaligned16 *)(dz + H + j) = df;
+    *(clt_unaligned16 *)(dz + 2 * H + j) = dg;
+    *(clt_unaligned16 *)(dz + 3 * H + j) = d_o;
     store(lanes, di, gate);
     store(lanes, df, gate + H);
     store(lanes, dg, gate + 2 * H);
@@ -333,8 +325,8 @@ INLINE void cell_backward(const int lanes, int j, const float *dh, float *dc, fl
 }
 
 /* dh of one panel of units from j on: dz . recurrent_kernel^T */
-INLINE void panel_backward(const int vectors, int j, const float *dz, global const float *packed,
-                           next_step next, float *dh)
+CLT_INLINE void panel_backward(const int vectors, int j, const float *dz,
+                               global const float *packed, next_step next, float *dh)
 {
     float16 sums[ROWS][4];
     product(vectors, G, dz, G, (global const float16 *)(packed + (size_t)j * G), next, sums);
@@ -343,7 +335,7 @@ INLINE void panel_backward(const int vectors, int j, const float *dz, global con
 #pragma unroll
         for (int v = 0; v < 4; v++) {
             if (v < vectors) {
-                *(unaligned16 *)(dh + m * PADDED + j + v * LANES) = sums[m][v];
+                *(clt_unaligned16 *)(dh + m * PADDED + j + v * LANES) = sums[m][v];
             }
         }
     }
@@ -417,8 +409,9 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
 
 /* dst[TILE_UNITS from unit j on][vectors] = or += h_in[count][H]^T . dgates[count][4H]; the last
  * vector has `lanes` lanes. Units past the last are computed as copies of it. */
-INLINE void gradient_tile(const int vectors, const int lanes, int j, int count, int add,
-                          global const float *h_in, global const float *dgates, global float *dst)
+CLT_INLINE void gradient_tile(const int vectors, const int lanes, int j, int count, int add,
+                              global const float *h_in, global const float *dgates,
+                              global float *dst)
 {
     float16 s[TILE_UNITS][4];
     int unit[TILE_UNITS];
@@ -429,8 +422,8 @@ INLINE void gradient_tile(const int vectors, const int lanes, int j, int count, 
         for (int v = 0; v < 4; v++) {
             s[m][v] = 0.0f;
             if (v < vectors && add) {
-                s[m][v] = load(v < vectors - 1 ? LANES : lanes,
-                               dst + (size_t)unit[m] * G + v * LANES);
+                s[m][v] =
+                    load(v < vectors - 1 ? LANES : lanes, dst + (size_t)unit[m] * G + v * LANES);
             }
         }
     }
@@ -466,11 +459,16 @@ INLINE void gradient_tile(const int vectors, const int lanes, int j, int count, 
     }
 }
 
-INLINE void gradient_panel(const int vectors, const int lanes, int count, global const float *h_in,
-                           global const float *dgates, global float *dst)
+CLT_INLINE void gradient_panel(const int vectors, const int lanes, int count,
+                               global const float *h_in, global const float *dgates,
+                               global float *dst)
 {
     for (int k = 0; k < count; k += DEPTH) {
         for (int j = 0; j < H; j += TILE_UNITS) {
+            const int fetched = k + DEPTH + j * DEPTH / H; /* of the next positions, a part */
+            const int end = min(k + DEPTH + (j + TILE_UNITS) * DEPTH / H, count);
+            clt_prefetch_rows(h_in, H, fetched, end, H);
+            clt_prefetch_rows(dgates, G, fetched, end, vectors * LANES);
             gradient_tile(vectors, lanes, j, min(DEPTH, count - k), k > 0, h_in + (size_t)k * H,
                           dgates + (size_t)k * G, dst);
         }

@@ -41,6 +41,22 @@ static float16 add_sixteen(float16 a, float16 b)
     return a + b;
 }
 
+/* Positions ahead whose values are fetched into the cache while a sum goes on: rows are short, so the
+ * next ones are, too. */
+#define AHEAD 8
+
+static void fetch_wide(__global const float *p)
+{
+    clt_prefetch(p);
+    clt_prefetch(p + 16);
+    clt_prefetch(p + 32);
+    clt_prefetch(p + 48);
+}
+
+static void fetch_none(__global const float *p)
+{
+}
+
 static float load_one(__global const float *p)
 {
     return *p;
@@ -55,9 +71,9 @@ static float add_one(float a, float b)
  * next) pieces of 64, pieces in order, shards by the tree: `pair`, `quad` and `all` are its levels,
  * taken in as they become complete, so that empty shards cost nothing. A sum begins as its first
  * term. */
-#define SEGMENT_SUM(NAME, TYPE, LOAD, ADD)                                                         \
+#define SEGMENT_SUM(NAME, TYPE, LOAD, ADD, FETCH)                                                         \
     static TYPE NAME(__global const float *src, __global const int *offset,                        \
-                     __global const int *positions, int columns, int shards)                       \
+                     __global const int *positions, int columns, int shards, int last_position)    \
     {                                                                                              \
         TYPE sum, pair, quad, all;                                                                 \
         int has_pair = 0, has_quad = 0, has_all = 0;                                               \
@@ -66,8 +82,10 @@ static float add_one(float a, float b)
             for (int from = begin; from < end; from += SEGMENT_PIECE) {                            \
                 int to = min(from + SEGMENT_PIECE, end);                                           \
                 TYPE piece = LOAD(src + (size_t)positions[from] * columns);                        \
+                FETCH(src + (size_t)positions[min(from + AHEAD, last_position)] * columns);        \
                 CLT_IN_ORDER                                                                       \
                 for (int k = from + 1; k < to; k++) {                                              \
+                    FETCH(src + (size_t)positions[min(k + AHEAD, last_position)] * columns);       \
                     piece = ADD(piece, LOAD(src + (size_t)positions[k] * columns));                \
                 }                                                                                  \
                 sum = from > begin ? ADD(sum, piece) : piece;                                      \
@@ -89,9 +107,9 @@ static float add_one(float a, float b)
         }                                                                                          \
         return all;                                                                                \
     }
-SEGMENT_SUM(segment_one, float, load_one, add_one)
-SEGMENT_SUM(segment_sixteen, float16, load_sixteen, add_sixteen)
-SEGMENT_SUM(segment_wide, wide, load_wide, add_wide)
+SEGMENT_SUM(segment_one, float, load_one, add_one, fetch_none)
+SEGMENT_SUM(segment_sixteen, float16, load_sixteen, add_sixteen, fetch_none)
+SEGMENT_SUM(segment_wide, wide, load_wide, add_wide, fetch_wide)
 
 /* dst[u, c] = sum of src[p, c] over the positions p of row u; every row has at least one.
  * src [N, columns], dst [row_count, columns]. Launch: src/ops/tiling.h over [row_count, columns]. */
@@ -101,20 +119,21 @@ __kernel void reduce_segments(__global const float *restrict src, __global const
 {
     int begin = get_global_id(0) * span, end = min(begin + span, columns);
     int first = get_global_id(1) * rows, last = min(first + rows, row_count);
+    int last_position = offsets[(size_t)row_count * shards] - 1;
     for (int u = first; u < last; u++) {
         __global const int *offset = offsets + (size_t)u * shards;
         __global float *to = dst + (size_t)u * columns;
         int c = begin;
 #ifdef CLT_WHOLE_ROWS
         for (; c + 64 <= end; c += 64) {
-            store_wide(segment_wide(src + c, offset, positions, columns, shards), to + c);
+            store_wide(segment_wide(src + c, offset, positions, columns, shards, last_position), to + c);
         }
         for (; c + 16 <= end; c += 16) {
-            vstore16(segment_sixteen(src + c, offset, positions, columns, shards), 0, to + c);
+            vstore16(segment_sixteen(src + c, offset, positions, columns, shards, last_position), 0, to + c);
         }
 #endif
         for (; c < end; c++) {
-            to[c] = segment_one(src + c, offset, positions, columns, shards);
+            to[c] = segment_one(src + c, offset, positions, columns, shards, last_position);
         }
     }
 }

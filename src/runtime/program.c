@@ -77,8 +77,13 @@ static clt_status build(clt_runtime *runtime, const char *name, const char *prel
     CLT_TRY(clt_runtime_alive(runtime, error));
     CLT_TRY(source_text("common.cl", &common, &own_common, error));
     CLT_TRY(source_text(file, &kernel, &own_kernel, error));
-    const char *sources[] = {
-        "#line 1 \"prelude\"\n", prelude, "\n#line 1 \"common.cl\"\n", common, line_kernel, kernel};
+    const char *sources[] = {runtime->pocl ? "#define CLT_POCL\n" : "",
+                             "#line 1 \"prelude\"\n",
+                             prelude,
+                             "\n#line 1 \"common.cl\"\n",
+                             common,
+                             line_kernel,
+                             kernel};
     enum { COUNT = sizeof sources / sizeof *sources };
     size_t lengths[COUNT];
     for (size_t k = 0; k < COUNT; k++) {
