@@ -103,9 +103,9 @@ static inline void store(floatv sum, int column, int start, int n, int add, glob
 
 /* One partial sum, p0 <= p < p1, of ROWS rows from i0 on and `vectors` vectors of columns from j0
  * on. Rows past the last are copies of it and not stored. `vectors` is a constant at each call. */
-static inline void tile(const int vectors, int i0, int j0, int p0, int p1, int m, int n,
-                        global const float *a, int lda, global const float *b, int ldb, int add,
-                        global float *c, int ldc)
+CLT_INLINE void tile(const int vectors, int i0, int j0, int p0, int p1, int m, int n,
+                     global const float *a, int lda, global const float *b, int ldb, int add,
+                     global float *c, int ldc)
 {
     const int start0 = vector_start(j0, n), start1 = vector_start(j0 + WIDTH, n);
     const int start2 = vector_start(j0 + 2 * WIDTH, n), start3 = vector_start(j0 + 3 * WIDTH, n);
@@ -126,13 +126,21 @@ static inline void tile(const int vectors, int i0, int j0, int p0, int p1, int m
 
 /* All partial sums of rows i0 .. i1 - 1 of a panel, one partial sum at a time, so that its rows of
  * B stay in the cache for all rows of A. */
-static inline void panel(const int vectors, int i0, int i1, int j0, int m, int n, int k,
-                         global const float *a, int lda, global const float *b, int ldb, int add,
-                         global float *c, int ldc)
+CLT_INLINE void panel(const int vectors, int i0, int i1, int j0, int m, int n, int k,
+                      global const float *a, int lda, global const float *b, int ldb, int add,
+                      global float *c, int ldc)
 {
     for (int p0 = 0; p0 < k; p0 += DEPTH) {
         const int p1 = min(p0 + DEPTH, k), add_partial = add || p0 > 0;
         for (int i = i0; i < i1; i += ROWS) {
+#if A_TRANSPOSED
+            /* The next partial sum's rows of A and B, a part for each tile: neither lies in a
+             * piece. */
+            const int next = p1 + (i - i0) * DEPTH / (i1 - i0);
+            const int end = min(p1 + (i + ROWS - i0) * DEPTH / (i1 - i0), k);
+            clt_prefetch_rows(a + i0, lda, next, end, i1 - i0);
+            clt_prefetch_rows(b + (B_TRANSPOSED ? 0 : j0), ldb, next, end, vectors * WIDTH);
+#endif
             tile(vectors, i, j0, p0, p1, m, n, a, lda, b, ldb, add_partial, c, ldc);
         }
     }

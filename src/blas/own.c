@@ -5,7 +5,7 @@
 #include "blas/provider.h"
 #include "util/memory.h"
 
-enum { DEPTH = 256 }; /* terms of a partial sum: part of the recipe, so of every result's bits */
+enum { DEPTH = 128 }; /* terms of a partial sum: part of the recipe, so of every result's bits */
 
 typedef struct own_state {
     clt_runtime *runtime;
