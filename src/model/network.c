@@ -452,15 +452,18 @@ static clt_status forward_stage(clt_network *network, int k, uint32_t step, clt_
     return CLT_OK;
 }
 
-clt_status clt_network_forward(clt_network *network, const clt_batch *batch, uint32_t step,
-                               clt_error *error)
+clt_status clt_network_upload(clt_network *network, const clt_batch *batch, clt_error *error)
 {
-    clt_status status;
     network->state.extent = batch->extent;
     network->state.row_count = batch->row_count;
+    return clt_buffer_write(network->runtime, network->batch, 0, batch->used * 4, batch->packed,
+                            error);
+}
+
+clt_status clt_network_forward(clt_network *network, uint32_t step, clt_error *error)
+{
+    clt_status status = CLT_OK;
     network->step = step;
-    CLT_TRY(clt_buffer_write(network->runtime, network->batch, 0, batch->used * 4, batch->packed,
-                             error));
     for (int k = 0; k < network->layers->count; k++) {
         CLT_TRY(forward_stage(network, k, step, error));
     }

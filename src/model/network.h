@@ -24,12 +24,15 @@ void clt_network_destroy(clt_network *network); /* NULL allowed */
 CLT_NODISCARD clt_status clt_network_download(clt_network *network, clt_model *model,
                                               clt_error *error);
 
-/* Queues the upload of a batch and its way through the layers; logits are left on the device.
+/* Queues the upload of a batch, which stays untouched until a later read has returned. Between this
+ * and forward the rows of the table that it uses can be brought up to date. */
+CLT_NODISCARD clt_status clt_network_upload(clt_network *network, const clt_batch *batch,
+                                            clt_error *error);
+
+/* Queues the way of that batch through the layers; logits are left on the device.
  *
- * batch    stays untouched until a later read has returned.
  * step     optimiser steps so far: the place of this step's dropout masks. */
-CLT_NODISCARD clt_status clt_network_forward(clt_network *network, const clt_batch *batch,
-                                             uint32_t step, clt_error *error);
+CLT_NODISCARD clt_status clt_network_forward(clt_network *network, uint32_t step, clt_error *error);
 
 /* Queues the way back from dlogits of the last forward: zeroes and fills the dense gradients, and
  * leaves the rows' gradient of the table. Training networks only. */

@@ -40,7 +40,8 @@ clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
     CLT_TRY(clt_loader_start(loader, false, 0, 0, error));
     while ((batch = clt_loader_next(loader)) != NULL) {
         size_t samples = (size_t)batch->extent.samples;
-        CLT_TRY(clt_network_forward(network, batch, 0, error));
+        CLT_TRY(clt_network_upload(network, batch, error));
+        CLT_TRY(clt_network_forward(network, 0, error));
         CLT_TRY(clt_buffer_read_later(runtime, state->logits, 0, samples * sizeof(float),
                                       logits + done_samples, &reads[step % 2], error));
         CLT_TRY(clt_runtime_flush(runtime, error));

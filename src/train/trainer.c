@@ -167,7 +167,8 @@ static clt_status enqueue_step(clt_trainer *trainer, const clt_batch *batch, clt
     const clt_adam_state table = {state->table, trainer->m_table, trainer->v_table};
     const clt_adam_step adam = clt_adam_step_of(trainer->config.learning_rate, trainer->step + 1);
     clt_status status;
-    CLT_TRY(clt_network_forward(trainer->network, batch, (uint32_t)trainer->step, error));
+    CLT_TRY(clt_network_upload(trainer->network, batch, error));
+    CLT_TRY(clt_network_forward(trainer->network, (uint32_t)trainer->step, error));
     CLT_TRY(clt_loss_forward(trainer->loss, state->extent.samples, state->logits, state->targets,
                              trainer->sample_loss, trainer->sample_hit, state->dlogits, error));
     CLT_TRY(clt_network_backward(trainer->network, error));

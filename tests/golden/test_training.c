@@ -116,7 +116,8 @@ static void check_gradients(const setting *s)
     assert_ok(clt_buffer_create(runtime, samples * sizeof(float), "loss", &loss, &error));
     assert_ok(clt_buffer_create(runtime, samples * sizeof(int32_t), "hit", &hit, &error));
 
-    assert_ok(clt_network_forward(network, &batch, 0, &error));
+    assert_ok(clt_network_upload(network, &batch, &error));
+    assert_ok(clt_network_forward(network, 0, &error));
     const clt_network_state *state = clt_network_state_of(network);
     assert_ok(clt_loss_forward(loss_op, g->batch, state->logits, state->targets, loss, hit,
                                state->dlogits, &error));
