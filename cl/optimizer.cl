@@ -1,42 +1,132 @@
 /* optimizer.cl: Adam as Keras 3 computes it, over a flat array and over a table whose gradient is
- * rows at sorted ids. Both return at once while the record's flag is set.
+ * rows at sorted ids. Nothing moves while the record's flag is set.
  *
- * One update, the same text for one and for sixteen elements, so that a zero gradient passed as a
- * value gives what an absent row gets:
- *   m += (g - m) * (1 - beta1); v += (g * g - v) * (1 - beta2); p -= alpha * m / (sqrt(v) + eps) */
-#define ADAM(NAME, TYPE)                                                                           \
-    static void NAME(TYPE g, TYPE *p, TYPE *m, TYPE *v, float step_size, float one_minus_beta1,    \
-                     float one_minus_beta2, float epsilon)                                         \
-    {                                                                                              \
-        *m = fma(g - *m, (TYPE)one_minus_beta1, *m);                                               \
-        *v = fma(fma(g, g, -*v), (TYPE)one_minus_beta2, *v);                                       \
-        *p -= step_size * *m / (sqrt(*v) + epsilon);                                               \
-    }
-ADAM(adam_one, float)
-ADAM(adam_sixteen, float16)
+ * Every row of a table decays and moves at every step, used or not. optimizer_table does it so. The
+ * lazy form leaves the same bits: optimizer_rows updates a step's own rows and writes the step down
+ * in the journal; optimizer_catch_up replays, before rows are read, the updates they have missed,
+ * with the constants of those steps. So bringing rows up to date at any moment changes no bits. */
 
-/* Elements begin .. end - 1 at p, m, v; their gradients at `gradient`, or all zero when NULL. */
+/* The constants of one step; clt_adam_step in src/util/shapes.h. */
+typedef struct adam_step {
+    float step_size, one_minus_beta1, one_minus_beta2, epsilon;
+} adam_step;
+
+/* The good steps since all rows were up to date; the same layout in src/ops/optimizer.c. Rows count
+ * the updates they have had since then in last[V]. */
+#define JOURNAL_STEPS 1024
+typedef struct adam_journal {
+    int count;
+    float largest; /* step size */
+    float zero;    /* never written: a gradient of zero that no compiler knows */
+    adam_step steps[JOURNAL_STEPS];
+} adam_journal;
+
+static int zero_one(int bits)
+{
+    return bits == 0;
+}
+
+static int zero_sixteen(int16 bits)
+{
+    return !any(bits != 0);
+}
+
+/* From here on every update replayed has a gradient of zero: |m| and sqrt(v) decay, m faster, so no
+ * update of p will be larger than m's now at the largest step size. The factor covers the rounding
+ * of division and square root, the term what denormals may add. Once p less and plus this has the
+ * bits of p, p rests and only m and v go on. Asked for every so many steps. */
+#define REST_EVERY 16
+#define REST_FACTOR 1.001f
+#define REST_TERM 1e-20f
+
+/* One update, the same text for one and for sixteen elements, for every row or a late one, so that a
+ * zero gradient passed as a value gives what an absent row gets:
+ *   m += (g - m) * (1 - beta1); v += (g * g - v) * (1 - beta2); p -= alpha * m / (sqrt(v) + eps)
+ * and its replay for steps from .. to - 1 of the journal. */
+#define ADAM(SIZE, FLOAT, AS_INT)                                                                  \
+    static void moments_##SIZE(FLOAT g, FLOAT *m, FLOAT *v, adam_step step)                        \
+    {                                                                                              \
+        *m = fma(g - *m, (FLOAT)step.one_minus_beta1, *m);                                         \
+        *v = fma(fma(g, g, -*v), (FLOAT)step.one_minus_beta2, *v);                                 \
+    }                                                                                              \
+    static void adam_##SIZE(FLOAT g, FLOAT *p, FLOAT *m, FLOAT *v, adam_step step)                 \
+    {                                                                                              \
+        moments_##SIZE(g, m, v, step);                                                             \
+        *p -= step.step_size * *m / (sqrt(*v) + step.epsilon);                                     \
+    }                                                                                              \
+    static int rests_##SIZE(FLOAT p, FLOAT m, FLOAT v, float step_size, float epsilon)             \
+    {                                                                                              \
+        FLOAT most = step_size * fabs(m) / (sqrt(v) + epsilon) * REST_FACTOR + REST_TERM;          \
+        return zero_##SIZE((AS_INT(p - most) ^ AS_INT(p)) | (AS_INT(p + most) ^ AS_INT(p)));       \
+    }                                                                                              \
+    static void replay_##SIZE(FLOAT *p, FLOAT *m, FLOAT *v, __global const adam_journal *journal,  \
+                              int from, int to)                                                    \
+    {                                                                                              \
+        const FLOAT g = (FLOAT)journal->zero;                                                      \
+        int s = from;                                                                              \
+        if (zero_##SIZE(AS_INT(*m) | AS_INT(*v))) {                                                \
+            to = min(to, from + 1); /* never had a gradient: further updates change nothing */     \
+        }                                                                                          \
+        while (s < to && (to - s < REST_EVERY || !rests_##SIZE(*p, *m, *v, journal->largest,       \
+                                                               journal->steps[s].epsilon))) {      \
+            for (int stop = min(s + REST_EVERY, to); s < stop; s++) {                              \
+                adam_##SIZE(g, p, m, v, journal->steps[s]);                                        \
+            }                                                                                      \
+        }                                                                                          \
+        for (; s < to; s++) {                                                                      \
+            moments_##SIZE(g, m, v, journal->steps[s]);                                            \
+        }                                                                                          \
+    }
+ADAM(one, float, as_int)
+ADAM(sixteen, float16, as_int16)
+
+/* The elements 0 .. count - 1 of p, m, v; their gradients, or all zero when NULL. */
 static void adam_run(int count, __global const float *gradient, __global float *p,
-                     __global float *m, __global float *v, float step_size, float one_minus_beta1,
-                     float one_minus_beta2, float epsilon)
+                     __global float *m, __global float *v, adam_step step)
 {
     int k = 0;
 #ifdef CLT_WHOLE_ROWS
     for (; k + 16 <= count; k += 16) {
-        float16 g = (float16)0.0f, pk = vload16(0, p + k), mk = vload16(0, m + k);
-        float16 vk = vload16(0, v + k);
+        float16 g = (float16)0.0f, pk = *(__global const clt_unaligned16 *)(p + k);
+        float16 mk = *(__global const clt_unaligned16 *)(m + k);
+        float16 vk = *(__global const clt_unaligned16 *)(v + k);
         if (gradient != 0) {
-            g = vload16(0, gradient + k);
+            g = *(__global const clt_unaligned16 *)(gradient + k);
         }
-        adam_sixteen(g, &pk, &mk, &vk, step_size, one_minus_beta1, one_minus_beta2, epsilon);
-        vstore16(pk, 0, p + k);
-        vstore16(mk, 0, m + k);
-        vstore16(vk, 0, v + k);
+        adam_sixteen(g, &pk, &mk, &vk, step);
+        *(__global clt_unaligned16 *)(p + k) = pk;
+        *(__global clt_unaligned16 *)(m + k) = mk;
+        *(__global clt_unaligned16 *)(v + k) = vk;
     }
 #endif
     for (; k < count; k++) {
         float g = gradient != 0 ? gradient[k] : 0.0f, pk = p[k], mk = m[k], vk = v[k];
-        adam_one(g, &pk, &mk, &vk, step_size, one_minus_beta1, one_minus_beta2, epsilon);
+        adam_one(g, &pk, &mk, &vk, step);
+        p[k] = pk;
+        m[k] = mk;
+        v[k] = vk;
+    }
+}
+
+/* Steps from .. to - 1 of the journal for the elements 0 .. count - 1. */
+static void adam_replay(int count, __global float *p, __global float *m, __global float *v,
+                        __global const adam_journal *journal, int from, int to)
+{
+    int k = 0;
+#ifdef CLT_WHOLE_ROWS
+    for (; k + 16 <= count; k += 16) {
+        float16 pk = *(__global const clt_unaligned16 *)(p + k);
+        float16 mk = *(__global const clt_unaligned16 *)(m + k);
+        float16 vk = *(__global const clt_unaligned16 *)(v + k);
+        replay_sixteen(&pk, &mk, &vk, journal, from, to);
+        *(__global clt_unaligned16 *)(p + k) = pk;
+        *(__global clt_unaligned16 *)(m + k) = mk;
+        *(__global clt_unaligned16 *)(v + k) = vk;
+    }
+#endif
+    for (; k < count; k++) {
+        float pk = p[k], mk = m[k], vk = v[k];
+        replay_one(&pk, &mk, &vk, journal, from, to);
         p[k] = pk;
         m[k] = mk;
         v[k] = vk;
@@ -49,12 +139,12 @@ __kernel void optimizer_dense(__global const clt_record *record, __global const 
                               int span, float step_size, float one_minus_beta1,
                               float one_minus_beta2, float epsilon)
 {
+    const adam_step step = {step_size, one_minus_beta1, one_minus_beta2, epsilon};
     int begin = get_global_id(0) * span;
     if (record->bad || begin >= count) {
         return;
     }
-    adam_run(min(span, count - begin), gradient + begin, p + begin, m + begin, v + begin, step_size,
-             one_minus_beta1, one_minus_beta2, epsilon);
+    adam_run(min(span, count - begin), gradient + begin, p + begin, m + begin, v + begin, step);
 }
 
 /* The first place in the sorted ids[0 .. count - 1] whose id is at least `id`. */
@@ -80,20 +170,74 @@ __kernel void optimizer_table(__global const clt_record *record, __global const 
                               int rows, int span, float step_size, float one_minus_beta1,
                               float one_minus_beta2, float epsilon)
 {
+    const adam_step step = {step_size, one_minus_beta1, one_minus_beta2, epsilon};
     int begin = get_global_id(0) * span, end = min(begin + span, features);
-    int first = get_global_id(1) * rows, last = min(first + rows, table_rows);
+    int first = get_global_id(1) * rows, next = min(first + rows, table_rows);
     if (record->bad || begin >= end) {
         return;
     }
     int u = lower_bound(unique, row_count, first);
-    for (int row = first; row < last; row++) {
+    for (int row = first; row < next; row++) {
         __global const float *gradient = 0;
         size_t at = (size_t)row * features + begin;
         if (u < row_count && unique[u] == row) {
             gradient = drows + (size_t)u * features + begin;
             u++;
         }
-        adam_run(end - begin, gradient, p + at, m + at, v + at, step_size, one_minus_beta1,
-                 one_minus_beta2, epsilon);
+        adam_run(end - begin, gradient, p + at, m + at, v + at, step);
+    }
+}
+
+/* Step `number` of the journal: rows `unique` of p, m, v, all up to date, get their gradients.
+ * Launch: src/ops/tiling.h over [row_count, features]. */
+__kernel void optimizer_rows(__global const clt_record *record, __global const int *unique,
+                             int row_count, __global const float *drows, __global float *p,
+                             __global float *m, __global float *v, int features, int rows, int span,
+                             float step_size, float one_minus_beta1, float one_minus_beta2,
+                             float epsilon, int number, __global adam_journal *journal,
+                             __global int *last)
+{
+    const adam_step step = {step_size, one_minus_beta1, one_minus_beta2, epsilon};
+    int begin = get_global_id(0) * span, end = min(begin + span, features);
+    int first = get_global_id(1) * rows, next = min(first + rows, row_count);
+    if (record->bad || begin >= end) {
+        return;
+    }
+    if (begin == 0 && first == 0) {
+        journal->steps[number] = step;
+        journal->largest = max(journal->largest, step_size);
+        journal->count = number + 1;
+    }
+    for (int u = first; u < next; u++) {
+        size_t at = (size_t)unique[u] * features + begin;
+        adam_run(end - begin, drows + (size_t)u * features + begin, p + at, m + at, v + at, step);
+        if (begin == 0) {
+            last[unique[u]] = number + 1;
+        }
+    }
+}
+
+/* Brings rows `unique`, or rows 0 .. row_count - 1 when NULL, up to the last good step.
+ * Launch: src/ops/tiling.h over [row_count, 1]: one work-group has a row to itself, so that it is
+ * written to last[] when all have read it there. On CPUs a work-group is one work-item. */
+__kernel void optimizer_catch_up(__global const int *unique, int row_count, __global float *p,
+                                 __global float *m, __global float *v, int features, int rows,
+                                 int span, __global const adam_journal *journal, __global int *last)
+{
+    int first = get_global_id(1) * rows, next = min(first + rows, row_count);
+    int to = journal->count;
+    for (int u = first; u < next; u++) {
+        int row = unique != 0 ? unique[u] : u, from = last[row];
+        for (int d = get_local_id(0) * span; from < to && d < features;
+             d += get_local_size(0) * span) {
+            size_t at = (size_t)row * features + d;
+            adam_replay(min(span, features - d), p + at, m + at, v + at, journal, from, to);
+        }
+#ifndef CLT_WHOLE_ROWS
+        barrier(CLK_GLOBAL_MEM_FENCE);
+#endif
+        if (get_local_id(0) == 0) {
+            last[row] = to;
+        }
     }
 }

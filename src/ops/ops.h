@@ -122,10 +122,17 @@ CLT_NODISCARD clt_status clt_loss_forward(clt_loss *op, int samples, clt_buffer 
                                           clt_buffer dlogits, clt_error *error);
 
 /* ---- optimizer.c, cl/optimizer.cl: Adam ------------------------------------------------------ */
+/* Updates a flat array, and a table [table_rows, features] (0: none) of which every row decays and
+ * moves at every step. Two variants for the table, with the same bits: "dense" does so; "lazy"
+ * updates the rows of a step and replays what the others have missed when they are next read. So
+ * whoever reads rows brings them up to date before. "lazy" where the table is much larger than the
+ * device's cache. */
 typedef struct clt_optimizer clt_optimizer;
-CLT_NODISCARD clt_status clt_optimizer_plan(clt_runtime *runtime, clt_optimizer **op,
-                                            clt_error *error);
+CLT_NODISCARD clt_status clt_optimizer_plan(clt_runtime *runtime, int table_rows, int features,
+                                            clt_optimizer **op, clt_error *error);
 void clt_optimizer_destroy(clt_optimizer *op);
+/* The rule, for a device whose cache of global memory has so many bytes (0: unknown). */
+bool clt_optimizer_prefers_lazy(uint64_t cache_bytes, int table_rows, int features);
 
 /* A parameter buffer and Adam's two moments, all of one length. */
 typedef struct clt_adam_state {
@@ -135,13 +142,21 @@ typedef struct clt_adam_state {
 /* Step t (from 1) of Keras 3's Adam: see clt_adam_step. */
 clt_adam_step clt_adam_step_of(double learning_rate, uint64_t t);
 
-/* Both return on the device at once while record.bad is set. */
+/* Both return on the device at once while record.bad is set. The rows `unique` of a table have been
+ * brought up to date before: clt_optimizer_catch_up. */
 CLT_NODISCARD clt_status clt_optimizer_dense(clt_optimizer *op, const clt_adam_step *step,
                                              clt_buffer record, size_t count, clt_buffer gradient,
                                              clt_adam_state state, clt_error *error);
 CLT_NODISCARD clt_status clt_optimizer_table(clt_optimizer *op, const clt_adam_step *step,
-                                             clt_buffer record, int table_rows, int features,
-                                             clt_buffer unique, int row_count, clt_buffer drows,
-                                             clt_adam_state state, clt_error *error);
+                                             clt_buffer record, clt_buffer unique, int row_count,
+                                             clt_buffer drows, clt_adam_state state,
+                                             clt_error *error);
+
+/* Before rows of the table are read or updated: brings the rows `unique`, or all, up to the last
+ * good step. "dense" has nothing to do here. */
+CLT_NODISCARD clt_status clt_optimizer_catch_up(clt_optimizer *op, clt_buffer unique, int row_count,
+                                                clt_adam_state state, clt_error *error);
+CLT_NODISCARD clt_status clt_optimizer_catch_up_all(clt_optimizer *op, clt_adam_state state,
+                                                    clt_error *error);
 
 #endif

@@ -1,22 +1,70 @@
-/* optimizer.c: Adam (ref: adam, adam_table). */
+/* optimizer.c: Adam (ref: adam, adam_table), and the two variants of a table's. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ops/ops.h"
 #include "ops/tiling.h"
 #include "util/memory.h"
 
 #define ELEMENTS_ON_CPU 4096
-#define ROWS_ON_CPU 64
+#define ROWS_ON_CPU 64         /* of all rows */
+#define BATCH_ROWS_ON_CPU 16   /* of a batch's */
 #define BYTES_PER_ELEMENT 24.0 /* p, m, v read and written */
 #define FLOPS_PER_ELEMENT 12.0
 
+/* Lazy where p, m and v are more than this many times the cache. */
+#define CACHES_OF_LAZY 4
+#define CACHE_AT_LEAST (32u << 20)
+
+/* What only the device writes and reads; the same layout stands in cl/optimizer.cl. */
+enum { JOURNAL_STEPS = 1024 };
+typedef struct adam_journal {
+    int32_t count;
+    float largest, zero;
+    clt_adam_step steps[JOURNAL_STEPS];
+} adam_journal;
+
 struct clt_optimizer {
     clt_runtime *runtime;
-    clt_kernel *dense, *table;
+    int table_rows, features;
+    bool lazy;
+    int steps; /* queued since all rows were up to date; the journal has those that were good */
+    clt_buffer own, journal, last; /* lazy: slices of `own`, all zero when rows are up to date */
+    clt_kernel *dense, *table, *rows, *catch_up;
 };
 
-clt_status clt_optimizer_plan(clt_runtime *runtime, clt_optimizer **op, clt_error *error)
+/* A dense update moves all of p, m and v through the memory at every step; a lazy one only what a
+ * batch touches, but in three scattered pieces a row and with more arithmetic when rows are read.
+ * Drivers that name an inner cache or none count as having CACHE_AT_LEAST. */
+bool clt_optimizer_prefers_lazy(uint64_t cache_bytes, int table_rows, int features)
+{
+    uint64_t bytes = 3 * sizeof(float) * (uint64_t)table_rows * (uint64_t)features;
+    return bytes > CACHES_OF_LAZY * (cache_bytes > CACHE_AT_LEAST ? cache_bytes : CACHE_AT_LEAST);
+}
+
+static bool pick_lazy(const clt_runtime *runtime, int table_rows, int features)
+{
+    const char *forced = clt_runtime_forced(runtime, "adam");
+    return forced != NULL
+               ? strcmp(forced, "lazy") == 0
+               : clt_optimizer_prefers_lazy(clt_runtime_cache_bytes(runtime), table_rows, features);
+}
+
+static clt_status create_journal(clt_optimizer *op, clt_error *error)
+{
+    size_t journal = clt_align(sizeof(adam_journal)), last = (size_t)op->table_rows * 4;
+    clt_status status;
+    CLT_TRY(clt_buffer_create(op->runtime, journal + last, "Adam's journal", &op->own, error));
+    CLT_TRY(clt_buffer_zero(op->runtime, op->own, 0, journal + last, error));
+    CLT_TRY(clt_buffer_slice(op->runtime, op->own, 0, journal, &op->journal, error));
+    CLT_TRY(clt_buffer_slice(op->runtime, op->own, journal, last, &op->last, error));
+done:
+    return status;
+}
+
+clt_status clt_optimizer_plan(clt_runtime *runtime, int table_rows, int features,
+                              clt_optimizer **op, clt_error *error)
 {
     clt_program *program;
     clt_status status;
@@ -25,9 +73,21 @@ clt_status clt_optimizer_plan(clt_runtime *runtime, clt_optimizer **op, clt_erro
         return CLT_FAILED;
     }
     made->runtime = runtime;
+    made->table_rows = table_rows;
+    made->features = features;
+    if (table_rows > 0) {
+        made->lazy = pick_lazy(runtime, table_rows, features);
+        clt_runtime_planned(runtime, "adam", made->lazy ? "lazy" : "dense");
+    }
     CLT_TRY(clt_program_build(runtime, "optimizer", clt_tiling_prelude(runtime), &program, error));
     CLT_TRY(clt_kernel_create(program, "optimizer_dense", &made->dense, error));
-    CLT_TRY(clt_kernel_create(program, "optimizer_table", &made->table, error));
+    if (made->lazy) {
+        CLT_TRY(clt_kernel_create(program, "optimizer_rows", &made->rows, error));
+        CLT_TRY(clt_kernel_create(program, "optimizer_catch_up", &made->catch_up, error));
+        CLT_TRY(create_journal(made, error));
+    } else {
+        CLT_TRY(clt_kernel_create(program, "optimizer_table", &made->table, error));
+    }
     *op = made;
     return CLT_OK;
 done:
@@ -40,6 +100,11 @@ void clt_optimizer_destroy(clt_optimizer *op)
     if (op != NULL) {
         clt_kernel_destroy(op->dense);
         clt_kernel_destroy(op->table);
+        clt_kernel_destroy(op->rows);
+        clt_kernel_destroy(op->catch_up);
+        clt_buffer_release(op->runtime, &op->journal);
+        clt_buffer_release(op->runtime, &op->last);
+        clt_buffer_release(op->runtime, &op->own);
         free(op);
     }
 }
@@ -83,12 +148,12 @@ clt_status clt_optimizer_dense(clt_optimizer *op, const clt_adam_step *step, clt
     return status;
 }
 
-clt_status clt_optimizer_table(clt_optimizer *op, const clt_adam_step *step, clt_buffer record,
-                               int table_rows, int features, clt_buffer unique, int row_count,
-                               clt_buffer drows, clt_adam_state state, clt_error *error)
+static clt_status update_all(clt_optimizer *op, const clt_adam_step *step, clt_buffer record,
+                             clt_buffer unique, int row_count, clt_buffer drows,
+                             clt_adam_state state, clt_error *error)
 {
-    clt_tiling tiling =
-        clt_tiling_of(op->runtime, op->table, (size_t)table_rows, (size_t)features, ROWS_ON_CPU);
+    clt_tiling tiling = clt_tiling_of(op->runtime, op->table, (size_t)op->table_rows,
+                                      (size_t)op->features, ROWS_ON_CPU);
     const clt_arg args[] = {clt_arg_buffer(record),
                             clt_arg_buffer(unique),
                             clt_arg_int(row_count),
@@ -96,19 +161,100 @@ clt_status clt_optimizer_table(clt_optimizer *op, const clt_adam_step *step, clt
                             clt_arg_buffer(state.p),
                             clt_arg_buffer(state.m),
                             clt_arg_buffer(state.v),
-                            clt_arg_int(table_rows),
-                            clt_arg_int(features),
+                            clt_arg_int(op->table_rows),
+                            clt_arg_int(op->features),
                             clt_arg_int(tiling.rows),
                             clt_arg_int(tiling.span),
                             clt_arg_float(step->step_size),
                             clt_arg_float(step->one_minus_beta1),
                             clt_arg_float(step->one_minus_beta2),
                             clt_arg_float(step->epsilon)};
-    double elements = (double)table_rows * features;
+    return clt_tiling_enqueue(op->table, &tiling, args, sizeof args / sizeof *args, error);
+}
+
+static clt_status update_rows(clt_optimizer *op, const clt_adam_step *step, clt_buffer record,
+                              clt_buffer unique, int row_count, clt_buffer drows,
+                              clt_adam_state state, clt_error *error)
+{
+    clt_tiling tiling = clt_tiling_of(op->runtime, op->rows, (size_t)row_count,
+                                      (size_t)op->features, BATCH_ROWS_ON_CPU);
+    const clt_arg args[] = {clt_arg_buffer(record),
+                            clt_arg_buffer(unique),
+                            clt_arg_int(row_count),
+                            clt_arg_buffer(drows),
+                            clt_arg_buffer(state.p),
+                            clt_arg_buffer(state.m),
+                            clt_arg_buffer(state.v),
+                            clt_arg_int(op->features),
+                            clt_arg_int(tiling.rows),
+                            clt_arg_int(tiling.span),
+                            clt_arg_float(step->step_size),
+                            clt_arg_float(step->one_minus_beta1),
+                            clt_arg_float(step->one_minus_beta2),
+                            clt_arg_float(step->epsilon),
+                            clt_arg_int(op->steps),
+                            clt_arg_buffer(op->journal),
+                            clt_arg_buffer(op->last)};
+    clt_status status =
+        clt_tiling_enqueue(op->rows, &tiling, args, sizeof args / sizeof *args, error);
+    op->steps += status == CLT_OK;
+    return status;
+}
+
+clt_status clt_optimizer_table(clt_optimizer *op, const clt_adam_step *step, clt_buffer record,
+                               clt_buffer unique, int row_count, clt_buffer drows,
+                               clt_adam_state state, clt_error *error)
+{
+    double elements = (double)(op->lazy ? row_count : op->table_rows) * op->features;
     clt_profile_begin(op->runtime, "adam of the table", FLOPS_PER_ELEMENT * elements,
                       BYTES_PER_ELEMENT * elements);
-    clt_status status =
-        clt_tiling_enqueue(op->table, &tiling, args, sizeof args / sizeof *args, error);
+    clt_status status = (op->lazy ? update_rows : update_all)(op, step, record, unique, row_count,
+                                                              drows, state, error);
     clt_profile_end(op->runtime);
+    return status;
+}
+
+/* Rows `unique`; all of the table's without them. How much is replayed only the device knows. */
+static clt_status catch_up(clt_optimizer *op, clt_buffer unique, int row_count, size_t rows_on_cpu,
+                           clt_adam_state state, clt_error *error)
+{
+    clt_tiling tiling = clt_tiling_of(op->runtime, op->catch_up, (size_t)row_count, 1, rows_on_cpu);
+    if (clt_runtime_is_cpu(op->runtime)) {
+        tiling.span = op->features;
+    }
+    const clt_arg args[] = {clt_arg_buffer(unique),      clt_arg_int(row_count),
+                            clt_arg_buffer(state.p),     clt_arg_buffer(state.m),
+                            clt_arg_buffer(state.v),     clt_arg_int(op->features),
+                            clt_arg_int(tiling.rows),    clt_arg_int(tiling.span),
+                            clt_arg_buffer(op->journal), clt_arg_buffer(op->last)};
+    clt_profile_begin(op->runtime, "adam catch-up", 0.0,
+                      BYTES_PER_ELEMENT * (double)row_count * op->features);
+    clt_status status =
+        clt_tiling_enqueue(op->catch_up, &tiling, args, sizeof args / sizeof *args, error);
+    clt_profile_end(op->runtime);
+    return status;
+}
+
+clt_status clt_optimizer_catch_up(clt_optimizer *op, clt_buffer unique, int row_count,
+                                  clt_adam_state state, clt_error *error)
+{
+    if (op->steps == 0) {
+        return CLT_OK;
+    }
+    /* A full journal ends with every row up to date; by the number of steps, so on every run. */
+    return op->steps == JOURNAL_STEPS
+               ? clt_optimizer_catch_up_all(op, state, error)
+               : catch_up(op, unique, row_count, BATCH_ROWS_ON_CPU, state, error);
+}
+
+clt_status clt_optimizer_catch_up_all(clt_optimizer *op, clt_adam_state state, clt_error *error)
+{
+    clt_status status = CLT_OK;
+    if (op->steps > 0) {
+        CLT_TRY(catch_up(op, (clt_buffer){0}, op->table_rows, ROWS_ON_CPU, state, error));
+        CLT_TRY(clt_buffer_zero(op->runtime, op->own, 0, op->own.bytes, error));
+        op->steps = 0;
+    }
+done:
     return status;
 }

@@ -10,6 +10,7 @@ static const struct {
 } table[CLT_PLAN_OPS] = {
     {"lstm", {"step", "rows"}},
     {"gemm", {"clblast", "own"}},
+    {"adam", {"dense", "lazy"}},
 };
 
 /* The row of an op named by text[0 .. length - 1]; CLT_PLAN_OPS when there is none. */

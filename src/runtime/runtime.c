@@ -122,6 +122,13 @@ int clt_runtime_vector_width(const clt_runtime *runtime)
     return width < 1 ? 1 : width > 16 ? 16 : (int)width;
 }
 
+uint64_t clt_runtime_cache_bytes(const clt_runtime *runtime)
+{
+    cl_ulong bytes = 0;
+    (void)clGetDeviceInfo(runtime->id, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, sizeof bytes, &bytes, NULL);
+    return bytes;
+}
+
 void clt_runtime_attach(clt_runtime *runtime, void *state, void (*release)(void *state))
 {
     runtime->attached = state;

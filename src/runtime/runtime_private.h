@@ -132,11 +132,13 @@ size_t clt_kernel_item_group(const clt_kernel *kernel);
 /* ---- the device ------------------------------------------------------------------------------ */
 bool clt_runtime_is_cpu(const clt_runtime *runtime);
 int clt_runtime_vector_width(const clt_runtime *runtime); /* native, of float: 1 .. 16 */
+/* Bytes of the cache of global memory; some drivers name an inner level's or 0. */
+uint64_t clt_runtime_cache_bytes(const clt_runtime *runtime);
 void clt_runtime_log(const clt_runtime *runtime, clt_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The variant that CLTRAIN_PLAN forces for `op` ("lstm", "gemm"), or NULL. Names are checked when
- * the runtime is created, against the table in runtime/plan.c. */
+/* The variant that CLTRAIN_PLAN forces for `op` ("lstm", "gemm", "adam"), or NULL. Names are
+ * checked when the runtime is created, against the table in runtime/plan.c. */
 const char *clt_runtime_forced(const clt_runtime *runtime, const char *op);
 
 /* Forces a variant for ops planned from now on; NULL: no longer. Used by self-test and tests to run

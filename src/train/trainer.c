@@ -117,7 +117,8 @@ clt_status clt_trainer_create(clt_model *model, clt_runtime *runtime,
     CLT_TRY(clt_network_create(runtime, model, &limits, made->config.seed, made->network,
                                &made->inference, error));
     CLT_TRY(clt_loss_plan(runtime, &made->loss, error));
-    CLT_TRY(clt_optimizer_plan(runtime, &made->optimizer, error));
+    const int *table = model->layers.parameters[0].shape;
+    CLT_TRY(clt_optimizer_plan(runtime, table[0], table[1], &made->optimizer, error));
     CLT_TRY(
         clt_buffer_create(runtime, samples * sizeof(float), "losses", &made->sample_loss, error));
     CLT_TRY(
@@ -158,16 +159,24 @@ const clt_history *clt_trainer_history(const clt_trainer *trainer)
 
 /* ---- one step -------------------------------------------------------------------------------- */
 
+static clt_adam_state table_state(const clt_trainer *trainer)
+{
+    return (clt_adam_state){clt_network_state_of(trainer->network)->table, trainer->m_table,
+                            trainer->v_table};
+}
+
 /* Queues forward, loss, backward, record and update of one batch. */
 static clt_status enqueue_step(clt_trainer *trainer, const clt_batch *batch, clt_error *error)
 {
     const clt_network_state *state = clt_network_state_of(trainer->network);
     const clt_layers *layers = &trainer->model->layers;
     const clt_adam_state arena = {state->arena, trainer->m_arena, trainer->v_arena};
-    const clt_adam_state table = {state->table, trainer->m_table, trainer->v_table};
+    const clt_adam_state table = table_state(trainer);
     const clt_adam_step adam = clt_adam_step_of(trainer->config.learning_rate, trainer->step + 1);
     clt_status status;
     CLT_TRY(clt_network_upload(trainer->network, batch, error));
+    CLT_TRY(
+        clt_optimizer_catch_up(trainer->optimizer, state->unique, state->row_count, table, error));
     CLT_TRY(clt_network_forward(trainer->network, (uint32_t)trainer->step, error));
     CLT_TRY(clt_loss_forward(trainer->loss, state->extent.samples, state->logits, state->targets,
                              trainer->sample_loss, trainer->sample_hit, state->dlogits, error));
@@ -179,8 +188,7 @@ static clt_status enqueue_step(clt_trainer *trainer, const clt_batch *batch, clt
                               trainer->sample_hit, trainer->record, error));
     CLT_TRY(clt_optimizer_dense(trainer->optimizer, &adam, trainer->record, layers->arena,
                                 state->darena, arena, error));
-    CLT_TRY(clt_optimizer_table(trainer->optimizer, &adam, trainer->record,
-                                layers->parameters[0].shape[0], state->features, state->unique,
+    CLT_TRY(clt_optimizer_table(trainer->optimizer, &adam, trainer->record, state->unique,
                                 state->row_count, state->drows, table, error));
     trainer->step++;
 done:
@@ -272,6 +280,15 @@ static clt_status drain(clt_trainer *trainer, running *run, clt_status status, c
     return status;
 }
 
+/* The weights of the last good step, on the device and then in the model. Waits. */
+static clt_status download(clt_trainer *trainer, clt_error *error)
+{
+    clt_status status = clt_optimizer_catch_up_all(trainer->optimizer, table_state(trainer), error);
+    return status == CLT_OK ? clt_network_download(trainer->network, trainer->model, error)
+                            : status;
+}
+
+/* Reads the table from the device: after a download. */
 static clt_status validate(clt_trainer *trainer, const clt_dataset *validation, float *logits,
                            clt_epoch *epoch, clt_error *error)
 {
@@ -324,7 +341,7 @@ static clt_status run_epoch(clt_trainer *trainer, clt_loader *loader, int32_t ep
     row.train = run.progress.train;
     row.seconds = run.progress.seconds;
     /* Once an epoch the host has the weights too: a device that is lost later takes one epoch. */
-    CLT_TRY(clt_network_download(trainer->network, trainer->model, error));
+    CLT_TRY(download(trainer, error));
     if (validation != NULL) {
         CLT_TRY(validate(trainer, validation, logits, &row, error));
     }
@@ -366,7 +383,7 @@ clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
         if (status != CLT_OK) {
             /* The last good weights, whatever happened; an error here would hide the first one. */
             if (!clt_runtime_is_lost(trainer->runtime)) {
-                (void)!clt_network_download(trainer->network, trainer->model, NULL);
+                (void)!download(trainer, NULL);
             }
             goto done;
         }

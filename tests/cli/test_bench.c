@@ -59,7 +59,8 @@ static void json_holds_every_number(void **state)
     for (size_t k = 0; k < sizeof positive / sizeof positive[0]; k++) {
         assert_true(number(report, positive[k]) > 0.0);
     }
-    assert_string_equal(json_string_value(json_object_get(report, "plan")), "lstm=step,gemm=own");
+    assert_string_equal(json_string_value(json_object_get(report, "plan")),
+                        "lstm=step,gemm=own,adam=dense");
     assert_true(json_is_true(json_object_get(report, "synthetic")));
     assert_int_equal(json_integer_value(json_object_get(report, "steps_per_epoch")), 4);
     assert_int_equal(json_integer_value(json_object_get(report, "inference_samples")), 64);

@@ -390,6 +390,27 @@ static void divergence_ends_with_good_weights(void **state)
     clt_run_free(&run);
 }
 
+/* Adam in its lazy form: validation and saving in between, and an end by divergence. */
+static void lazy_adam_gives_the_same_bytes(void **state)
+{
+    static const char *const flags[] = {"--epochs 4", "--learning-rate 1e38"};
+    clt_run run;
+
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        for (int lazy = 0; lazy < 2; lazy++) {
+            clt_run_command(&run, k == 0 ? 0 : 6,
+                            "CLTRAIN_PLAN=adam=%s cltrain fit " SMALL
+                            " --num-words 2000 --verbose 0 %s --out %s",
+                            lazy ? "lazy" : "dense", flags[k], lazy ? "lazy" : "dense");
+            clt_run_free(&run);
+        }
+        for (size_t f = 0; f < sizeof FILES / sizeof FILES[0]; f++) {
+            assert_true(same_file("dense", "lazy", FILES[f]));
+        }
+    }
+}
+
 static void the_bar_is_keras_s(void **state)
 {
     clt_run run;
@@ -429,6 +450,7 @@ int main(void)
         cmocka_unit_test(an_earlier_run_is_replaced),
         cmocka_unit_test(devices_that_do_not_fit),
         cmocka_unit_test(divergence_ends_with_good_weights),
+        cmocka_unit_test(lazy_adam_gives_the_same_bytes),
         cmocka_unit_test(the_bar_is_keras_s),
     };
     return cmocka_run_group_tests(tests, train_once, clt_leave_folder);

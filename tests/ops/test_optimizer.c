@@ -1,11 +1,13 @@
-/* Adam over arrays and over the embedding table, against the reference in double; equal bits where
- * a lazy form will need them; nothing moves while the record is bad. */
+/* Adam over arrays and over the embedding table, against the reference in double; the same bits
+ * from the lazy form as from the dense one; nothing moves while the record is bad. */
 #include "ref/ref.h"
 #include "support/device.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "util/random.h"
 
 enum { STEPS = 3 };
 
@@ -54,6 +56,20 @@ static void assert_adam_near(clt_test_device *device, const adam *a)
                          clt_test_narrow(device, a->v, a->count), a->count, CLT_TOLERANCE_ELEMENT);
 }
 
+static void assert_same_bits(clt_test_device *device, const adam *a, const adam *b)
+{
+    const clt_buffer left[] = {a->device.p, a->device.m, a->device.v};
+    const clt_buffer right[] = {b->device.p, b->device.m, b->device.v};
+    for (int k = 0; k < 3; k++) {
+        const uint32_t *x = clt_test_read(device, left[k]), *y = clt_test_read(device, right[k]);
+        for (size_t e = 0; e < a->count; e++) {
+            if (x[e] != y[e]) {
+                fail_msg("%c[%zu]: 0x%08x and 0x%08x", "pmv"[k], e, (unsigned)x[e], (unsigned)y[e]);
+            }
+        }
+    }
+}
+
 static void assert_adam_unchanged(clt_test_device *device, const adam *a)
 {
     size_t bytes = a->count * sizeof(float);
@@ -88,7 +104,7 @@ static void test_dense(void **state)
     clt_error error;
     clt_test_device *device = *state;
     clt_optimizer *op = NULL;
-    assert_ok(clt_optimizer_plan(device->runtime, &op, &error));
+    assert_ok(clt_optimizer_plan(device->runtime, 0, 0, &op, &error));
     clt_buffer record = new_record(device, 0);
     for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
         adam a = new_adam(device, counts[k]);
@@ -117,10 +133,22 @@ static int list_rows(int table_rows, int stride, int32_t *unique)
     return count;
 }
 
-static void check_table(clt_test_device *device, clt_optimizer *op, int table_rows, int features,
+static clt_optimizer *plan(clt_test_device *device, const char *variant, int table_rows,
+                           int features)
+{
+    clt_error error;
+    clt_optimizer *op = NULL;
+    clt_runtime_force(device->runtime, "adam", variant);
+    assert_ok(clt_optimizer_plan(device->runtime, table_rows, features, &op, &error));
+    clt_runtime_force(device->runtime, "adam", NULL);
+    return op;
+}
+
+static void check_table(clt_test_device *device, const char *variant, int table_rows, int features,
                         int stride)
 {
     clt_error error;
+    clt_optimizer *op = plan(device, variant, table_rows, features);
     adam a = new_adam(device, (size_t)table_rows * (size_t)features);
     int32_t *unique = clt_test_alloc(device, (size_t)table_rows * sizeof *unique);
     clt_buffer record = new_record(device, 0);
@@ -131,26 +159,33 @@ static void check_table(clt_test_device *device, clt_optimizer *op, int table_ro
         float *drows = clt_test_normals(device, count, 1.0, t + 10);
         clt_buffer ids = clt_test_input(device, unique, (size_t)row_count * sizeof *unique);
         clt_buffer in = clt_test_input(device, drows, count * sizeof *drows);
-        assert_ok(clt_optimizer_table(op, &step, record, table_rows, features, ids, row_count, in,
-                                      a.device, &error));
+        assert_ok(clt_optimizer_catch_up(op, ids, row_count, a.device, &error));
+        assert_ok(clt_optimizer_table(op, &step, record, ids, row_count, in, a.device, &error));
         clt_ref_adam_table_f64(&step, false, table_rows, features, unique, row_count,
                                clt_test_widen(device, drows, count), a.p, a.m, a.v);
     }
+    assert_ok(clt_optimizer_catch_up_all(op, a.device, &error));
     assert_adam_near(device, &a);
+    clt_optimizer_destroy(op);
+}
+
+static void check_tables(clt_test_device *device, const char *variant)
+{
+    const int shapes[][3] = {{1, 1, 1},   {3, 3, 1},    {13, 17, 2},  {63, 16, 5},
+                             {64, 15, 7}, {65, 128, 3}, {300, 13, 1}, {200, 5, 150}};
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+        check_table(device, variant, shapes[k][0], shapes[k][1], shapes[k][2]);
+    }
 }
 
 static void test_table(void **state)
 {
-    const int shapes[][3] = {{1, 1, 1},   {3, 3, 1},    {13, 17, 2},  {63, 16, 5},
-                             {64, 15, 7}, {65, 128, 3}, {300, 13, 1}, {200, 5, 150}};
-    clt_error error;
-    clt_test_device *device = *state;
-    clt_optimizer *op = NULL;
-    assert_ok(clt_optimizer_plan(device->runtime, &op, &error));
-    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
-        check_table(device, op, shapes[k][0], shapes[k][1], shapes[k][2]);
-    }
-    clt_optimizer_destroy(op);
+    check_tables(*state, "dense");
+}
+
+static void test_lazy_table(void **state)
+{
+    check_tables(*state, "lazy");
 }
 
 /* An absent row gets the bits of a row whose gradient is zero, whatever lies around it. */
@@ -159,8 +194,7 @@ static void test_absent_is_zero(void **state)
     enum { table_rows = 150, features = 37, count = table_rows * features };
     clt_error error;
     clt_test_device *device = *state;
-    clt_optimizer *op = NULL;
-    assert_ok(clt_optimizer_plan(device->runtime, &op, &error));
+    clt_optimizer *op = plan(device, "dense", table_rows, features);
     adam some = new_adam(device, count), all = new_adam(device, count);
     clt_buffer record = new_record(device, 0);
     int32_t unique[table_rows], every[table_rows];
@@ -177,18 +211,11 @@ static void test_absent_is_zero(void **state)
     clt_buffer all_in = clt_test_input(device, spread, count * sizeof *spread);
     for (uint64_t t = 1; t <= 20; t++) {
         clt_adam_step step = clt_adam_step_of(0.01, t);
-        assert_ok(clt_optimizer_table(op, &step, record, table_rows, features, ids, row_count, in,
-                                      some.device, &error));
-        assert_ok(clt_optimizer_table(op, &step, record, table_rows, features, all_ids, table_rows,
-                                      all_in, all.device, &error));
+        assert_ok(clt_optimizer_table(op, &step, record, ids, row_count, in, some.device, &error));
+        assert_ok(clt_optimizer_table(op, &step, record, all_ids, table_rows, all_in, all.device,
+                                      &error));
     }
-    size_t bytes = count * sizeof(float);
-    assert_memory_equal(clt_test_read(device, some.device.p), clt_test_read(device, all.device.p),
-                        bytes);
-    assert_memory_equal(clt_test_read(device, some.device.m), clt_test_read(device, all.device.m),
-                        bytes);
-    assert_memory_equal(clt_test_read(device, some.device.v), clt_test_read(device, all.device.v),
-                        bytes);
+    assert_same_bits(device, &some, &all);
     /* Both have moved, absent rows too. */
     float *p = clt_test_read(device, some.device.p);
     assert_true(p[1] != some.start[0][1]);
@@ -200,7 +227,7 @@ static void test_nothing_moves_while_bad(void **state)
     enum { table_rows = 100, features = 7, count = table_rows * features };
     clt_error error;
     clt_test_device *device = *state;
-    clt_optimizer *op = NULL;
+    clt_optimizer *op = plan(device, "dense", table_rows, features);
     const clt_adam_step step = clt_adam_step_of(0.01, 1);
     int32_t unique[table_rows];
     int row_count = list_rows(table_rows, 3, unique);
@@ -208,13 +235,228 @@ static void test_nothing_moves_while_bad(void **state)
     clt_buffer gradient = clt_test_output(device, count * sizeof(float)); /* NaN */
     clt_buffer record = new_record(device, 1);
     adam table = new_adam(device, count), dense = new_adam(device, count);
-    assert_ok(clt_optimizer_plan(device->runtime, &op, &error));
     assert_ok(clt_optimizer_dense(op, &step, record, count, gradient, dense.device, &error));
-    assert_ok(clt_optimizer_table(op, &step, record, table_rows, features, ids, row_count, gradient,
-                                  table.device, &error));
+    assert_ok(
+        clt_optimizer_table(op, &step, record, ids, row_count, gradient, table.device, &error));
     assert_adam_unchanged(device, &dense);
     assert_adam_unchanged(device, &table);
     clt_optimizer_destroy(op);
+}
+
+/* ---- lazy is dense --------------------------------------------------------------------------- */
+
+enum { ROWS_MAX = 48, FEATURES_MAX = 37 };
+
+/* The same table in both variants. Row r gets a gradient every rests[r % rest_count] steps, never
+ * when that is 0. */
+typedef struct twins {
+    clt_test_device *device;
+    int table_rows, features, rest_count;
+    const int *rests;
+    clt_optimizer *dense_op, *lazy_op;
+    adam dense, lazy;
+    clt_buffer record, ids, drows;
+} twins;
+
+/* A number of any size: the exponent is drawn from `least` .. 1. */
+static float any_size(clt_random *random, int least)
+{
+    float value = ldexpf((float)(0.5 + 0.5 * clt_random_uniform(random)),
+                         1 - (int)clt_random_below(random, (uint32_t)(2 - least)));
+    return clt_random_below(random, 2) ? value : -value;
+}
+
+/* Rows that have had no gradient yet, rows in mid-training, rows of any size, rows of zeros of
+ * both signs, denormals and large numbers. */
+static adam new_twin(clt_test_device *device, int table_rows, int features)
+{
+    static const float special[] = {0.0f, -0.0f, 1e-40f, -1e-40f, 1e-30f, 1e30f, 0.05f};
+    adam a = {.count = (size_t)table_rows * (size_t)features};
+    clt_random random = clt_random_stream(5, CLT_RANDOM_DEMO, 0);
+    for (int k = 0; k < 3; k++) {
+        a.start[k] = clt_test_normals(device, a.count, k == 0 ? 0.05 : 0.0, (uint64_t)k + 1);
+    }
+    for (size_t e = 0; e < a.count; e++) {
+        float *p = a.start[0] + e, *m = a.start[1] + e, *v = a.start[2] + e;
+        switch (e / (size_t)features % 4) {
+        case 0:
+            *m = *v = 0.0f;
+            break;
+        case 1:
+            *m = (float)(1e-4 * clt_random_normal(&random));
+            *v = (float)(1e-6 * clt_random_uniform(&random));
+            break;
+        case 2:
+            *p = any_size(&random, -100);
+            *m = any_size(&random, -126);
+            *v = fabsf(any_size(&random, -126));
+            break;
+        default:
+            *p = special[clt_random_below(&random, 7)];
+            *m = clt_random_below(&random, 2) ? special[clt_random_below(&random, 5)] : 0.0f;
+            *v = clt_random_below(&random, 2) ? fabsf(special[clt_random_below(&random, 5)]) : 0.0f;
+        }
+    }
+    a.device.p = clt_test_input(device, a.start[0], a.count * sizeof(float));
+    a.device.m = clt_test_input(device, a.start[1], a.count * sizeof(float));
+    a.device.v = clt_test_input(device, a.start[2], a.count * sizeof(float));
+    return a;
+}
+
+static twins new_twins(clt_test_device *device, int table_rows, int features, const int *rests,
+                       int rest_count)
+{
+    assert_true(table_rows <= ROWS_MAX && features <= FEATURES_MAX);
+    return (twins){.device = device,
+                   .table_rows = table_rows,
+                   .features = features,
+                   .rest_count = rest_count,
+                   .rests = rests,
+                   .dense_op = plan(device, "dense", table_rows, features),
+                   .lazy_op = plan(device, "lazy", table_rows, features),
+                   .dense = new_twin(device, table_rows, features),
+                   .lazy = new_twin(device, table_rows, features),
+                   .record = new_record(device, 0),
+                   .ids = clt_test_output(device, ROWS_MAX * sizeof(int32_t)),
+                   .drows = clt_test_output(device, ROWS_MAX * FEATURES_MAX * sizeof(float))};
+}
+
+static void end_twins(twins *w)
+{
+    clt_optimizer_destroy(w->dense_op);
+    clt_optimizer_destroy(w->lazy_op);
+}
+
+/* What a step would read has the same bits in both. */
+static void assert_same_rows(twins *w, const int32_t *unique, int row_count)
+{
+    size_t row = (size_t)w->features * sizeof(float);
+    const char *x = clt_test_read(w->device, w->dense.device.p);
+    const char *y = clt_test_read(w->device, w->lazy.device.p);
+    for (int u = 0; u < row_count; u++) {
+        assert_memory_equal(x + (size_t)unique[u] * row, y + (size_t)unique[u] * row, row);
+    }
+}
+
+/* Step t of both, at a learning rate that changes. Gradients of row r are about 10^(-4 * (r % 5)):
+ * v of the smallest is a denormal soon. */
+static void step_twins(twins *w, int t, bool compare)
+{
+    clt_error error;
+    int32_t unique[ROWS_MAX];
+    float drows[ROWS_MAX * FEATURES_MAX];
+    int row_count = 0, features = w->features;
+    for (int row = 0; row < w->table_rows; row++) {
+        int rest = w->rests[row % w->rest_count];
+        if (rest > 0 && t % rest == row % rest) {
+            clt_test_normal_f32(drows + row_count * features, (size_t)features,
+                                pow(10.0, -4.0 * (row % 5)), (uint64_t)(t * ROWS_MAX + row));
+            unique[row_count++] = row;
+        }
+    }
+    assert_true(row_count > 0);
+    clt_adam_step step = clt_adam_step_of(0.001 * (1 + t % 3), (uint64_t)t);
+    clt_runtime *runtime = w->device->runtime;
+    assert_ok(
+        clt_buffer_write(runtime, w->ids, 0, (size_t)row_count * sizeof *unique, unique, &error));
+    assert_ok(clt_buffer_write(runtime, w->drows, 0, (size_t)(row_count * features) * sizeof *drows,
+                               drows, &error));
+    assert_ok(clt_optimizer_catch_up(w->dense_op, w->ids, row_count, w->dense.device, &error));
+    assert_ok(clt_optimizer_catch_up(w->lazy_op, w->ids, row_count, w->lazy.device, &error));
+    if (compare) {
+        assert_same_rows(w, unique, row_count);
+    }
+    assert_ok(clt_optimizer_table(w->dense_op, &step, w->record, w->ids, row_count, w->drows,
+                                  w->dense.device, &error));
+    assert_ok(clt_optimizer_table(w->lazy_op, &step, w->record, w->ids, row_count, w->drows,
+                                  w->lazy.device, &error));
+    assert_ok(clt_runtime_finish(runtime, &error));
+}
+
+static void catch_up_twins(twins *w)
+{
+    clt_error error;
+    assert_ok(clt_optimizer_catch_up_all(w->dense_op, w->dense.device, &error));
+    assert_ok(clt_optimizer_catch_up_all(w->lazy_op, w->lazy.device, &error));
+}
+
+/* Rows that rest 1 to 200 steps, and for ever; all rows brought up to date at any moment or not. */
+static void test_lazy_is_dense(void **state)
+{
+    static const int rests[] = {1, 2, 3, 5, 8, 13, 21, 34, 50, 200, 100, 128, 150, 177, 200, 0};
+    const int pauses[] = {400, 1, 7, 128};
+    for (size_t k = 0; k < sizeof pauses / sizeof *pauses; k++) {
+        twins w = new_twins(*state, ROWS_MAX, FEATURES_MAX, rests, 16);
+        for (int t = 1; t <= 300; t++) {
+            step_twins(&w, t, t % 50 == 0);
+            if (t % pauses[k] == 0) {
+                catch_up_twins(&w);
+            }
+        }
+        catch_up_twins(&w);
+        assert_same_bits(w.device, &w.dense, &w.lazy);
+        /* Both have moved, rows without any gradient too. */
+        const float *p = clt_test_read(w.device, w.lazy.device.p);
+        assert_true(p[0] != w.lazy.start[0][0]);
+        assert_true(rests[33 % 16] > 0 &&
+                    p[33 * FEATURES_MAX] != w.lazy.start[0][33 * FEATURES_MAX]);
+        end_twins(&w);
+    }
+}
+
+/* More steps than the device keeps the constants of, and rests longer than that. */
+static void test_journal_fills(void **state)
+{
+    static const int rests[] = {1, 300, 1500, 3, 700, 2000, 0, 40};
+    twins w = new_twins(*state, 8, 17, rests, 8);
+    for (int t = 1; t <= 2100; t++) {
+        step_twins(&w, t, t % 100 == 0);
+    }
+    catch_up_twins(&w);
+    assert_same_bits(w.device, &w.dense, &w.lazy);
+    end_twins(&w);
+}
+
+/* Steps go on being queued after a bad one, as the host is a step behind: rows that rested since
+ * before it are brought up to the last good step and no further. */
+static void test_lazy_ends_with_good_rows(void **state)
+{
+    static const int rests[] = {1, 2, 9, 30, 64, 0};
+    enum { GOOD = 60 };
+    static const clt_record bad = {.bad = 1};
+    clt_error error;
+    twins w = new_twins(*state, 24, 19, rests, 6);
+    for (int t = 1; t <= GOOD; t++) {
+        step_twins(&w, t, false);
+    }
+    const float *good = clt_test_read(w.device, w.dense.device.p);
+    assert_ok(clt_buffer_write(w.device->runtime, w.record, 0, sizeof bad, &bad, &error));
+    for (int t = GOOD + 1; t <= GOOD + 6; t++) {
+        step_twins(&w, t, true);
+        if (t == GOOD + 4) {
+            catch_up_twins(&w);
+            assert_same_bits(w.device, &w.dense, &w.lazy);
+        }
+    }
+    catch_up_twins(&w);
+    assert_same_bits(w.device, &w.dense, &w.lazy);
+    assert_memory_equal(clt_test_read(w.device, w.lazy.device.p), good,
+                        w.lazy.count * sizeof(float));
+    end_twins(&w);
+}
+
+static void test_lazy_where_it_pays(void **state)
+{
+    const uint64_t mib = 1 << 20;
+    (void)state;
+    assert_false(clt_optimizer_prefers_lazy(32 * mib, 20000, 128));
+    assert_true(clt_optimizer_prefers_lazy(32 * mib, 400000, 128));
+    assert_false(clt_optimizer_prefers_lazy(256 * mib, 400000, 128));
+    /* 128 MiB of p, m and v; a cache that is too small to be the last, or unknown. */
+    for (uint64_t cache = 0; cache <= 32 * mib; cache += 8 * mib) {
+        assert_false(clt_optimizer_prefers_lazy(cache, 87381, 128));
+        assert_true(clt_optimizer_prefers_lazy(cache, 87382, 128));
+    }
 }
 
 int main(void)
@@ -223,8 +465,14 @@ int main(void)
         cmocka_unit_test(test_step_is_keras),
         clt_device_test(test_dense),
         clt_device_test(test_table),
+        clt_device_test(test_lazy_table),
         clt_device_test(test_absent_is_zero),
         clt_device_test(test_nothing_moves_while_bad),
+        clt_device_test(test_lazy_is_dense),
+        clt_device_test(test_journal_fills),
+        clt_device_test(test_lazy_ends_with_good_rows),
+        cmocka_unit_test(test_lazy_where_it_pays),
     };
+    cmocka_set_test_filter(getenv("CLTRAIN_TEST_FILTER"));
     return cmocka_run_group_tests(tests, clt_test_device_open, clt_test_device_close);
 }
