@@ -273,6 +273,13 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
         const size_t n = (size_t)T * first + (size_t)t * size + r0;
         const float *before = h[step % 2];
         float *after = h[(step + 1) % 2];
+        if (step + 1 < t1 - t0) { /* the rows of the next step may lie anywhere */
+            const size_t next = reverse ? n - size : n + size;
+            for (int m = 0; m < rows; m++) {
+                const int row = index ? index[next + m] : (int)next + m;
+                clt_prefetch_rows(projected, G, row, row + 1, G);
+            }
+        }
         for (int block = 0; block < H / LANES; block++) {
             block_forward(LANES, block, rows, step > 0 || h0, packed, projected, index, bias,
                           before, after, c, n, to);
