@@ -85,7 +85,14 @@ void clt_batch_destroy(clt_batch *batch)
     *batch = (clt_batch){0};
 }
 
-/* Entries in the order shard, sample, time: a stable sort by id keeps it inside each row. */
+static void set_extent(clt_batch *batch, int count)
+{
+    batch->extent = (clt_extent){
+        .samples = count, .timesteps = batch->layout.timesteps, .shards = clt_shards_of(count)};
+}
+
+/* Pads every sample: its target, and for each position a sort entry or, by id, its index. Entries
+ * are in the order shard, sample, time: a stable sort by id keeps it inside each row. */
 static void collect(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
                     const uint32_t *order)
 {
@@ -102,7 +109,11 @@ static void collect(clt_batch *batch, const clt_dataset *dataset, const clt_read
                              scratch->padded);
             for (size_t t = 0; t < timesteps; t++) {
                 uint64_t position = timesteps * first + t * size + b; /* clt_position */
-                *entry++ = (uint64_t)(uint32_t)scratch->padded[t] << 32 | position;
+                if (batch->by_id) {
+                    batch->index[position] = scratch->padded[t];
+                } else {
+                    *entry++ = (uint64_t)(uint32_t)scratch->padded[t] << 32 | position;
+                }
             }
         }
     }
@@ -145,8 +156,8 @@ void clt_batch_fill(clt_batch *batch, const clt_dataset *dataset, const clt_read
 {
     const batch_scratch *scratch = batch->scratch;
     size_t timesteps = (size_t)batch->layout.timesteps, positions = (size_t)count * timesteps;
-    batch->extent = (clt_extent){
-        .samples = count, .timesteps = batch->layout.timesteps, .shards = clt_shards_of(count)};
+    set_extent(batch, count);
+    batch->by_id = false;
     collect(batch, dataset, reading, order);
 
     const clt_shards *shards = &batch->extent.shards;
@@ -174,4 +185,14 @@ void clt_batch_fill(clt_batch *batch, const clt_dataset *dataset, const clt_read
     }
     batch->row_count = (int)rows;
     batch->used = batch->layout.offsets + rows * shard_count + 1;
+}
+
+void clt_batch_fill_by_id(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
+                          const uint32_t *order, int count)
+{
+    set_extent(batch, count);
+    batch->by_id = true;
+    collect(batch, dataset, reading, order);
+    batch->row_count = 0;
+    batch->used = batch->layout.positions;
 }

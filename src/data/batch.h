@@ -2,6 +2,7 @@
 #ifndef CLT_DATA_BATCH_H
 #define CLT_DATA_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,7 +28,8 @@ clt_batch_layout clt_batch_layout_of(int samples, int timesteps);
 typedef struct clt_batch {
     clt_batch_layout layout;
     clt_extent extent; /* of this batch; samples <= layout.samples */
-    int row_count;     /* U */
+    bool by_id;        /* index holds ids; no unique, positions and offsets */
+    int row_count;     /* U; 0 by id */
     size_t used;       /* elements to upload */
     int32_t *packed;   /* [layout.total]; the pointers below point into it */
     float *targets;
@@ -43,5 +45,9 @@ void clt_batch_destroy(clt_batch *batch);
  * ids are below dataset->num_words. No allocation; linear in positions. */
 void clt_batch_fill(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
                     const uint32_t *order, int count);
+
+/* Pads only: each position's index is its id, a row of the whole table. For inference. */
+void clt_batch_fill_by_id(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
+                          const uint32_t *order, int count);
 
 #endif

@@ -17,6 +17,7 @@ struct clt_loader {
     const clt_dataset *dataset;
     clt_reading reading;
     int batch_size, steps;
+    bool by_id;           /* batches hold ids in the place of rows */
     clt_batch ring[RING]; /* batch n lies in ring[n % RING] */
     uint32_t *order;      /* [count]; written only while no pass runs */
     pthread_t thread;
@@ -96,6 +97,11 @@ void clt_loader_destroy(clt_loader *loader)
     free(loader);
 }
 
+void clt_loader_fill_by_id(clt_loader *loader)
+{
+    loader->by_id = true;
+}
+
 int clt_loader_steps(const clt_loader *loader)
 {
     return loader->steps;
@@ -122,8 +128,9 @@ static void *fill_batches(void *argument)
         int count = left < (size_t)loader->batch_size ? (int)left : loader->batch_size;
         loader->filling = true;
         pthread_mutex_unlock(&loader->mutex);
-        clt_batch_fill(&loader->ring[step % RING], loader->dataset, &loader->reading,
-                       loader->order + first, count);
+        (loader->by_id ? clt_batch_fill_by_id : clt_batch_fill)(&loader->ring[step % RING],
+                                                                loader->dataset, &loader->reading,
+                                                                loader->order + first, count);
         pthread_mutex_lock(&loader->mutex);
         loader->filling = false;
         loader->filled++;

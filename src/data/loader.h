@@ -14,6 +14,9 @@ CLT_NODISCARD clt_status clt_loader_create(const clt_dataset *dataset, const clt
                                            int batch, clt_loader **loader, clt_error *error);
 void clt_loader_destroy(clt_loader *loader); /* joins the thread; NULL allowed */
 
+/* Batches are filled by clt_batch_fill_by_id. Before the first pass. */
+void clt_loader_fill_by_id(clt_loader *loader);
+
 int clt_loader_steps(const clt_loader *loader); /* batches of one pass */
 
 /* Starts a pass over all samples; what is left of an earlier one is dropped. With `shuffle` the

@@ -33,6 +33,8 @@ struct clt_network {
     clt_buffer batch, targets, index, positions, unique, offsets;
     clt_buffer parameters[CLT_PARAMETER_COUNT_MAX], gradients[CLT_PARAMETER_COUNT_MAX];
     clt_buffer workspace, scratch;
+    clt_buffer vocabulary; /* float [V, 4H]: clt_network_project_vocabulary */
+    bool by_id;            /* of the batch: its index is into `vocabulary` */
     clt_buffer reduce_saved;
     size_t scratch_bytes, reduce_bytes;
     clt_network_state state;
@@ -325,9 +327,9 @@ void clt_network_destroy(clt_network *network)
         clt_buffer_release(runtime, &network->parameters[k]);
         clt_buffer_release(runtime, &network->gradients[k]);
     }
-    clt_buffer *slices[] = {&network->targets,     &network->index,   &network->positions,
-                            &network->unique,      &network->offsets, &network->scratch,
-                            &network->reduce_saved};
+    clt_buffer *slices[] = {&network->targets,      &network->index,     &network->positions,
+                            &network->unique,       &network->offsets,   &network->scratch,
+                            &network->reduce_saved, &network->vocabulary};
     for (size_t k = 0; k < sizeof slices / sizeof *slices; k++) {
         clt_buffer_release(runtime, slices[k]);
     }
@@ -371,7 +373,12 @@ static clt_sequence sequence_of(const clt_network *network, int k)
     while (in_place(&network->stages[k])) {
         sequence.rows = network->stages[--k].y;
     }
-    if (s->indexed) {
+    if (s->indexed && network->by_id) {
+        sequence.row_count = network->layers->parameters[0].shape[0];
+        sequence.rows = state->table;
+        sequence.index = network->index;
+        sequence.projected = network->vocabulary;
+    } else if (s->indexed) {
         sequence.row_count = state->row_count;
         sequence.index = network->index;
         sequence.offsets = network->offsets;
@@ -433,6 +440,9 @@ static clt_status forward_stage(clt_network *network, int k, uint32_t step, clt_
     const clt_network_state *state = &network->state;
     switch (layer->kind) {
     case CLT_LAYER_EMBEDDING:
+        if (network->by_id) {
+            return CLT_OK;
+        }
         return clt_embedding_forward(s->embedding, state->table, network->unique, state->row_count,
                                      s->y, error);
     case CLT_LAYER_LSTM: {
@@ -452,10 +462,49 @@ static clt_status forward_stage(clt_network *network, int k, uint32_t step, clt_
     return CLT_OK;
 }
 
+/* The first layer behind the embedding that works at inference. */
+static stage *first_stage(clt_network *network)
+{
+    int k = 1;
+    while (network->stages[k].layer->kind == CLT_LAYER_DROPOUT) {
+        k++;
+    }
+    return &network->stages[k];
+}
+
+clt_status clt_network_project_vocabulary(clt_network *network, size_t positions, bool *projected,
+                                          clt_error *error)
+{
+    static const size_t bytes_max = (size_t)256 << 20;
+    uint64_t allocation_max = clt_runtime_device(network->runtime)->max_allocation;
+    size_t words = (size_t)network->layers->parameters[0].shape[0];
+    const stage *first = first_stage(network);
+    clt_status status = CLT_OK;
+    *projected = false;
+    if (first->lstm == NULL || words > positions) {
+        return CLT_OK;
+    }
+    size_t bytes = words * 4 * (size_t)first->layer->outputs * sizeof(float);
+    if (bytes > bytes_max || bytes > allocation_max) {
+        return CLT_OK;
+    }
+    if (network->vocabulary.mem == NULL) {
+        CLT_TRY(clt_buffer_create(network->runtime, bytes, "the projected vocabulary",
+                                  &network->vocabulary, error));
+    }
+    clt_lstm_parameters parameters = lstm_parameters(network->parameters, first->layer);
+    CLT_TRY(clt_lstm_project(first->lstm, &parameters, network->state.table, (int)words,
+                             network->vocabulary, error));
+    *projected = true;
+done:
+    return status;
+}
+
 clt_status clt_network_upload(clt_network *network, const clt_batch *batch, clt_error *error)
 {
     network->state.extent = batch->extent;
     network->state.row_count = batch->row_count;
+    network->by_id = batch->by_id;
     return clt_buffer_write(network->runtime, network->batch, 0, batch->used * 4, batch->packed,
                             error);
 }

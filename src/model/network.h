@@ -34,6 +34,15 @@ CLT_NODISCARD clt_status clt_network_upload(clt_network *network, const clt_batc
  * step     optimiser steps so far: the place of this step's dropout masks. */
 CLT_NODISCARD clt_status clt_network_forward(clt_network *network, uint32_t step, clt_error *error);
 
+/* Queues the projection of the whole vocabulary through the first LSTM's kernel, with the weights
+ * of now, where that pays for an inference of `positions` positions in all: no more words than
+ * those, and at most 256 MiB. Batches filled by id may follow then, and give the same bits.
+ * Allocates at its first call.
+ *
+ * projected   out: whether it was done */
+CLT_NODISCARD clt_status clt_network_project_vocabulary(clt_network *network, size_t positions,
+                                                        bool *projected, clt_error *error);
+
 /* Queues the way back from dlogits of the last forward: zeroes and fills the dense gradients, and
  * leaves the rows' gradient of the table. Training networks only. */
 CLT_NODISCARD clt_status clt_network_backward(clt_network *network, clt_error *error);

@@ -34,9 +34,15 @@ clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
     clt_ticket reads[2] = {{NULL}, {NULL}};
     size_t done_samples = 0;
     int step = 0;
+    bool by_id;
     clt_status status;
     CLT_TRY(
         clt_loader_create(dataset, reading, clt_network_limits(network)->samples, &loader, error));
+    CLT_TRY(clt_network_project_vocabulary(network, dataset->count * (size_t)reading->maxlen,
+                                           &by_id, error));
+    if (by_id) {
+        clt_loader_fill_by_id(loader);
+    }
     CLT_TRY(clt_loader_start(loader, false, 0, 0, error));
     while ((batch = clt_loader_next(loader)) != NULL) {
         size_t samples = (size_t)batch->extent.samples;

@@ -249,29 +249,45 @@ static double steps_of(const clt_sequence *x, clt_lstm_range range)
     return (double)x->extent.samples * (range.t1 - range.t0);
 }
 
+clt_status clt_lstm_project(clt_lstm *op, const clt_lstm_parameters *parameters, clt_buffer rows,
+                            int row_count, clt_buffer projected, clt_error *error)
+{
+    clt_status status = CLT_OK;
+    int features = op->config.features, columns = 4 * op->config.hidden;
+    int planned = op->limits.samples * op->limits.timesteps;
+    clt_profile_begin(op->runtime, "lstm projection", product_flops(row_count, columns, features),
+                      product_bytes(row_count, columns, features));
+    for (int first = 0; status == CLT_OK && first < row_count; first += planned) {
+        int count = row_count - first < planned ? row_count - first : planned;
+        status =
+            clt_gemm_enqueue(op->projection, count, columns, features,
+                             matrix(rows, (size_t)first * (size_t)features, features),
+                             matrix(parameters->kernel, 0, columns),
+                             matrix(projected, (size_t)first * (size_t)columns, columns), error);
+    }
+    clt_profile_end(op->runtime);
+    return status;
+}
+
 clt_status clt_lstm_forward(clt_lstm *op, const clt_lstm_parameters *parameters,
                             const clt_sequence *x, clt_lstm_range range,
                             const clt_lstm_state *state0, clt_buffer y,
                             const clt_lstm_state *stateT, clt_error *error)
 {
     clt_status status;
-    int features = op->config.features, columns = 4 * op->config.hidden, rows = x->row_count;
-    double steps = steps_of(x, range), hidden = op->config.hidden;
+    double steps = steps_of(x, range), hidden = op->config.hidden, columns = 4 * hidden;
+    bool is_projected = x->projected.mem != NULL;
     const clt_lstm_call call = {.x = x,
                                 .range = range,
+                                .projected = is_projected ? x->projected : op->projected,
                                 .recurrent_kernel = parameters->recurrent_kernel,
                                 .bias = parameters->bias,
                                 .from = state0 != NULL ? *state0 : none,
                                 .to = stateT != NULL ? *stateT : none,
                                 .y = y};
-    clt_profile_begin(op->runtime, "lstm projection", product_flops(rows, columns, features),
-                      product_bytes(rows, columns, features));
-    status = clt_gemm_enqueue(op->projection, rows, columns, features, matrix(x->rows, 0, features),
-                              matrix(parameters->kernel, 0, columns),
-                              matrix(op->projected, 0, columns), error);
-    clt_profile_end(op->runtime);
-    CLT_TRY(status);
-
+    if (!is_projected) {
+        CLT_TRY(clt_lstm_project(op, parameters, x->rows, x->row_count, op->projected, error));
+    }
     /* Per position it reads a projected row and writes gates, h, c and tanh(c). */
     clt_profile_begin(op->runtime, "lstm forward", product_flops(steps, columns, hidden),
                       sizeof(float) * steps * (columns + (op->limits.train ? 7 * hidden : 0)));

@@ -29,6 +29,12 @@ typedef struct clt_lstm_state {
     clt_buffer h, c; /* [B, H] each; {NULL}: zeros (in) or not wanted (out) */
 } clt_lstm_state;
 
+/* projected = rows . kernel, [row_count, 4H], for sequences over the same rows: the projection need
+ * not be repeated for each. Forward gives the same bits either way. */
+CLT_NODISCARD clt_status clt_lstm_project(clt_lstm *op, const clt_lstm_parameters *parameters,
+                                          clt_buffer rows, int row_count, clt_buffer projected,
+                                          clt_error *error);
+
 /* y  float [B, H]: the state after range's last step; with config.sequence [N, H]: every state of
  *    the range at its position.
  * state0, stateT: NULL or see clt_lstm_state. */

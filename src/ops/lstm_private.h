@@ -27,6 +27,7 @@ CLT_NODISCARD clt_status clt_lstm_reserve(clt_lstm_slices *slices, clt_buffer *b
 typedef struct clt_lstm_call {
     const clt_sequence *x;
     clt_lstm_range range;
+    clt_buffer projected;        /* [row_count, 4H]; forward only */
     clt_buffer recurrent_kernel; /* [H, 4H] */
     clt_buffer bias;             /* [4H]; forward only */
     clt_lstm_state from;         /* state0 or dstateT; {NULL}: zeros */
@@ -41,7 +42,7 @@ typedef struct clt_lstm_loop {
     bool (*suits)(const clt_runtime *runtime, const clt_lstm_config *config);
     /* Makes kernels and reserves scratch; *state is the variant's, freed by destroy. */
     clt_status (*plan)(clt_lstm *op, void **state, clt_error *error);
-    /* From op->projected to y, call->to and, when training, the saved arrays. */
+    /* From call->projected to y, call->to and, when training, the saved arrays. */
     clt_status (*forward)(clt_lstm *op, const clt_lstm_call *call, clt_error *error);
     /* From dy and the saved arrays to op->gates, replaced by their gradients, and call->to. */
     clt_status (*backward)(clt_lstm *op, const clt_lstm_call *call, clt_error *error);

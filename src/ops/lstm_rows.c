@@ -102,7 +102,7 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
                             clt_arg_int(call->range.t0),
                             clt_arg_int(call->range.t1),
                             clt_arg_int(op->config.reverse),
-                            clt_arg_buffer(op->projected),
+                            clt_arg_buffer(call->projected),
                             clt_arg_buffer(call->x->index),
                             clt_arg_buffer(rows->packed),
                             clt_arg_buffer(call->bias),

@@ -129,7 +129,7 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
                                 clt_arg_int(extent->shards.count),
                                 clt_arg_int(time_of(op, call->range, k)),
                                 clt_arg_buffer(product ? step->z : none),
-                                clt_arg_buffer(op->projected),
+                                clt_arg_buffer(call->projected),
                                 clt_arg_buffer(call->x->index),
                                 clt_arg_buffer(call->bias),
                                 clt_arg_buffer(step->h),

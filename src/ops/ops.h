@@ -32,6 +32,7 @@ typedef struct clt_sequence {
     int row_count;        /* U; without an index N = T * B */
     clt_buffer rows;      /* float [row_count, D] */
     clt_buffer index;     /* int [N]: the row of each position; none: position n is row n */
+    clt_buffer projected; /* float [row_count, 4H]: clt_lstm_project of rows; none: not yet */
     clt_buffer offsets;   /* int [row_count * S + 1] } positions ordered by row, shard, sample,  */
     clt_buffer positions; /* int [N]                 } time; none without an index               */
 } clt_sequence;

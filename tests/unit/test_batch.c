@@ -86,6 +86,25 @@ static void check_batch(const clt_batch *batch, const clt_dataset *dataset,
     free(padded);
 }
 
+/* Filled by id, every position has the id that its row had. `batch` is filled by row. */
+static void check_by_id(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
+                        const uint32_t *order, int count)
+{
+    size_t positions = (size_t)count * (size_t)reading->maxlen;
+    int32_t *want = malloc(positions * sizeof *want);
+    for (size_t n = 0; n < positions; n++) {
+        want[n] = batch->unique[batch->index[n]];
+    }
+    clt_batch_fill_by_id(batch, dataset, reading, order, count);
+    assert_true(batch->by_id && batch->row_count == 0 && batch->extent.samples == count);
+    assert_memory_equal(batch->index, want, positions * sizeof *want);
+    for (int b = 0; b < count; b++) {
+        assert_true(batch->targets[b] == (float)dataset->labels[order[b]]);
+    }
+    assert_true(batch->used == batch->layout.positions);
+    free(want);
+}
+
 static void test_against_brute_force(void **state)
 {
     (void)state;
@@ -109,6 +128,7 @@ static void test_against_brute_force(void **state)
                 }
                 clt_batch_fill(&batch, &dataset, &reading, order, count);
                 check_batch(&batch, &dataset, &reading, order, count);
+                check_by_id(&batch, &dataset, &reading, order, count);
             }
             clt_batch_destroy(&batch);
         }

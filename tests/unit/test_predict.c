@@ -1,0 +1,102 @@
+/* Prediction projects the whole vocabulary once where a data set has as many positions as there are
+ * words, and each batch's words where it has fewer: the bits are the same. */
+#include "support/test.h"
+
+#include <stdlib.h>
+
+#include "cltrain/model.h"
+#include "model/network.h"
+#include "util/random.h"
+
+enum { WORDS = 50, LENGTH = 10, COUNT = 61, FEW = 4 };
+
+static const clt_reading reading = {WORDS, 0, 1, 2, 3, LENGTH, CLT_PRE, CLT_PRE};
+static clt_runtime *runtime;
+static size_t offsets[COUNT + 1];
+static int32_t ids[COUNT * 15];
+static uint8_t labels[COUNT];
+
+/* Texts of 1 to 15 words. */
+static void fill_texts(void)
+{
+    clt_random random = clt_random_stream(1, CLT_RANDOM_DEMO, 0);
+    for (size_t k = 0; k < COUNT; k++) {
+        offsets[k + 1] = offsets[k] + 1 + clt_random_below(&random, 15);
+        for (size_t j = offsets[k]; j < offsets[k + 1]; j++) {
+            ids[j] = (int32_t)clt_random_below(&random, WORDS);
+        }
+    }
+}
+
+static void check_model(const char *layers)
+{
+    clt_error error;
+    clt_model *model = NULL;
+    float at_once[COUNT], apart[FEW];
+    static const int batches[] = {3, 16, COUNT}; /* 3 * 10 positions are fewer than the words */
+    const clt_dataset all = {COUNT, offsets, ids, labels, WORDS, false};
+    assert_ok(clt_model_create(layers, &reading, 3, &model, &error));
+    for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
+        assert_ok(clt_model_predict(model, runtime, &all, batches[b], at_once, &error));
+        for (size_t k = 0; k + FEW <= COUNT; k += FEW) {
+            const clt_dataset few = {FEW, offsets + k, ids, labels, WORDS, false};
+            assert_ok(clt_model_predict(model, runtime, &few, FEW, apart, &error));
+            assert_memory_equal(apart, at_once + k, sizeof apart);
+        }
+        assert_true(at_once[0] != at_once[1]);
+    }
+    clt_model_free(model);
+}
+
+static void test_vocabulary_or_batch(void **state)
+{
+    (void)state;
+    check_model("embedding:6,lstm:5,dense:1");
+    check_model("embedding:8,dropout:0.5,lstm:7:sequence,dropout:0.2,lstm:4,dense:1");
+}
+
+/* The rule itself: it must not be that both ways above are one. */
+static void test_rule(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_model *model = NULL;
+    clt_network *network = NULL;
+    const clt_limits limits = {2, LENGTH, false};
+    bool projected;
+    assert_ok(clt_model_create("embedding:6,lstm:5,dense:1", &reading, 3, &model, &error));
+    assert_ok(clt_network_create(runtime, model, &limits, 0, NULL, &network, &error));
+    assert_ok(clt_network_project_vocabulary(network, WORDS - 1, &projected, &error));
+    assert_false(projected);
+    assert_ok(clt_network_project_vocabulary(network, WORDS, &projected, &error));
+    assert_true(projected);
+    clt_network_destroy(network);
+    clt_model_free(model);
+}
+
+static int open_device(void **state)
+{
+    (void)state;
+    clt_error error;
+    const char *device = getenv("CLTRAIN_TEST_DEVICE");
+    clt_runtime_config config = {device != NULL ? device : "cpu", false, {NULL, NULL}};
+    fill_texts();
+    assert_ok(clt_runtime_create(&config, &runtime, &error));
+    return 0;
+}
+
+static int close_device(void **state)
+{
+    (void)state;
+    clt_runtime_destroy(runtime);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vocabulary_or_batch),
+        cmocka_unit_test(test_rule),
+    };
+    return cmocka_run_group_tests(tests, open_device, close_device);
+}
