@@ -141,21 +141,28 @@ static clt_status list_platforms(cl_platform_id **platforms, cl_uint *count, clt
     return CLT_OK;
 }
 
+/* A platform without devices is not an error. Nor is one whose driver fails, which must not hide
+ * the others: `reason` says so then. */
 static clt_status platform_devices(cl_platform_id platform, cl_device_id **ids, cl_uint *count,
-                                   clt_error *error)
+                                   char *reason, size_t room, clt_error *error)
 {
     *ids = NULL;
     *count = 0;
-    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, count) != CL_SUCCESS || *count == 0) {
-        *count = 0; /* a platform without devices is not an error */
-        return CLT_OK;
+    cl_int code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, count);
+    if (code == CL_SUCCESS && *count > 0) {
+        *ids = clt_alloc(*count, sizeof **ids, "the device list", error);
+        if (*ids == NULL) {
+            return CLT_FAILED;
+        }
+        code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, *count, *ids, NULL);
     }
-    *ids = clt_alloc(*count, sizeof **ids, "the device list", error);
-    if (*ids == NULL) {
-        return CLT_FAILED;
-    }
-    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, *count, *ids, NULL) != CL_SUCCESS) {
+    if (code != CL_SUCCESS) {
         *count = 0;
+    }
+    if (code != CL_SUCCESS && code != CL_DEVICE_NOT_FOUND) {
+        const char *name = clt_opencl_name(code);
+        snprintf(reason, room, "%s (%d) from clGetDeviceIDs", name != NULL ? name : "status",
+                 (int)code);
     }
     return CLT_OK;
 }
@@ -169,13 +176,15 @@ static clt_status list_platform(cl_platform_id platform, int p, void **rows, siz
     clt_status status = CLT_OK;
     clt_device blank = {.platform = p};
     platform_string(platform, CL_PLATFORM_NAME, blank.platform_name, sizeof blank.platform_name);
-    bool askable = !clt_is_pocl(blank.platform_name) ||
-                   clt_pocl_cache_usable(blank.reason, sizeof blank.reason);
+    bool pocl = clt_is_pocl(blank.platform_name);
+    bool askable = !pocl || clt_pocl_cache_usable(blank.reason, sizeof blank.reason);
     if (askable) {
-        CLT_TRY(platform_devices(platform, &ids, &count, error));
-    } else {
+        CLT_TRY(platform_devices(platform, &ids, &count, blank.reason, sizeof blank.reason, error));
+        askable = blank.reason[0] == 0;
+    }
+    if (!askable) {
         count = 1; /* one row stands for what cannot be asked */
-        blank.type = CLT_DEVICE_CPU;
+        blank.type = pocl ? CLT_DEVICE_CPU : CLT_DEVICE_OTHER;
         memcpy(blank.name, blank.platform_name, sizeof blank.platform_name);
     }
     CLT_TRY(clt_resize(rows, *used + count, sizeof(clt_device), "the device list", error));
@@ -223,14 +232,17 @@ clt_status clt_device_ids(const clt_device *device, cl_platform_id *platform, cl
     cl_platform_id *platforms = NULL;
     cl_device_id *ids = NULL;
     cl_uint platform_count, device_count = 0;
+    char reason[sizeof device->reason] = "";
     clt_status status;
     CLT_TRY(list_platforms(&platforms, &platform_count, error));
     if ((cl_uint)device->platform < platform_count) {
-        CLT_TRY(platform_devices(platforms[device->platform], &ids, &device_count, error));
+        CLT_TRY(platform_devices(platforms[device->platform], &ids, &device_count, reason,
+                                 sizeof reason, error));
     }
     if ((cl_uint)device->device >= device_count) {
-        status = clt_fail(error, CLT_DEVICE, 0, "device %d:%d is no longer there", device->platform,
-                          device->device);
+        status = clt_fail(error, CLT_DEVICE, 0, "device %d:%d %s is no longer there%s%s",
+                          device->platform, device->device, device->name,
+                          reason[0] != 0 ? ": " : "", reason);
         goto done;
     }
     *platform = platforms[device->platform];
