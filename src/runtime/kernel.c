@@ -38,7 +38,10 @@ clt_status clt_kernel_create(clt_program *program, const char *name, clt_kernel 
     status = clt_runtime_check(runtime, code, "clCreateKernel", error);
     if (status != CLT_OK) {
         clt_error_prefix(error, "%s.cl: kernel %s", program->name, name);
-        status = CLT_KERNEL;
+        /* Any other code is the driver's trouble, not the kernel's. */
+        if (code == CL_INVALID_KERNEL_NAME || code == CL_INVALID_KERNEL_DEFINITION) {
+            status = CLT_KERNEL;
+        }
         if (error != NULL) {
             error->status = status;
         }
