@@ -104,7 +104,8 @@ clt_status clt_reduce_squares(clt_reduce *op, clt_buffer values, size_t count, c
         clt_kernel_enqueue_1d(op->squares, chunks, clt_kernel_item_group(op->squares), args,
                               sizeof args / sizeof *args, error);
     clt_profile_end(op->runtime);
-    op->partial_count += chunks;
+    /* A step that fails here has no record; the next one starts afresh. */
+    op->partial_count = status == CLT_OK ? op->partial_count + chunks : 0;
     return status;
 }
 
