@@ -20,7 +20,8 @@ CLT_NODISCARD clt_status clt_network_create(clt_runtime *runtime, const clt_mode
                                             clt_error *error);
 void clt_network_destroy(clt_network *network); /* NULL allowed */
 
-/* Copies the weights from the device to the model's arrays. Waits. */
+/* Copies the weights of a training network from the device to the model's arrays; they stay as they
+ * were when that fails. Waits. */
 CLT_NODISCARD clt_status clt_network_download(clt_network *network, clt_model *model,
                                               clt_error *error);
 
