@@ -33,7 +33,8 @@ CLT_NODISCARD clt_status clt_runtime_create(const clt_runtime_config *config, cl
                                             clt_error *error);
 
 /* Waits for the device and releases everything. After a sticky device error it releases host
- * memory only, because a call into such a driver may hang. NULL is allowed. */
+ * memory only, and no memory that a transfer may still use, because a call into such a driver may
+ * hang. NULL is allowed. */
 void clt_runtime_destroy(clt_runtime *runtime);
 
 /* The device in use. Belongs to the runtime. */

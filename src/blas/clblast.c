@@ -102,6 +102,7 @@ static void forget_programs(void *state)
 static clt_status prepare(clt_runtime *runtime, clt_error *error)
 {
     clt_status status;
+    CLT_TRY(clt_runtime_alive(runtime, error));
     if (clt_runtime_attached(runtime) != NULL) {
         return CLT_OK;
     }
@@ -203,10 +204,14 @@ static clt_status clblast_enqueue(void *state, int m, int n, int k, clt_matrix a
                                   clt_matrix c, clt_error *error)
 {
     clblast_state *blas = state;
+    clt_status status;
+    CLT_TRY(clt_runtime_alive(blas->runtime, error));
     int code =
         (blas->quiet ? multiply : multiply_first)(blas, (size_t)m, (size_t)n, (size_t)k, a, b, c);
     blas->quiet = true;
-    return check(blas->runtime, code, "CLBlastSgemm", error);
+    status = check(blas->runtime, code, "CLBlastSgemm", error);
+done:
+    return status;
 }
 
 const clt_provider clt_gemm_clblast = {"clblast", clblast_plan, clblast_enqueue, clblast_destroy};

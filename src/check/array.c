@@ -49,7 +49,6 @@ static clt_status put(clt_check *check, clt_array *array, const void *values, cl
     }
     CLT_TRY(clt_buffer_create(check->runtime, bytes, array->name, &array->device, error));
     CLT_TRY(clt_buffer_write(check->runtime, array->device, 0, bytes, image, error));
-    CLT_TRY(clt_runtime_finish(check->runtime, error));
 done:
     free(image);
     return status;

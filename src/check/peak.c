@@ -152,7 +152,6 @@ static clt_status measure_fma(clt_peak *peak, double *flops, clt_error *error)
     }
     *flops = 2.0 * CLT_PEAK_CHAINS * (double)count * steps / least;
 done:
-    (void)!clt_runtime_finish(peak->runtime, NULL); /* nothing reads `start` any more */
     clt_buffer_release(peak->runtime, &x);
     clt_buffer_release(peak->runtime, &y);
     free(start);
@@ -182,7 +181,6 @@ static clt_status walk(clt_peak *peak, size_t count, bool compare, clt_buffer bu
         fill_chunk(first, part, chunk);
         if (!compare) {
             CLT_TRY(clt_buffer_write(peak->runtime, buffer, offset, bytes, chunk, error));
-            CLT_TRY(clt_runtime_finish(peak->runtime, error));
             continue;
         }
         CLT_TRY(clt_buffer_read(peak->runtime, buffer, offset, bytes, got, error));

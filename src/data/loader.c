@@ -72,11 +72,11 @@ clt_status clt_loader_create(const clt_dataset *dataset, const clt_reading *read
     *loader = made;
     made = NULL;
 done:
-    clt_loader_destroy(made);
+    clt_loader_destroy(made, false);
     return status;
 }
 
-void clt_loader_destroy(clt_loader *loader)
+void clt_loader_destroy(clt_loader *loader, bool in_use)
 {
     if (loader == NULL) {
         return;
@@ -90,7 +90,7 @@ void clt_loader_destroy(clt_loader *loader)
     }
     pthread_cond_destroy(&loader->changed);
     pthread_mutex_destroy(&loader->mutex);
-    for (int k = 0; k < RING; k++) {
+    for (int k = 0; k < RING && !in_use; k++) {
         clt_batch_destroy(&loader->ring[k]);
     }
     free(loader->order);

@@ -12,7 +12,11 @@ typedef struct clt_loader clt_loader;
 /* A ring of three batches. dataset and reading must outlive the loader. */
 CLT_NODISCARD clt_status clt_loader_create(const clt_dataset *dataset, const clt_reading *reading,
                                            int batch, clt_loader **loader, clt_error *error);
-void clt_loader_destroy(clt_loader *loader); /* joins the thread; NULL allowed */
+
+/* Joins the thread. NULL allowed.
+ *
+ * in_use   a lost device may still read a batch: the batches are left to it for good. */
+void clt_loader_destroy(clt_loader *loader, bool in_use);
 
 /* Batches are filled by clt_batch_fill_by_id. Before the first pass. */
 void clt_loader_fill_by_id(clt_loader *loader);

@@ -243,7 +243,6 @@ static clt_status upload(clt_network *network, const clt_model *model, clt_error
                              layers->parameters[0].count * sizeof(float), model->table, error));
     CLT_TRY(clt_buffer_write(network->runtime, network->state.arena, 0,
                              layers->arena * sizeof(float), model->arena, error));
-    CLT_TRY(clt_runtime_finish(network->runtime, error));
 done:
     return status;
 }
@@ -512,8 +511,8 @@ clt_status clt_network_upload(clt_network *network, const clt_batch *batch, clt_
     network->state.extent = batch->extent;
     network->state.row_count = batch->row_count;
     network->by_id = batch->by_id;
-    return clt_buffer_write(network->runtime, network->batch, 0, batch->used * 4, batch->packed,
-                            error);
+    return clt_buffer_write_later(network->runtime, network->batch, 0, batch->used * 4,
+                                  batch->packed, error);
 }
 
 clt_status clt_network_forward(clt_network *network, uint32_t step, clt_error *error)

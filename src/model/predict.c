@@ -24,6 +24,23 @@ clt_status clt_model_check_dataset(const clt_model *model, const clt_dataset *da
     return CLT_OK;
 }
 
+/* The logits of a batch on their way to the host. */
+typedef struct pending {
+    clt_ticket ticket;
+    float *to;
+    size_t samples; /* 0: none */
+} pending;
+
+static clt_status take_logits(clt_runtime *runtime, pending *read, clt_error *error)
+{
+    clt_status status = clt_ticket_wait(runtime, &read->ticket, error);
+    if (status == CLT_OK && read->samples > 0) {
+        memcpy(read->to, read->ticket.data, read->samples * sizeof(float));
+    }
+    read->samples = 0;
+    return status;
+}
+
 clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
                               const clt_reading *reading, float *logits, clt_error *error)
 {
@@ -31,13 +48,14 @@ clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
     const clt_network_state *state = clt_network_state_of(network);
     clt_loader *loader = NULL;
     const clt_batch *batch;
-    clt_ticket reads[2] = {{NULL}, {NULL}};
-    size_t done_samples = 0;
+    pending reads[2] = {{.samples = 0}};
+    size_t room = (size_t)clt_network_limits(network)->samples;
     int step = 0;
     bool by_id;
     clt_status status;
-    CLT_TRY(
-        clt_loader_create(dataset, reading, clt_network_limits(network)->samples, &loader, error));
+    CLT_TRY(clt_ticket_create(room * sizeof(float), &reads[0].ticket, error));
+    CLT_TRY(clt_ticket_create(room * sizeof(float), &reads[1].ticket, error));
+    CLT_TRY(clt_loader_create(dataset, reading, (int)room, &loader, error));
     CLT_TRY(clt_network_project_vocabulary(network, dataset->count * (size_t)reading->maxlen,
                                            &by_id, error));
     if (by_id) {
@@ -45,27 +63,27 @@ clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
     }
     CLT_TRY(clt_loader_start(loader, false, 0, 0, error));
     while ((batch = clt_loader_next(loader)) != NULL) {
-        size_t samples = (size_t)batch->extent.samples;
+        pending *read = &reads[step % 2];
+        read->to = logits + (size_t)step * room;
+        read->samples = (size_t)batch->extent.samples;
         CLT_TRY(clt_network_upload(network, batch, error));
         CLT_TRY(clt_network_forward(network, 0, error));
-        CLT_TRY(clt_buffer_read_later(runtime, state->logits, 0, samples * sizeof(float),
-                                      logits + done_samples, &reads[step % 2], error));
+        CLT_TRY(clt_buffer_read_later(runtime, state->logits, 0, read->samples * sizeof(float),
+                                      &read->ticket, error));
         CLT_TRY(clt_runtime_flush(runtime, error));
-        done_samples += samples;
         step++;
         /* The batch before is finished with, so the loader may fill its place. */
-        CLT_TRY(clt_ticket_wait(runtime, &reads[step % 2], error));
+        CLT_TRY(take_logits(runtime, &reads[step % 2], error));
     }
-    CLT_TRY(clt_ticket_wait(runtime, &reads[0], error));
-    CLT_TRY(clt_ticket_wait(runtime, &reads[1], error));
+    CLT_TRY(take_logits(runtime, &reads[0], error));
+    CLT_TRY(take_logits(runtime, &reads[1], error));
 done:
     if (status != CLT_OK) {
-        /* Nothing may still be writing into the caller's array or reading the loader's. */
-        (void)!clt_runtime_finish(runtime, NULL);
-        (void)!clt_ticket_wait(runtime, &reads[0], NULL);
-        (void)!clt_ticket_wait(runtime, &reads[1], NULL);
+        (void)!clt_runtime_finish(runtime, NULL); /* what is freed next is still in use */
     }
-    clt_loader_destroy(loader);
+    clt_ticket_destroy(runtime, &reads[0].ticket);
+    clt_ticket_destroy(runtime, &reads[1].ticket);
+    clt_loader_destroy(loader, clt_runtime_is_lost(runtime));
     return status;
 }
 

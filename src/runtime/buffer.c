@@ -1,5 +1,8 @@
 /* buffer.c: memory on the device, and the queue's reads and writes. */
+#include <stdlib.h>
+
 #include "runtime/state.h"
+#include "util/memory.h"
 
 clt_status clt_buffer_create(clt_runtime *runtime, size_t bytes, const char *what,
                              clt_buffer *buffer, clt_error *error)
@@ -80,18 +83,30 @@ static clt_status before(const clt_runtime *runtime, size_t bytes, bool *go, clt
     return status;
 }
 
-clt_status clt_buffer_write(clt_runtime *runtime, clt_buffer buffer, size_t offset, size_t bytes,
-                            const void *data, clt_error *error)
+static clt_status enqueue_write(clt_runtime *runtime, clt_buffer buffer, cl_bool wait,
+                                size_t offset, size_t bytes, const void *data, clt_error *error)
 {
     bool go;
     clt_status status = before(runtime, bytes, &go, error);
     if (!go) {
         return status;
     }
-    return clt_runtime_check(runtime,
-                             clEnqueueWriteBuffer(runtime->queue, buffer.mem, CL_FALSE, offset,
-                                                  bytes, data, 0, NULL, NULL),
-                             "clEnqueueWriteBuffer", error);
+    return clt_runtime_check(
+        runtime,
+        clEnqueueWriteBuffer(runtime->queue, buffer.mem, wait, offset, bytes, data, 0, NULL, NULL),
+        "clEnqueueWriteBuffer", error);
+}
+
+clt_status clt_buffer_write(clt_runtime *runtime, clt_buffer buffer, size_t offset, size_t bytes,
+                            const void *data, clt_error *error)
+{
+    return enqueue_write(runtime, buffer, CL_TRUE, offset, bytes, data, error);
+}
+
+clt_status clt_buffer_write_later(clt_runtime *runtime, clt_buffer buffer, size_t offset,
+                                  size_t bytes, const void *data, clt_error *error)
+{
+    return enqueue_write(runtime, buffer, CL_FALSE, offset, bytes, data, error);
 }
 
 clt_status clt_buffer_read(clt_runtime *runtime, clt_buffer buffer, size_t offset, size_t bytes,
@@ -139,18 +154,34 @@ clt_status clt_buffer_copy(clt_runtime *runtime, clt_buffer from, size_t from_of
                              "clEnqueueCopyBuffer", error);
 }
 
+clt_status clt_ticket_create(size_t bytes, clt_ticket *ticket, clt_error *error)
+{
+    *ticket = (clt_ticket){.data = clt_alloc(bytes, 1, "a read", error)};
+    return ticket->data != NULL ? CLT_OK : CLT_FAILED;
+}
+
+void clt_ticket_destroy(clt_runtime *runtime, clt_ticket *ticket)
+{
+    if (!runtime->lost) {
+        if (ticket->event != NULL) {
+            clReleaseEvent(ticket->event);
+        }
+        free(ticket->data);
+    }
+    *ticket = (clt_ticket){.data = NULL};
+}
+
 clt_status clt_buffer_read_later(clt_runtime *runtime, clt_buffer buffer, size_t offset,
-                                 size_t bytes, void *data, clt_ticket *ticket, clt_error *error)
+                                 size_t bytes, clt_ticket *ticket, clt_error *error)
 {
     bool go;
     clt_status status = before(runtime, bytes, &go, error);
-    ticket->event = NULL;
     if (!go) {
         return status;
     }
     return clt_runtime_check(runtime,
                              clEnqueueReadBuffer(runtime->queue, buffer.mem, CL_FALSE, offset,
-                                                 bytes, data, 0, NULL, &ticket->event),
+                                                 bytes, ticket->data, 0, NULL, &ticket->event),
                              "clEnqueueReadBuffer", error);
 }
 
@@ -186,5 +217,9 @@ clt_status clt_runtime_finish(clt_runtime *runtime, clt_error *error)
     if (status != CLT_OK) {
         return status;
     }
-    return clt_runtime_check(runtime, clFinish(runtime->queue), "clFinish", error);
+    status = clt_runtime_check(runtime, clFinish(runtime->queue), "clFinish", error);
+    if (status != CLT_OK) {
+        clt_runtime_lose(runtime, "clFinish failed"); /* what was queued may still run */
+    }
+    return status;
 }

@@ -103,7 +103,9 @@ static clt_status build(clt_runtime *runtime, const char *name, const char *prel
         bool kernel = code == CL_BUILD_PROGRAM_FAILURE || code == CL_INVALID_BUILD_OPTIONS;
         status = kernel ? build_failed(runtime, *program, name, code, error)
                         : clt_runtime_check(runtime, code, "clBuildProgram", error);
-        clReleaseProgram(*program);
+        if (!runtime->lost) {
+            clReleaseProgram(*program);
+        }
         *program = NULL;
         goto done;
     }

@@ -77,6 +77,14 @@ static bool is_sticky(int code)
            code == CL_OUT_OF_HOST_MEMORY || code == CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
 }
 
+void clt_runtime_lose(clt_runtime *runtime, const char *cause)
+{
+    if (!runtime->lost) {
+        runtime->lost = true;
+        snprintf(runtime->lost_by, sizeof runtime->lost_by, "%s", cause);
+    }
+}
+
 clt_status clt_runtime_check(clt_runtime *runtime, int code, const char *what, clt_error *error)
 {
     const char *name = clt_opencl_name(code);
@@ -85,9 +93,8 @@ clt_status clt_runtime_check(clt_runtime *runtime, int code, const char *what, c
         return CLT_OK;
     }
     snprintf(cause, sizeof cause, "%s (%d) from %s", name != NULL ? name : "status", code, what);
-    if (is_sticky(code) && !runtime->lost) {
-        runtime->lost = true;
-        memcpy(runtime->lost_by, cause, sizeof cause);
+    if (is_sticky(code)) {
+        clt_runtime_lose(runtime, cause);
     }
     return clt_fail(error, CLT_FAILED, code, "%s on %s%s", cause, runtime->device.name,
                     code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES

@@ -35,10 +35,14 @@ CLT_NODISCARD clt_status clt_buffer_slice(clt_runtime *runtime, clt_buffer paren
                                           size_t bytes, clt_buffer *slice, clt_error *error);
 void clt_buffer_release(clt_runtime *runtime, clt_buffer *buffer); /* {NULL} allowed */
 
-/* All of these are queued in order. `write` returns at once: `data` stays untouched until a later
- * read or finish has returned. `read` and `finish` wait. */
+/* All of these are queued in order. `write`, `read` and `finish` wait; `write_later` returns at
+ * once: `data` stays untouched until a later read or finish has returned, and on a lost runtime for
+ * good (clt_runtime_is_lost). */
 CLT_NODISCARD clt_status clt_buffer_write(clt_runtime *runtime, clt_buffer buffer, size_t offset,
                                           size_t bytes, const void *data, clt_error *error);
+CLT_NODISCARD clt_status clt_buffer_write_later(clt_runtime *runtime, clt_buffer buffer,
+                                                size_t offset, size_t bytes, const void *data,
+                                                clt_error *error);
 CLT_NODISCARD clt_status clt_buffer_read(clt_runtime *runtime, clt_buffer buffer, size_t offset,
                                          size_t bytes, void *data, clt_error *error);
 CLT_NODISCARD clt_status clt_buffer_zero(clt_runtime *runtime, clt_buffer buffer, size_t offset,
@@ -47,15 +51,20 @@ CLT_NODISCARD clt_status clt_buffer_copy(clt_runtime *runtime, clt_buffer from, 
                                          clt_buffer to, size_t to_offset, size_t bytes,
                                          clt_error *error);
 
-/* A read that is waited for later, while newer work is queued behind it. */
+/* A read that is waited for later, while newer work is queued behind it, and the memory it goes to.
+ * One read at a time: wait before the next read_later. */
 typedef struct clt_ticket {
+    void *data;
     cl_event event; /* NULL: nothing under way */
 } clt_ticket;
+CLT_NODISCARD clt_status clt_ticket_create(size_t bytes, clt_ticket *ticket, clt_error *error);
+/* After a wait or a finish; {NULL} allowed. */
+void clt_ticket_destroy(clt_runtime *runtime, clt_ticket *ticket);
 CLT_NODISCARD clt_status clt_buffer_read_later(clt_runtime *runtime, clt_buffer buffer,
-                                               size_t offset, size_t bytes, void *data,
-                                               clt_ticket *ticket, clt_error *error);
+                                               size_t offset, size_t bytes, clt_ticket *ticket,
+                                               clt_error *error);
 CLT_NODISCARD clt_status clt_ticket_wait(clt_runtime *runtime, clt_ticket *ticket,
-                                         clt_error *error); /* and releases it */
+                                         clt_error *error);
 
 CLT_NODISCARD clt_status clt_runtime_flush(clt_runtime *runtime, clt_error *error);
 CLT_NODISCARD clt_status clt_runtime_finish(clt_runtime *runtime, clt_error *error);
@@ -165,7 +174,13 @@ void *clt_runtime_attached(const clt_runtime *runtime); /* NULL: nothing */
 /* Turns an OpenCL (or CLBlast) status into an error naming the call; marks the runtime lost when
  * the code is sticky. CL_SUCCESS gives CLT_OK. */
 clt_status clt_runtime_check(clt_runtime *runtime, int code, const char *what, clt_error *error);
+
+/* Lost: nothing more is asked of the driver, not even to finish, because that may never return. So
+ * nobody knows whether its last transfers still run: the memory they name is left to it, with its
+ * own objects, until the process ends. */
 bool clt_runtime_is_lost(const clt_runtime *runtime);
+/* CLT_OK, or the error that says by what the runtime was lost. */
+CLT_NODISCARD clt_status clt_runtime_alive(const clt_runtime *runtime, clt_error *error);
 
 /* ---- profile ---------------------------------------------------------------------------------
  * Queue markers around an op; nothing happens when the profile is off. Scopes do not nest. */

@@ -68,8 +68,8 @@ bool clt_pocl_cache_named(void);
 /* Makes a folder and those above it; 0 or errno. */
 int clt_make_folders(const char *path);
 
-/* CLT_OK, or an error when the runtime is lost: then nothing more is asked of its driver. */
-CLT_NODISCARD clt_status clt_runtime_alive(const clt_runtime *runtime, clt_error *error);
+/* Marks it lost; `cause` is for those who come later. */
+void clt_runtime_lose(clt_runtime *runtime, const char *cause);
 
 /* A queue with the profile on or off. */
 CLT_NODISCARD clt_status clt_runtime_make_queue(clt_runtime *runtime, bool profile,

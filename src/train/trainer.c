@@ -23,6 +23,7 @@ struct clt_trainer {
     clt_optimizer *optimizer;
     clt_buffer sample_loss, sample_hit; /* float, int [B] */
     clt_buffer record;
+    clt_ticket reads[2];                           /* of the record, by step % 2 */
     clt_buffer moments;                            /* m and v of table and arena */
     clt_buffer m_table, v_table, m_arena, v_arena; /* slices of it */
     uint64_t step;                                 /* optimiser steps so far, all epochs */
@@ -36,11 +37,7 @@ typedef struct running {
     double loss; /* sums over the samples seen */
     double hits;
     size_t samples;
-    struct {
-        clt_ticket ticket;
-        clt_record record;
-        int samples;
-    } reads[2]; /* by step % 2 */
+    int in_batch[2]; /* samples of a step, by step % 2 */
 } running;
 
 static double seconds_since(const struct timespec *begin)
@@ -125,6 +122,8 @@ clt_status clt_trainer_create(clt_model *model, clt_runtime *runtime,
         clt_buffer_create(runtime, samples * sizeof(int32_t), "hits", &made->sample_hit, error));
     CLT_TRY(clt_buffer_create(runtime, sizeof(clt_record), "a record", &made->record, error));
     CLT_TRY(clt_buffer_zero(runtime, made->record, 0, sizeof(clt_record), error));
+    CLT_TRY(clt_ticket_create(sizeof(clt_record), &made->reads[0], error));
+    CLT_TRY(clt_ticket_create(sizeof(clt_record), &made->reads[1], error));
     CLT_TRY(create_moments(made, error));
     *trainer = made;
     return CLT_OK;
@@ -144,6 +143,8 @@ void clt_trainer_destroy(clt_trainer *trainer)
     for (size_t k = 0; k < sizeof buffers / sizeof *buffers; k++) {
         clt_buffer_release(trainer->runtime, buffers[k]);
     }
+    clt_ticket_destroy(trainer->runtime, &trainer->reads[0]);
+    clt_ticket_destroy(trainer->runtime, &trainer->reads[1]);
     clt_loss_destroy(trainer->loss);
     clt_optimizer_destroy(trainer->optimizer);
     clt_network_destroy(trainer->inference);
@@ -199,22 +200,24 @@ done:
 static clt_status take_record(clt_trainer *trainer, running *run, int32_t step, clt_error *error)
 {
     clt_progress *progress = &run->progress;
-    clt_status status = clt_ticket_wait(trainer->runtime, &run->reads[step % 2].ticket, error);
+    clt_ticket *read = &trainer->reads[step % 2];
+    const clt_record *record = read->data;
+    int samples = run->in_batch[step % 2];
+    clt_status status = clt_ticket_wait(trainer->runtime, read, error);
     if (status != CLT_OK) {
         return status;
     }
-    const clt_record *record = &run->reads[step % 2].record;
     if (record->bad) {
         return clt_fail(error, CLT_DIVERGED, 0,
                         "diverged at epoch %d, step %d of %d: loss %g, squared gradient norm %g; "
                         "try a learning rate below %g",
                         (int)progress->epoch + 1, (int)step + 1, (int)progress->steps,
-                        fabs((double)record->loss) / run->reads[step % 2].samples,
-                        fabs((double)record->squared_norm), trainer->config.learning_rate);
+                        fabs((double)record->loss) / samples, fabs((double)record->squared_norm),
+                        trainer->config.learning_rate);
     }
     run->loss += record->loss;
     run->hits += record->hits;
-    run->samples += (size_t)run->reads[step % 2].samples;
+    run->samples += (size_t)samples;
     progress->step = step + 1;
     progress->train.loss = run->loss / (double)run->samples;
     progress->train.accuracy = run->hits / (double)run->samples;
@@ -243,10 +246,9 @@ static clt_status run_steps(clt_trainer *trainer, clt_loader *loader, running *r
                              (uint32_t)run->progress.epoch, error));
     while ((batch = clt_loader_next(loader)) != NULL) {
         CLT_TRY(enqueue_step(trainer, batch, error));
-        run->reads[step % 2].samples = batch->extent.samples;
+        run->in_batch[step % 2] = batch->extent.samples;
         CLT_TRY(clt_buffer_read_later(trainer->runtime, trainer->record, 0, sizeof(clt_record),
-                                      &run->reads[step % 2].record, &run->reads[step % 2].ticket,
-                                      error));
+                                      &trainer->reads[step % 2], error));
         CLT_TRY(clt_runtime_flush(trainer->runtime, error));
         step++;
         if (step > 1) {
@@ -258,16 +260,17 @@ done:
     return status;
 }
 
-/* After a failure or a stop: lets the device finish, so that nothing writes into `run` or reads the
- * loader's batches any more. A bad record that was still under way outranks a stop. */
+/* After a failure or a stop: lets the device finish, so that the next fit may use the loader's
+ * batches and the records again. A bad record that was still under way outranks a stop. */
 static clt_status drain(clt_trainer *trainer, running *run, clt_status status, clt_error *error)
 {
     bool bad = false;
     (void)!clt_runtime_finish(trainer->runtime, NULL);
     for (int k = 0; k < 2; k++) {
-        if (run->reads[k].ticket.event != NULL &&
-            clt_ticket_wait(trainer->runtime, &run->reads[k].ticket, NULL) == CLT_OK) {
-            bad = bad || run->reads[k].record.bad;
+        const clt_record *record = trainer->reads[k].data;
+        if (trainer->reads[k].event != NULL &&
+            clt_ticket_wait(trainer->runtime, &trainer->reads[k], NULL) == CLT_OK) {
+            bad = bad || record->bad;
         }
     }
     if (status == CLT_STOPPED && bad) {
@@ -389,7 +392,7 @@ clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
         }
     }
 done:
-    clt_loader_destroy(loader);
+    clt_loader_destroy(loader, clt_runtime_is_lost(trainer->runtime));
     free(logits);
     return status;
 }

@@ -1,8 +1,8 @@
 /* layer.c: an OpenCL layer. The loader puts it between the program and the driver when
  * OPENCL_LAYERS names it; it works on every driver and sees CLBlast's calls too. It counts what
  * the library calls, and with
- *   CLT_LAYER_LOG=FILE      writes a line "K NAME" for each call, K = 1, 2, ...
- *   CLT_LAYER_FAIL=K:CODE   gives CODE back from call K, which the driver never sees.
+ *   CLT_LAYER_LOG=FILE           writes the name of each call on a line
+ *   CLT_LAYER_FAIL=NAME:K:CODE   gives CODE back from call K of NAME, which the driver never sees.
  * Functions that the library does not use, and questions about platforms and devices, go by
  * uncounted. Calls come from one thread. */
 #include "layer/layer.h"
@@ -48,19 +48,32 @@
 enum { CALLS(CALL) ALL, EVENT, WAIT, SAME_ARGUMENT, COUNTS };
 static const char *const names[COUNTS] = {CALLS(NAME) "call", "event", "wait", "same argument"};
 
-static const cl_icd_dispatch *next; /* the driver, or another layer */
-static unsigned long counts[COUNTS], fail_at;
-static int fail_code;
+static const cl_icd_dispatch *next;           /* the driver, or another layer */
+static unsigned long counts[COUNTS], fail_at; /* the count at which call fail_call fails */
+static int fail_call, fail_code;
 static FILE *log_file;
 
-unsigned long clt_layer_count(const char *name)
+static int find(const char *name)
 {
     for (int k = 0; k < COUNTS; k++) {
         if (strcmp(names[k], name) == 0) {
-            return counts[k];
+            return k;
         }
     }
+    fprintf(stderr, "layer.c: no call has the name %s\n", name);
     abort();
+}
+
+unsigned long clt_layer_count(const char *name)
+{
+    return counts[find(name)];
+}
+
+void clt_layer_fail(const char *name, unsigned long k, int code)
+{
+    fail_call = find(name);
+    fail_at = k > 0 ? counts[fail_call] + k : 0;
+    fail_code = code;
 }
 
 /* Takes a call in. True: it fails with *code. */
@@ -69,10 +82,10 @@ static bool fails(int call, cl_int *code)
     counts[call]++;
     counts[ALL]++;
     if (log_file != NULL) {
-        fprintf(log_file, "%lu %s\n", counts[ALL], names[call]);
+        fprintf(log_file, "%s\n", names[call]);
     }
     *code = fail_code;
-    return counts[ALL] == fail_at;
+    return call == fail_call && counts[call] == fail_at;
 }
 
 /* ---- what arguments kernels have ------------------------------------------------------------- */
@@ -270,16 +283,26 @@ cl_int CL_API_CALL clInitLayer(cl_uint entries, const cl_icd_dispatch *target, c
 {
     static cl_icd_dispatch ours;
     const char *path = getenv("CLT_LAYER_LOG"), *fail = getenv("CLT_LAYER_FAIL");
+    char name[64];
+    unsigned long k;
+    int code;
     if (entries < sizeof ours / sizeof ours.clGetPlatformIDs) {
         return CL_INVALID_VALUE;
     }
-    if ((fail != NULL && sscanf(fail, "%lu:%d", &fail_at, &fail_code) != 2) ||
-        (path != NULL && (log_file = fopen(path, "w")) == NULL)) {
-        fprintf(stderr, "layer.c: CLT_LAYER_FAIL or CLT_LAYER_LOG is wrong\n");
-        abort();
+    if (fail != NULL) {
+        if (sscanf(fail, "%63[^:]:%lu:%d", name, &k, &code) != 3) {
+            fprintf(stderr, "layer.c: CLT_LAYER_FAIL=%s is not NAME:K:CODE\n", fail);
+            abort();
+        }
+        clt_layer_fail(name, k, code);
     }
-    if (log_file != NULL) {
-        setvbuf(log_file, NULL, _IOLBF, BUFSIZ);
+    if (path != NULL) {
+        log_file = fopen(path, "w");
+        if (log_file == NULL) {
+            perror(path);
+            abort();
+        }
+        setvbuf(log_file, NULL, _IOLBF, BUFSIZ); /* whole after a crash, too */
     }
     next = target;
     ours = *target;

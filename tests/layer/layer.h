@@ -7,4 +7,8 @@
  * wait for the device; "same argument": clSetKernelArg with what was set there before. */
 unsigned long clt_layer_count(const char *name);
 
+/* Call `k` of `name` from now on, 1 being the next, gives `code` back and does nothing. k 0: none.
+ */
+void clt_layer_fail(const char *name, unsigned long k, int code);
+
 #endif

@@ -125,7 +125,6 @@ static clt_buffer new_buffer(clt_test_device *device, const void *data, size_t b
         memcpy(content, data, bytes);
     }
     assert_ok(clt_buffer_write(device->runtime, buffer, 0, whole, content, &error));
-    assert_ok(clt_runtime_finish(device->runtime, &error));
     free(content);
     return (clt_buffer){buffer.mem, bytes};
 }

@@ -108,7 +108,7 @@ static void test_order(void **state)
         assert_ok(clt_loader_start(loader, true, 9, 4, &error));
         take_pass(loader, count, cases[c].batch, again);
         assert_memory_equal(got, again, count * sizeof *got);
-        clt_loader_destroy(loader);
+        clt_loader_destroy(loader, false);
         free_dataset(&dataset);
     }
 }
@@ -150,7 +150,7 @@ static void test_shuffle(void **state)
         want[pick] = swap;
     }
     assert_memory_equal(passes[1], want, sizeof want);
-    clt_loader_destroy(loader);
+    clt_loader_destroy(loader, false);
     free_dataset(&dataset);
 }
 
@@ -179,7 +179,7 @@ static void test_restart_and_stop(void **state)
         for (int k = 0; k < take; k++) {
             assert_non_null(clt_loader_next(loader));
         }
-        clt_loader_destroy(loader); /* in mid-pass */
+        clt_loader_destroy(loader, false); /* in mid-pass */
     }
     free_dataset(&dataset);
 }
@@ -195,11 +195,11 @@ static void test_edges(void **state)
     assert_int_equal(clt_loader_steps(loader), 0);
     assert_ok(clt_loader_start(loader, true, 1, 0, &error));
     assert_null(clt_loader_next(loader));
-    clt_loader_destroy(loader);
+    clt_loader_destroy(loader, false);
 
     assert_ok(clt_loader_create(&some, &reading, 4, &loader, &error));
-    clt_loader_destroy(loader); /* never started */
-    clt_loader_destroy(NULL);
+    clt_loader_destroy(loader, false); /* never started */
+    clt_loader_destroy(NULL, false);
     assert_fails(clt_loader_create(&some, &reading, 0, &loader, &error), CLT_USAGE, "0 samples");
     reading.maxlen = 0;
     assert_fails(clt_loader_create(&some, &reading, 4, &loader, &error), CLT_USAGE, "time steps");
@@ -213,7 +213,7 @@ static void test_edges(void **state)
     } while (status == CLT_FAILED);
     assert_int_equal(status, CLT_OK);
     assert_in_range(n, 10, 30);
-    clt_loader_destroy(loader);
+    clt_loader_destroy(loader, false);
     free_dataset(&empty);
     free_dataset(&some);
 }

@@ -60,7 +60,7 @@ static void test_launch(void **state)
     assert_ok(clt_kernel_create(program, "scale", &kernel, &error));
     assert_true(clt_kernel_max_group(kernel) >= 1);
     enum { N = 2500 };
-    int x[N], y[N], later[N];
+    int x[N], y[N];
     for (int k = 0; k < N; k++) {
         x[k] = k;
     }
@@ -72,7 +72,8 @@ static void test_launch(void **state)
     assert_ok(clt_buffer_slice(runtime, rest, clt_align(sizeof x) - CLT_ALIGNMENT, sizeof y,
                                &second, &error)); /* a slice of a slice */
     assert_ok(clt_buffer_write(runtime, first, 0, sizeof x, x, &error));
-    clt_ticket ticket = {NULL};
+    clt_ticket ticket;
+    assert_ok(clt_ticket_create(sizeof y, &ticket, &error));
     for (int by = 1; by <= 3; by++) {
         const clt_arg args[] = {clt_arg_buffer(first), clt_arg_buffer(second), clt_arg_int(by),
                                 clt_arg_int(N)};
@@ -80,17 +81,18 @@ static void test_launch(void **state)
         assert_ok(clt_kernel_enqueue_1d(kernel, N, clt_kernel_item_group(kernel), args, 4, &error));
         clt_profile_end(runtime);
         if (by == 2) {
-            assert_ok(
-                clt_buffer_read_later(runtime, second, 0, sizeof later, later, &ticket, &error));
+            assert_ok(clt_buffer_read_later(runtime, second, 0, sizeof y, &ticket, &error));
         }
     }
     assert_ok(clt_ticket_wait(runtime, &ticket, &error));
     assert_ok(clt_ticket_wait(runtime, &ticket, &error)); /* nothing under way: fine */
     assert_ok(clt_buffer_read(runtime, whole, clt_align(sizeof x), sizeof y, y, &error));
+    const int *later = ticket.data;
     for (int k = 0; k < N; k++) {
         assert_int_equal(later[k], 2 * k + 5);
         assert_int_equal(y[k], 3 * k + 5);
     }
+    clt_ticket_destroy(runtime, &ticket);
     assert_ok(clt_buffer_copy(runtime, second, 0, first, 4, 8, &error));
     assert_ok(clt_buffer_zero(runtime, first, 0, 4, &error));
     assert_ok(clt_buffer_read(runtime, first, 0, 12, x, &error));
@@ -270,8 +272,10 @@ static void test_empty(void **state)
     assert_ok(clt_buffer_zero(runtime, empty, 0, 0, &error));
     assert_ok(clt_buffer_copy(runtime, empty, 0, none, 0, 0, &error));
     assert_ok(clt_buffer_read(runtime, empty, 0, 0, NULL, &error));
-    assert_ok(clt_buffer_read_later(runtime, empty, 0, 0, NULL, &ticket, &error));
+    assert_ok(clt_ticket_create(0, &ticket, &error));
+    assert_ok(clt_buffer_read_later(runtime, empty, 0, 0, &ticket, &error));
     assert_ok(clt_ticket_wait(runtime, &ticket, &error));
+    clt_ticket_destroy(runtime, &ticket);
     char odd[8] = "abcdefg";
     assert_ok(clt_buffer_write(runtime, whole, 0, sizeof odd, odd, &error));
     assert_ok(clt_buffer_zero(runtime, whole, 1, 5, &error));
@@ -366,6 +370,7 @@ static void test_lost(void **state)
     clt_program *program;
     clt_ticket ticket;
     int value = 0;
+    assert_ok(clt_ticket_create(4, &ticket, &error));
     assert_ok(clt_buffer_create(runtime, 64, "buffer", &buffer, &error));
     assert_ok(clt_buffer_zero(runtime, buffer, 0, 64, &error));
     assert_ok(clt_runtime_finish(runtime, &error));
@@ -388,10 +393,14 @@ static void test_lost(void **state)
     assert_fails(clt_runtime_flush(runtime, &error), CLT_FAILED, part);
     assert_fails(clt_buffer_read(runtime, buffer, 0, 4, &value, &error), CLT_FAILED, part);
     assert_fails(clt_buffer_write(runtime, buffer, 0, 4, &value, &error), CLT_FAILED, part);
+    assert_fails(clt_buffer_write_later(runtime, buffer, 0, 4, &value, &error), CLT_FAILED, part);
     assert_fails(clt_buffer_zero(runtime, buffer, 0, 4, &error), CLT_FAILED, part);
-    assert_fails(clt_buffer_read_later(runtime, buffer, 0, 4, &value, &ticket, &error), CLT_FAILED,
-                 part);
+    assert_fails(clt_buffer_read_later(runtime, buffer, 0, 4, &ticket, &error), CLT_FAILED, part);
     assert_null(ticket.event);
+    void *data = ticket.data;
+    clt_ticket_destroy(runtime, &ticket);
+    assert_null(ticket.data);
+    free(data); /* it was left alone */
     assert_fails(clt_buffer_create(runtime, 64, "buffer", &other, &error), CLT_FAILED, part);
     assert_fails(clt_program_build(runtime, "common", "", &program, &error), CLT_FAILED, part);
     clt_buffer_release(runtime, &buffer);
