@@ -16,8 +16,7 @@ typedef struct adam_step {
 #define JOURNAL_STEPS 1024
 typedef struct adam_journal {
     int count;
-    float largest; /* step size */
-    float zero;    /* never written: a gradient of zero that no compiler knows */
+    float zero; /* never written: a gradient of zero that no compiler knows */
     adam_step steps[JOURNAL_STEPS];
 } adam_journal;
 
@@ -31,50 +30,25 @@ static int zero_sixteen(int16 bits)
     return !any(bits != 0);
 }
 
-/* From here on every update replayed has a gradient of zero: |m| and sqrt(v) decay, m faster, so no
- * update of p will be larger than m's now at the largest step size. The factor covers the rounding
- * of division and square root, the term what denormals may add. Once p less and plus this has the
- * bits of p, p rests and only m and v go on. Asked for every so many steps. */
-#define REST_EVERY 16
-#define REST_FACTOR 1.001f
-#define REST_TERM 1e-20f
-
 /* One update, the same text for one and for sixteen elements, for every row or a late one, so that a
  * zero gradient passed as a value gives what an absent row gets:
  *   m += (g - m) * (1 - beta1); v += (g * g - v) * (1 - beta2); p -= alpha * m / (sqrt(v) + eps)
  * and its replay for steps from .. to - 1 of the journal. */
 #define ADAM(SIZE, FLOAT, AS_INT)                                                                  \
-    static void moments_##SIZE(FLOAT g, FLOAT *m, FLOAT *v, adam_step step)                        \
+    static void adam_##SIZE(FLOAT g, FLOAT *p, FLOAT *m, FLOAT *v, adam_step step)                 \
     {                                                                                              \
         *m = fma(g - *m, (FLOAT)step.one_minus_beta1, *m);                                         \
         *v = fma(fma(g, g, -*v), (FLOAT)step.one_minus_beta2, *v);                                 \
-    }                                                                                              \
-    static void adam_##SIZE(FLOAT g, FLOAT *p, FLOAT *m, FLOAT *v, adam_step step)                 \
-    {                                                                                              \
-        moments_##SIZE(g, m, v, step);                                                             \
         *p -= step.step_size * *m / (sqrt(*v) + step.epsilon);                                     \
-    }                                                                                              \
-    static int rests_##SIZE(FLOAT p, FLOAT m, FLOAT v, float step_size, float epsilon)             \
-    {                                                                                              \
-        FLOAT most = step_size * fabs(m) / (sqrt(v) + epsilon) * REST_FACTOR + REST_TERM;          \
-        return zero_##SIZE((AS_INT(p - most) ^ AS_INT(p)) | (AS_INT(p + most) ^ AS_INT(p)));       \
     }                                                                                              \
     static void replay_##SIZE(FLOAT *p, FLOAT *m, FLOAT *v, __global const adam_journal *journal,  \
                               int from, int to)                                                    \
     {                                                                                              \
-        const FLOAT g = (FLOAT)journal->zero;                                                      \
-        int s = from;                                                                              \
         if (zero_##SIZE(AS_INT(*m) | AS_INT(*v))) {                                                \
             to = min(to, from + 1); /* never had a gradient: further updates change nothing */     \
         }                                                                                          \
-        while (s < to && (to - s < REST_EVERY || !rests_##SIZE(*p, *m, *v, journal->largest,       \
-                                                               journal->steps[s].epsilon))) {      \
-            for (int stop = min(s + REST_EVERY, to); s < stop; s++) {                              \
-                adam_##SIZE(g, p, m, v, journal->steps[s]);                                        \
-            }                                                                                      \
-        }                                                                                          \
-        for (; s < to; s++) {                                                                      \
-            moments_##SIZE(g, m, v, journal->steps[s]);                                            \
+        for (int s = from; s < to; s++) {                                                          \
+            adam_##SIZE((FLOAT)journal->zero, p, m, v, journal->steps[s]);                         \
         }                                                                                          \
     }
 ADAM(one, float, as_int)
@@ -131,6 +105,18 @@ static void adam_replay(int count, __global float *p, __global float *m, __globa
         m[k] = mk;
         v[k] = vk;
     }
+}
+
+/* Rows of a batch lie far apart: the row so many ahead is fetched into the cache. */
+#define AHEAD 4
+static void fetch_row(int row, int features, __global const float *p, __global const float *m,
+                      __global const float *v)
+{
+#ifdef CLT_WHOLE_ROWS
+    clt_prefetch_rows(p, features, row, row + 1, features);
+    clt_prefetch_rows(m, features, row, row + 1, features);
+    clt_prefetch_rows(v, features, row, row + 1, features);
+#endif
 }
 
 /* gradient, p, m, v [count]; a work-item takes `span` elements. */
@@ -205,11 +191,11 @@ __kernel void optimizer_rows(__global const clt_record *record, __global const i
     }
     if (begin == 0 && first == 0) {
         journal->steps[number] = step;
-        journal->largest = max(journal->largest, step_size);
         journal->count = number + 1;
     }
     for (int u = first; u < next; u++) {
         size_t at = (size_t)unique[u] * features + begin;
+        fetch_row(unique[min(u + AHEAD, row_count - 1)], features, p, m, v);
         adam_run(end - begin, drows + (size_t)u * features + begin, p + at, m + at, v + at, step);
         if (begin == 0) {
             last[unique[u]] = number + 1;
@@ -228,6 +214,8 @@ __kernel void optimizer_catch_up(__global const int *unique, int row_count, __gl
     int to = journal->count;
     for (int u = first; u < next; u++) {
         int row = unique != 0 ? unique[u] : u, from = last[row];
+        int ahead = min(u + AHEAD, row_count - 1);
+        fetch_row(unique != 0 ? unique[ahead] : ahead, features, p, m, v);
         for (int d = get_local_id(0) * span; from < to && d < features;
              d += get_local_size(0) * span) {
             size_t at = (size_t)row * features + d;

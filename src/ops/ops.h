@@ -126,14 +126,15 @@ CLT_NODISCARD clt_status clt_loss_forward(clt_loss *op, int samples, clt_buffer 
 /* Updates a flat array, and a table [table_rows, features] (0: none) of which every row decays and
  * moves at every step. Two variants for the table, with the same bits: "dense" does so; "lazy"
  * updates the rows of a step and replays what the others have missed when they are next read. So
- * whoever reads rows brings them up to date before. "lazy" where the table is much larger than the
- * device's cache. */
+ * whoever reads rows brings them up to date before. */
 typedef struct clt_optimizer clt_optimizer;
 CLT_NODISCARD clt_status clt_optimizer_plan(clt_runtime *runtime, int table_rows, int features,
                                             clt_optimizer **op, clt_error *error);
 void clt_optimizer_destroy(clt_optimizer *op);
-/* The rule, for a device whose cache of global memory has so many bytes (0: unknown). */
-bool clt_optimizer_prefers_lazy(uint64_t cache_bytes, int table_rows, int features);
+/* The rule, for a device whose cache of global memory has so many bytes (0: unknown): "lazy" where
+ * p, m and v fill more than half of a CPU's cache, or more than four of another's; a cache counts
+ * as 32 MiB at least. */
+bool clt_optimizer_prefers_lazy(bool cpu, uint64_t cache_bytes, int table_rows, int features);
 
 /* A parameter buffer and Adam's two moments, all of one length. */
 typedef struct clt_adam_state {

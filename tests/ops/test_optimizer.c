@@ -449,14 +449,17 @@ static void test_lazy_where_it_pays(void **state)
 {
     const uint64_t mib = 1 << 20;
     (void)state;
-    assert_false(clt_optimizer_prefers_lazy(32 * mib, 20000, 128));
-    assert_true(clt_optimizer_prefers_lazy(32 * mib, 400000, 128));
-    assert_false(clt_optimizer_prefers_lazy(256 * mib, 400000, 128));
-    /* 128 MiB of p, m and v; a cache that is too small to be the last, or unknown. */
+    /* 16 MiB of p, m and v, or 128 where a GPU updates them; a cache that is too small to be the
+     * last, or unknown, counts as 32 MiB. */
     for (uint64_t cache = 0; cache <= 32 * mib; cache += 8 * mib) {
-        assert_false(clt_optimizer_prefers_lazy(cache, 87381, 128));
-        assert_true(clt_optimizer_prefers_lazy(cache, 87382, 128));
+        assert_false(clt_optimizer_prefers_lazy(true, cache, 10922, 128));
+        assert_true(clt_optimizer_prefers_lazy(true, cache, 10923, 128));
+        assert_false(clt_optimizer_prefers_lazy(false, cache, 87381, 128));
+        assert_true(clt_optimizer_prefers_lazy(false, cache, 87382, 128));
     }
+    assert_false(clt_optimizer_prefers_lazy(true, 256 * mib, 20000, 128));
+    assert_true(clt_optimizer_prefers_lazy(true, 256 * mib, 400000, 128));
+    assert_false(clt_optimizer_prefers_lazy(false, 256 * mib, 400000, 128));
 }
 
 int main(void)
