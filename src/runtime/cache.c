@@ -5,8 +5,11 @@
  * ${XDG_CACHE_HOME:-~/.cache}/cltrain, named by a hash of all that can change the result: sources,
  * options, platform, device, driver and this library's version. A file is a header {magic, hash of
  * the binary, its size} and the binary; it is written atomically. Every failure here means: build
- * from source. A binary that the driver refuses is deleted. */
+ * from source. A binary that the driver refuses is deleted; so are the ones that were not used for
+ * longest, when all of them have more than CACHE_MAX bytes. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +22,8 @@
 #include "util/file.h"
 #include "util/memory.h"
 
-#define BINARY_MAX ((size_t)256 << 20)
+#define CACHE_MAX ((size_t)256 << 20)
+#define BINARY_MAX (CACHE_MAX / 4)
 
 typedef struct cache_header {
     char magic[8];
@@ -113,10 +117,50 @@ void clt_cache_load(clt_runtime *runtime, const char *const *sources, const size
             clReleaseProgram(made);
         }
     }
-    if (!good) {
+    if (good) {
+        (void)utimensat(AT_FDCWD, path, NULL, 0); /* used now */
+    } else {
         unlink(path);
     }
     free(bytes);
+}
+
+/* The bytes of all binaries in the folder, unfinished ones included, and the path of the one that
+ * was not used for longest. */
+static uint64_t count_bytes(const char *folder, char *oldest, size_t room)
+{
+    DIR *directory = opendir(folder);
+    uint64_t total = 0;
+    time_t least = 0;
+    oldest[0] = 0;
+    if (directory == NULL) {
+        return 0;
+    }
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        char path[4096];
+        struct stat info;
+        int length = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (strstr(entry->d_name, ".bin") == NULL || (size_t)length >= sizeof path ||
+            lstat(path, &info) != 0 || !S_ISREG(info.st_mode)) {
+            continue;
+        }
+        total += (uint64_t)info.st_size;
+        if (oldest[0] == 0 || info.st_mtime < least) {
+            least = info.st_mtime;
+            snprintf(oldest, room, "%s", path);
+        }
+    }
+    closedir(directory);
+    return total;
+}
+
+/* Another process may be at it too: what is gone already is gone. */
+static void evict(const char *folder)
+{
+    char oldest[4096];
+    while (count_bytes(folder, oldest, sizeof oldest) > CACHE_MAX &&
+           (unlink(oldest) == 0 || errno == ENOENT)) {
+    }
 }
 
 int clt_make_folders(const char *path)
@@ -166,6 +210,7 @@ void clt_cache_store(clt_runtime *runtime, const char *const *sources, const siz
     if (fwrite(&header, sizeof header, 1, file.stream) == 1 &&
         fwrite(binary, 1, size, file.stream) == size) {
         (void)!clt_file_commit(&file, NULL);
+        evict(folder);
     }
 done:
     clt_file_abandon(&file);

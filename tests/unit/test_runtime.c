@@ -497,6 +497,36 @@ static void test_cache(void **state)
     unsetenv("CLT_KERNEL_DIR");
 }
 
+/* What was not used for longest goes when there are more than 256 MiB; those here have holes. */
+static void test_cache_is_bounded(void **state)
+{
+    (void)state;
+    char folder[128], command[512];
+    char *xdg = getenv("XDG_CACHE_HOME"), *kept = xdg != NULL ? strdup(xdg) : NULL;
+    snprintf(folder, sizeof folder, "%s/bounded", clt_test_kernel_folder());
+    setenv("XDG_CACHE_HOME", folder, 1);
+    clt_test_put_kernel("scale", scale_kernel);
+    assert_int_equal(scale_once(1), 1);
+    snprintf(command, sizeof command,
+             "cd %s/cltrain && touch -d 2001-01-02 *.bin && truncate -s 130M a.bin b.bin c.bin && "
+             "touch -d 2001-01-01 b.bin && touch -d 2001-01-03 a.bin && touch -d 2001-01-04 c.bin",
+             folder);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(scale_once(1), 0); /* used: no longer of 2001 */
+    assert_int_equal(scale_once(2), 1);
+    snprintf(command, sizeof command, "cd %s/cltrain && test ! -e a.bin -a ! -e b.bin -a -e c.bin",
+             folder);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(scale_once(1) + scale_once(2), 0);
+    if (kept != NULL) {
+        setenv("XDG_CACHE_HOME", kept, 1);
+    } else {
+        unsetenv("XDG_CACHE_HOME");
+    }
+    free(kept);
+    unsetenv("CLT_KERNEL_DIR");
+}
+
 /* Each allocation failing in turn: an error and nothing leaked, or done without. */
 static void test_no_memory(void **state)
 {
@@ -541,11 +571,12 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_launch),  cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_empty),   cmocka_unit_test(test_build_error),
-        cmocka_unit_test(test_plan),    cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_profile), cmocka_unit_test(test_lost),
-        cmocka_unit_test(test_cache),   cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_launch),    cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_empty),     cmocka_unit_test(test_build_error),
+        cmocka_unit_test(test_plan),      cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_profile),   cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_cache),     cmocka_unit_test(test_cache_is_bounded),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, clt_test_remove_kernels);
 }
