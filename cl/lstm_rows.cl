@@ -2,11 +2,11 @@
  * samples of one shard through all time steps of a range, so that nothing is synchronised; its
  * vectors hold 16 neighbouring hidden units.
  *
- * Macro of the prelude: HIDDEN, the number of hidden units H.
- * Launch of forward and backward: work-groups of one work-item, global (ceil(largest shard / ROWS),
- * S); a tile past its shard's end does nothing.
- * Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations,
- * h_in, c_in [N, H] the state before the step, tanh_c [N, H].
+ * Macros of the prelude: HIDDEN, the number of hidden units H; GROUPS of ROWS samples in a tile:
+ * more of them read the recurrent kernel less often, and leave fewer tiles. Launch of forward and
+ * backward: work-groups of one work-item, global (ceil(largest shard / TILE), S); a tile past its
+ * shard's end does nothing. Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o
+ * after their activations, h_in, c_in [N, H] the state before the step, tanh_c [N, H].
  *
  * Units are taken in blocks of 16; the last block has REST of them when 16 does not divide H, and
  * only those are loaded and stored. A sample's bits do not depend on the other rows of its tile. */
@@ -14,10 +14,12 @@
 #define H HIDDEN
 #define G (4 * H)
 #define ROWS 4
+#define TILE (GROUPS * ROWS)
 #define LANES 16
 #define REST (H % LANES)
 #define BLOCKS ((H + LANES - 1) / LANES)
 #define PADDED (BLOCKS * LANES)
+#define PRODUCT_DEPTH 96 /* terms of a product whose part of a panel stays in the first cache */
 
 /* A tile's sums stay in registers for a panel of columns: 4 vectors a row, fewer in the last panel.
  * Forward, a panel is the four gates of a block of units; backward, 64 units. */
@@ -68,10 +70,10 @@ CLT_INLINE void store(const int lanes, float16 v, global float *p)
     }
 }
 
-/* A tile's state [ROWS][PADDED]: its rows and copies of the last one; zeros when `from` is none. */
+/* A tile's state [TILE][PADDED]: its rows and copies of the last one; zeros when `from` is none. */
 CLT_INLINE void load_state(int rows, global const float *from, float *state)
 {
-    for (int m = 0; m < ROWS; m++) {
+    for (int m = 0; m < TILE; m++) {
         for (int j = 0; j < PADDED; j++) {
             state[m * PADDED + j] = from && j < H ? from[(size_t)min(m, rows - 1) * H + j] : 0.0f;
         }
@@ -121,18 +123,18 @@ typedef struct next_step {
     int count; /* elements of tanh_c and c_in, a quarter of those of gates; 0: nothing */
 } next_step;
 
-/* sums[ROWS][vectors] = a[ROWS][count] . panel[count][vectors]; `vectors` is 1 .. 4 and, as `count`
- * and `stride`, the length of a row of a, a constant where this is called. Loops over v run to 4,
+/* sums[ROWS][vectors] = or += a[ROWS][count] . panel[count][vectors]; `vectors` is 1 .. 4 and, as
+ * `stride`, the length of a row of a, a constant where this is called. Loops over v run to 4,
  * because compilers unroll them before they know `vectors`. */
 CLT_INLINE void product(const int vectors, const int count, const float *a, const int stride,
-                        global const float16 *panel, next_step next, float16 (*sums)[4])
+                        global const float16 *panel, next_step next, int add, float16 (*sums)[4])
 {
     float16 s[ROWS][4];
 #pragma unroll
     for (int m = 0; m < ROWS; m++) {
 #pragma unroll
         for (int v = 0; v < 4; v++) {
-            s[m][v] = 0.0f;
+            s[m][v] = add ? sums[m][v] : 0.0f;
         }
     }
     for (int k = 0; k < count; k++) {
@@ -166,14 +168,31 @@ CLT_INLINE void product(const int vectors, const int count, const float *a, cons
     }
 }
 
+/* sums[GROUPS][ROWS][vectors] = a[rows][count] . panel[count][vectors], a part of the panel that
+ * stays in the first cache for all groups at a time. `next` of the first group; none: count 0. */
+CLT_INLINE void tile_product(const int vectors, const int count, int rows, const float *a,
+                             const int stride, global const float16 *panel, next_step next,
+                             float16 (*sums)[ROWS][4])
+{
+    for (int k = 0; k < count; k += PRODUCT_DEPTH) {
+        for (int r = 0; r < rows; r += ROWS) {
+            const next_step part = {next.gates + (size_t)r * G + 4 * k,
+                                    next.tanh_c + (size_t)r * H + k, next.c_in + (size_t)r * H + k,
+                                    next.count > 0 ? min(ROWS, rows - r) * H - k : 0};
+            product(vectors, min(PRODUCT_DEPTH, count - k), a + r * stride + k, stride,
+                    panel + k * vectors, part, k > 0, sums[r / ROWS]);
+        }
+    }
+}
+
 /* ---- forward --------------------------------------------------------------------------------- */
 
 typedef struct forward_arrays {
     global float *y, *gates, *h_in, *c_in, *tanh_c;
 } forward_arrays;
 
-/* One row of the block from unit j on: from the products' sums [4 gates] and the projected row x to
- * c after the step and the output gate. */
+/* One row of the block from unit j on: from the products' sums [4 gates], none for a state of
+ * zeros, and the projected row x to c after the step and the output gate. */
 CLT_INLINE void cell_gates(const int lanes, int j, const float16 *sums, global const float *x,
                            global const float *bias, float *c, float16 *output, size_t n,
                            forward_arrays to)
@@ -182,7 +201,10 @@ CLT_INLINE void cell_gates(const int lanes, int j, const float16 *sums, global c
 #pragma unroll
     for (int gate = 0; gate < 4; gate++) {
         const int column = gate * H + j;
-        z[gate] = sums[gate] + (load(lanes, x + column) + load(lanes, bias + column));
+        z[gate] = load(lanes, x + column) + load(lanes, bias + column);
+        if (sums) {
+            z[gate] = sums[gate] + z[gate];
+        }
     }
     const float16 i = clt_sigmoid16(z[0]), f = clt_sigmoid16(z[1]), g = clt_tanh16(z[2]);
     const float16 o = clt_sigmoid16(z[3]), before = *(const clt_unaligned16 *)(c + j);
@@ -213,8 +235,9 @@ CLT_INLINE void cell_output(const int lanes, int j, float16 output, const float 
     }
 }
 
-/* One block of all rows. All gates come before all outputs, because tanh(c) waits for its gates:
- * the other rows fill that time. Rows past the last are computed and stored as copies of it. */
+/* One block of all rows. All gates of a group come before its outputs, because tanh(c) waits for
+ * its gates: the other rows fill that time. Rows past the last are computed and stored as copies of
+ * it. */
 CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_state,
                               global const float *packed, global const float *projected,
                               global const int *index, global const float *bias,
@@ -222,29 +245,24 @@ CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_stat
 {
     const int j = block * LANES;
     const next_step nothing = {0, 0, 0, 0};
-    float16 sums[ROWS][4], output[ROWS];
+    float16 sums[GROUPS][ROWS][4], output[ROWS];
     if (has_state) {
-        product(4, H, before, PADDED, (global const float16 *)packed + (size_t)block * H * 4,
-                nothing, sums);
-    } else { /* zeros contribute nothing */
+        tile_product(4, H, rows, before, PADDED,
+                     (global const float16 *)packed + (size_t)block * H * 4, nothing, sums);
+    }
+    for (int r = 0; r < rows; r += ROWS) {
 #pragma unroll
         for (int m = 0; m < ROWS; m++) {
-#pragma unroll
-            for (int v = 0; v < 4; v++) {
-                sums[m][v] = 0.0f;
-            }
+            const size_t row = n + min(r + m, rows - 1);
+            cell_gates(lanes, j, has_state ? sums[r / ROWS][m] : 0,
+                       projected + (index ? (size_t)index[row] : row) * G, bias,
+                       c + (r + m) * PADDED, &output[m], row, to);
         }
-    }
 #pragma unroll
-    for (int m = 0; m < ROWS; m++) {
-        const size_t row = n + min(m, rows - 1);
-        cell_gates(lanes, j, sums[m], projected + (index ? (size_t)index[row] : row) * G, bias,
-                   c + m * PADDED, &output[m], row, to);
-    }
-#pragma unroll
-    for (int m = 0; m < ROWS; m++) {
-        cell_output(lanes, j, output[m], before + m * PADDED, c + m * PADDED, h + m * PADDED,
-                    n + min(m, rows - 1), to);
+        for (int m = 0; m < ROWS; m++) {
+            cell_output(lanes, j, output[m], before + (r + m) * PADDED, c + (r + m) * PADDED,
+                        h + (r + m) * PADDED, n + min(r + m, rows - 1), to);
+        }
     }
 }
 
@@ -257,15 +275,15 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
                   global float *y_last, global float *hT, global float *cT, global float *gates,
                   global float *h_in, global float *c_in, global float *tanh_c)
 {
-    const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * ROWS;
+    const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
-    const int size = end - first, rows = min(ROWS, size - r0);
+    const int size = end - first, rows = min(TILE, size - r0);
     if (rows <= 0) {
         return;
     }
     const size_t state = (size_t)(first + r0) * H;
     const forward_arrays to = {y, gates, h_in, c_in, tanh_c};
-    float h[2][ROWS * PADDED], c[ROWS * PADDED];
+    float h[2][TILE * PADDED], c[TILE * PADDED];
     load_state(rows, h0 ? h0 + state : 0, h[0]);
     load_state(rows, c0 ? c0 + state : 0, c);
     for (int step = 0; step < t1 - t0; step++) {
@@ -332,17 +350,21 @@ CLT_INLINE void cell_backward(const int lanes, int j, const float *dh, float *dc
 }
 
 /* dh of one panel of units from j on: dz . recurrent_kernel^T */
-CLT_INLINE void panel_backward(const int vectors, int j, const float *dz,
+CLT_INLINE void panel_backward(const int vectors, int j, int rows, const float *dz,
                                global const float *packed, next_step next, float *dh)
 {
-    float16 sums[ROWS][4];
-    product(vectors, G, dz, G, (global const float16 *)(packed + (size_t)j * G), next, sums);
+    float16 sums[GROUPS][ROWS][4];
+    tile_product(vectors, G, rows, dz, G, (global const float16 *)(packed + (size_t)j * G), next,
+                 sums);
+    for (int r = 0; r < rows; r += ROWS) {
 #pragma unroll
-    for (int m = 0; m < ROWS; m++) {
+        for (int m = 0; m < ROWS; m++) {
 #pragma unroll
-        for (int v = 0; v < 4; v++) {
-            if (v < vectors) {
-                *(clt_unaligned16 *)(dh + m * PADDED + j + v * LANES) = sums[m][v];
+            for (int v = 0; v < 4; v++) {
+                if (v < vectors) {
+                    *(clt_unaligned16 *)(dh + (r + m) * PADDED + j + v * LANES) =
+                        sums[r / ROWS][m][v];
+                }
             }
         }
     }
@@ -356,17 +378,17 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
                    global const float *dcT, global float *gates, global const float *c_in,
                    global const float *tanh_c, global float *dh0, global float *dc0)
 {
-    const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * ROWS;
+    const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
-    const int size = end - first, rows = min(ROWS, size - r0);
+    const int size = end - first, rows = min(TILE, size - r0);
     if (rows <= 0) {
         return;
     }
     const size_t state = (size_t)(first + r0) * H;
-    float dh[ROWS * PADDED], dc[ROWS * PADDED], dz[ROWS * G + LANES];
+    float dh[TILE * PADDED], dc[TILE * PADDED], dz[TILE * G + LANES];
     load_state(rows, dhT ? dhT + state : 0, dh);
     load_state(rows, dcT ? dcT + state : 0, dc);
-    for (int k = 0; k < ROWS * G + LANES; k++) {
+    for (int k = 0; k < TILE * G + LANES; k++) {
         dz[k] = 0.0f;
     }
     for (int step = t1 - t0 - 1; step >= 0; step--) {
@@ -389,13 +411,12 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
             break;
         }
         const size_t n1 = step == 0 ? n : reverse ? n + size : n - size;
-        const next_step next = {gates + n1 * G, tanh_c + n1 * H, c_in + n1 * H,
-                                step > 0 ? rows * H : 0};
+        const next_step next = {gates + n1 * G, tanh_c + n1 * H, c_in + n1 * H, step > 0};
         for (int j = 0; j + PANEL <= H; j += PANEL) {
-            panel_backward(4, j, dz, packed, next, dh);
+            panel_backward(4, j, rows, dz, packed, next, dh);
         }
         if (H % PANEL > 0) {
-            panel_backward(BACK_REST_VECTORS, H - H % PANEL, dz, packed, next, dh);
+            panel_backward(BACK_REST_VECTORS, H - H % PANEL, rows, dz, packed, next, dh);
         }
     }
     if (dh0) {
@@ -409,15 +430,15 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
 /* ---- the recurrent kernel's gradient, per shard ---------------------------------------------- */
 
 #define TILE_UNITS 6
-#define DEPTH 50 /* positions whose part of a panel stays in the first cache for all units */
+#define DEPTH 64 /* positions whose part of a panel stays in the first cache for all units */
 #define COLUMN_REST (G % PANEL)
 #define COLUMN_REST_VECTORS ((COLUMN_REST + LANES - 1) / LANES)
 #define COLUMN_REST_LANES (COLUMN_REST % LANES > 0 ? COLUMN_REST % LANES : LANES)
 
-/* dst[TILE_UNITS from unit j on][vectors] = or += h_in[count][H]^T . dgates[count][4H]; the last
- * vector has `lanes` lanes. Units past the last are computed as copies of it. */
+/* dst[TILE_UNITS from unit j on][vectors] = or += h_in[count][H]^T . dgates[count][vectors]; the
+ * last vector has `lanes` lanes in dst. Units past the last are computed as copies of it. */
 CLT_INLINE void gradient_tile(const int vectors, const int lanes, int j, int count, int add,
-                              global const float *h_in, global const float *dgates,
+                              global const float *h_in, const float16 (*dgates)[4],
                               global float *dst)
 {
     float16 s[TILE_UNITS][4];
@@ -438,10 +459,7 @@ CLT_INLINE void gradient_tile(const int vectors, const int lanes, int j, int cou
         float16 b[4];
 #pragma unroll
         for (int v = 0; v < 4; v++) {
-            b[v] = 0.0f;
-            if (v < vectors) {
-                b[v] = load(v < vectors - 1 ? LANES : lanes, dgates + (size_t)k * G + v * LANES);
-            }
+            b[v] = v < vectors ? dgates[k][v] : 0.0f;
         }
 #pragma unroll
         for (int m = 0; m < TILE_UNITS; m++) {
@@ -470,14 +488,24 @@ CLT_INLINE void gradient_panel(const int vectors, const int lanes, int count,
                                global const float *h_in, global const float *dgates,
                                global float *dst)
 {
+    float16 part[DEPTH][4]; /* side by side, because rows 4H apart may fall on one set of a cache */
     for (int k = 0; k < count; k += DEPTH) {
+        const int depth = min(DEPTH, count - k);
+        for (int row = 0; row < depth; row++) {
+#pragma unroll
+            for (int v = 0; v < 4; v++) {
+                if (v < vectors) {
+                    part[row][v] = load(v < vectors - 1 ? LANES : lanes,
+                                        dgates + (size_t)(k + row) * G + v * LANES);
+                }
+            }
+        }
         for (int j = 0; j < H; j += TILE_UNITS) {
             const int fetched = k + DEPTH + j * DEPTH / H; /* of the next positions, a part */
             const int end = min(k + DEPTH + (j + TILE_UNITS) * DEPTH / H, count);
             clt_prefetch_rows(h_in, H, fetched, end, H);
             clt_prefetch_rows(dgates, G, fetched, end, vectors * LANES);
-            gradient_tile(vectors, lanes, j, min(DEPTH, count - k), k > 0, h_in + (size_t)k * H,
-                          dgates + (size_t)k * G, dst);
+            gradient_tile(vectors, lanes, j, depth, k > 0, h_in + (size_t)k * H, part, dst);
         }
     }
 }

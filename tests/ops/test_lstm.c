@@ -307,6 +307,8 @@ static void test_large(void **state)
         {.samples = 128, .timesteps = 5, .features = 128, .hidden = 60, .indexed = true},
         {.samples = 3, .timesteps = 3, .features = 5, .hidden = 300, .sequence = true},
         {.samples = 2, .timesteps = 70, .features = 5, .hidden = 13, .indexed = true},
+        /* tiles of several groups, the last of one row */
+        {.samples = 520, .timesteps = 3, .features = 3, .hidden = 259, .indexed = true},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         check_case(*state, &cases[k]);
