@@ -115,5 +115,5 @@ done:
         "lstm", "lstm", variant, 40, 20, 128, 60, false, TOLERANCE, run_lstm                       \
     }
 
-const clt_case clt_cases_lstm[] = {LSTM_CASES("step"), {0}};
+const clt_case clt_cases_lstm[] = {LSTM_CASES("step"), LSTM_CASES("group"), {0}};
 const clt_case clt_cases_lstm_rows[] = {LSTM_CASES("rows"), {0}};

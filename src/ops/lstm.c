@@ -18,7 +18,7 @@
 #define BLOCK 16        /* elements of a work-item of cl/lstm.cl */
 #define ROWS_PER_SUM 64 /* of its lstm_sum_rows */
 
-static const clt_lstm_loop *const variants[] = {&clt_lstm_rows, &clt_lstm_step};
+static const clt_lstm_loop *const variants[] = {&clt_lstm_rows, &clt_lstm_group, &clt_lstm_step};
 enum { VARIANTS = sizeof variants / sizeof *variants };
 
 static size_t ceil_divide(size_t a, size_t b)

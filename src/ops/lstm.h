@@ -2,6 +2,8 @@
  *
  * step   one product and one cell kernel per time step: any hidden size, any device.
  * rows   a tile of batch rows runs all its time steps in one launch: CPUs.
+ * group  a work-group runs one or a few batch rows through all its time steps: GPUs, up to 160
+ *        units. Where it does not fit the device, it is `step`.
  *
  * Both project the sequence's rows (not its positions) through the kernel and gather inside the
  * time loop; backward they sum gate gradients per row first and multiply once. */

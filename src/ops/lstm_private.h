@@ -53,6 +53,18 @@ typedef struct clt_lstm_loop {
 
 extern const clt_lstm_loop clt_lstm_step;
 extern const clt_lstm_loop clt_lstm_rows;
+extern const clt_lstm_loop clt_lstm_group; /* its plan makes `step` the variant if nothing fits */
+
+/* How clt_lstm_group runs. */
+typedef struct clt_lstm_group_shape {
+    size_t group;   /* work-items; 0: nothing fits */
+    int rows;       /* samples */
+    bool registers; /* which keep the recurrent kernel; else it is read at every step */
+} clt_lstm_group_shape;
+
+/* The shape for a device that allows groups of group_max work-items. */
+clt_lstm_group_shape clt_lstm_group_shape_of(const clt_device *device, int hidden,
+                                             size_t group_max);
 
 struct clt_lstm {
     clt_runtime *runtime;

@@ -8,7 +8,7 @@ static const struct {
     const char *op;
     const char *variants[4];
 } table[CLT_PLAN_OPS] = {
-    {"lstm", {"step", "rows"}},
+    {"lstm", {"step", "rows", "group"}},
     {"gemm", {"clblast", "own"}},
     {"adam", {"dense", "lazy"}},
 };

@@ -6,16 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ops/lstm.h"
+#include "ops/lstm_private.h"
 #include "ref/ref.h"
+#include "runtime/state.h"
 #include "support/device.h"
 
 /* "rows" is for CPUs alone: a GPU's compiler can take minutes over it. */
-static const char *const variants[] = {"step", "rows"};
+static const char *const variants[] = {"step", "group", "rows"};
 
 static int variant_count(const clt_test_device *device)
 {
-    return clt_runtime_is_cpu(device->runtime) ? 2 : 1;
+    return clt_runtime_is_cpu(device->runtime) ? 3 : 2;
 }
 
 typedef struct lstm_case {
@@ -253,29 +254,35 @@ static void assert_same(const lstm_case *c, const char *variant, const lstm_data
     }
 }
 
+static void check_variant(clt_test_device *device, const lstm_case *c, const char *variant,
+                          const lstm_data *d, const lstm_outputs *want)
+{
+    clt_runtime_force(device->runtime, "lstm", variant);
+    lstm_outputs got = run(device, c, d, true), inferred = run(device, c, d, false);
+    for (int k = 0; k < OUTPUTS; k++) {
+        if (want->values[k] != NULL) {
+            clt_test_assert_near(describe(c, variant, k), got.values[k], want->values[k],
+                                 d->count[k],
+                                 k < D_ROWS ? CLT_TOLERANCE_LSTM : CLT_TOLERANCE_LSTM_GRADIENT);
+        }
+    }
+    assert_same(c, variant, d, &got, &inferred);
+    if (c->split > 0) {
+        lstm_case whole = *c;
+        whole.split = 0;
+        lstm_outputs once = run(device, &whole, d, true);
+        assert_same(c, variant, d, &got, &once);
+    }
+    clt_runtime_force(device->runtime, "lstm", NULL);
+}
+
 static void check_case(clt_test_device *device, const lstm_case *c)
 {
     lstm_data d = make_data(device, c);
     lstm_outputs want = expected(device, c, &d);
     for (int v = 0; v < variant_count(device); v++) {
-        clt_runtime_force(device->runtime, "lstm", variants[v]);
-        lstm_outputs got = run(device, c, &d, true), inferred = run(device, c, &d, false);
-        for (int k = 0; k < OUTPUTS; k++) {
-            if (want.values[k] != NULL) {
-                clt_test_assert_near(describe(c, variants[v], k), got.values[k], want.values[k],
-                                     d.count[k],
-                                     k < D_ROWS ? CLT_TOLERANCE_LSTM : CLT_TOLERANCE_LSTM_GRADIENT);
-            }
-        }
-        assert_same(c, variants[v], &d, &got, &inferred);
-        if (c->split > 0) {
-            lstm_case whole = *c;
-            whole.split = 0;
-            lstm_outputs once = run(device, &whole, &d, true);
-            assert_same(c, variants[v], &d, &got, &once);
-        }
+        check_variant(device, c, variants[v], &d, &want);
     }
-    clt_runtime_force(device->runtime, "lstm", NULL);
     clt_test_batch_free(&d.batch);
     void *state = device;
     assert_int_equal(clt_test_device_end(&state), 0); /* a test has many cases: release now */
@@ -421,6 +428,73 @@ static void test_batch_does_not_matter(void **state)
     clt_runtime_force(device->runtime, "lstm", NULL);
 }
 
+/* How `group` runs on devices that allow less than this one, and that it is right there; where
+ * nothing fits, that `step` takes its place. A single work-item gets few units, because Mesa's
+ * llvmpipe ends a kernel after 65,535 turns of all its loops. */
+static void test_group_limits(void **state)
+{
+    static const struct {
+        int hidden;
+        size_t group_max;
+        unsigned units;
+        uint64_t local_memory;
+        clt_lstm_group_shape shape;
+    } rows[] = {
+        {60, 1024, 2, 32768, {240, 2, true}}, /* registers */
+        {60, 256, 64, 32768, {240, 1, true}},
+        {24, 64, 2, 32768, {48, 2, true}},
+        {13, 10, 2, 32768, {9, 2, true}}, /* the last item has fewer columns */
+        {96, 384, 64, 32768, {384, 1, true}},
+        {60, 64, 64, 32768, {60, 4, false}}, /* too many for registers */
+        {13, 1, 2, 32768, {1, 4, false}},
+        {1, 1, 64, 32768, {1, 1, true}},
+        {97, 1024, 64, 32768, {388, 4, false}},
+        {160, 256, 2, 32768, {214, 4, false}},
+        {97, 1024, 2, 9456, {388, 3, false}}, /* little local memory */
+        {60, 1024, 2, 2 * 1920 - 1, {240, 1, true}},
+        {60, 1024, 2, 1919, {0}}, /* nothing fits */
+        {161, 1024, 2, 32768, {0}},
+        {60, 0, 2, 32768, {0}},
+    };
+    clt_test_device *device = *state;
+    clt_device *limits = &device->runtime->device;
+    const clt_device real = *limits;
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        const lstm_case c = {.samples = 11,
+                             .timesteps = 3,
+                             .features = 5,
+                             .hidden = rows[k].hidden,
+                             .indexed = true,
+                             .state0 = true,
+                             .stateT = true};
+        const clt_lstm_config config = {.features = c.features, .hidden = c.hidden};
+        const clt_limits few = {c.samples, c.timesteps, true};
+        clt_error error;
+        clt_lstm *op;
+        limits->max_work_group = rows[k].group_max;
+        limits->compute_units = rows[k].units;
+        limits->local_memory = rows[k].local_memory;
+        clt_lstm_group_shape shape =
+            clt_lstm_group_shape_of(limits, rows[k].hidden, rows[k].group_max);
+        assert_int_equal(shape.group, rows[k].shape.group);
+        assert_int_equal(shape.rows, rows[k].shape.rows);
+        assert_int_equal(shape.registers, rows[k].shape.registers);
+        if (shape.group > real.max_work_group) {
+            continue;
+        }
+        clt_runtime_force(device->runtime, "lstm", "group");
+        assert_ok(clt_lstm_plan(device->runtime, &config, &few, &op, &error));
+        assert_string_equal(op->variant->name, shape.group > 0 ? "group" : "step");
+        clt_lstm_destroy(op);
+        lstm_data d = make_data(device, &c);
+        lstm_outputs want = expected(device, &c, &d);
+        check_variant(device, &c, "group", &d, &want);
+        clt_test_batch_free(&d.batch);
+        assert_int_equal(clt_test_device_end(state), 0);
+    }
+    *limits = real;
+}
+
 static void test_too_large(void **state)
 {
     clt_test_device *device = *state;
@@ -444,6 +518,7 @@ int main(void)
         clt_device_test(test_options),
         clt_device_test(test_repeatable),
         clt_device_test(test_batch_does_not_matter),
+        clt_device_test(test_group_limits),
         clt_device_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, clt_test_device_open, clt_test_device_close);

@@ -176,10 +176,11 @@ static void test_plan(void **state)
     clt_runtime_destroy(runtime);
     static const struct {
         const char *plan, *part;
-    } bad[] = {{"lstm=fast", "'lstm=fast' is unknown; choose from lstm=step, lstm=rows"},
-               {"gru=step", "choose from lstm, gemm"},
-               {"lstm", "'lstm' is unknown; choose from lstm=step"},
-               {"gemm=own,,", "'' is unknown"}};
+    } bad[] = {
+        {"lstm=fast", "'lstm=fast' is unknown; choose from lstm=step, lstm=rows, lstm=group"},
+        {"gru=step", "choose from lstm, gemm"},
+        {"lstm", "'lstm' is unknown; choose from lstm=step"},
+        {"gemm=own,,", "'' is unknown"}};
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         setenv("CLTRAIN_PLAN", bad[k].plan, 1);
         clt_runtime_config config = {"cpu", false, {NULL, NULL}};
