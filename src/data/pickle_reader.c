@@ -63,8 +63,15 @@ clt_status clt_pickle_take_bytes(clt_pickle_reader *r, void *bytes, size_t count
 /* A little-endian number of `count` <= 8 bytes. */
 static clt_status take_number(clt_pickle_reader *r, size_t count, uint64_t *value)
 {
-    unsigned char bytes[8];
-    clt_status status = clt_pickle_take_bytes(r, bytes, count);
+    unsigned char copied[8];
+    const unsigned char *bytes = copied;
+    clt_status status = CLT_OK;
+    if (count <= r->stream->end - r->stream->at) { /* nearly always, and millions of times */
+        bytes = r->stream->buffer + r->stream->at;
+        r->stream->at += count;
+    } else {
+        status = clt_pickle_take_bytes(r, copied, count);
+    }
     *value = 0;
     for (size_t k = 0; status == CLT_OK && k < count; k++) {
         *value |= (uint64_t)bytes[k] << 8 * k;
