@@ -26,9 +26,6 @@
 #define SLOTS ((G + GROUP - 1) / GROUP)        /* columns of an item */
 #define CELLS ((ROWS * H + GROUP - 1) / GROUP) /* cells of an item */
 
-/* Arguments called constant below are constants only once these are inlined. */
-#define INLINE inline __attribute__((always_inline))
-
 /* ---- the group ------------------------------------------------------------------------------- */
 
 typedef struct group_rows {
@@ -39,7 +36,7 @@ typedef struct group_rows {
     size_t state;        /* its first element of a state */
 } group_rows;
 
-INLINE void find_group(int T, int B, int S, int t0, int t1, int reverse, group_rows *g)
+CLT_INLINE void find_group(int T, int B, int S, int t0, int t1, int reverse, group_rows *g)
 {
     const int shard = (int)get_group_id(1), r0 = (int)get_group_id(0) * ROWS;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
@@ -53,19 +50,19 @@ INLINE void find_group(int T, int B, int S, int t0, int t1, int reverse, group_r
 }
 
 /* The position of the group's first sample at a step in the direction of time. */
-INLINE size_t position_of(const group_rows *g, int step)
+CLT_INLINE size_t position_of(const group_rows *g, int step)
 {
     const int t = g->reverse ? g->t1 - 1 - step : g->t0 + step;
     return g->first + (size_t)t * g->size;
 }
 
-INLINE int is_cell(const group_rows *g, int cell)
+CLT_INLINE int is_cell(const group_rows *g, int cell)
 {
     return cell < g->count * H;
 }
 
 /* The item's cells of a state; zeros when `from` is none. */
-INLINE void load_state(const group_rows *g, global const float *from, float *values)
+CLT_INLINE void load_state(const group_rows *g, global const float *from, float *values)
 {
     for (int m = 0; m < CELLS; m++) {
         const int cell = (int)get_local_id(0) + m * GROUP;
@@ -73,7 +70,7 @@ INLINE void load_state(const group_rows *g, global const float *from, float *val
     }
 }
 
-INLINE void store_state(const group_rows *g, const float *values, global float *to)
+CLT_INLINE void store_state(const group_rows *g, const float *values, global float *to)
 {
     for (int m = 0; m < CELLS; m++) {
         const int cell = (int)get_local_id(0) + m * GROUP;
@@ -84,7 +81,7 @@ INLINE void store_state(const group_rows *g, const float *values, global float *
 }
 
 /* The rows of a state, zeros where there is none, to padded rows [ROWS][PADDED] that all read. */
-INLINE void fill_padded(const group_rows *g, global const float *from, local float *padded)
+CLT_INLINE void fill_padded(const group_rows *g, global const float *from, local float *padded)
 {
     for (int k = (int)get_local_id(0); k < ROWS * PADDED; k += GROUP) {
         const int r = k / PADDED, j = k % PADDED;
@@ -115,7 +112,7 @@ kernel void lstm_group_transpose(global const float *recurrent_kernel, global fl
 }
 
 /* Terms 4 * quad .. 4 * quad + 3 of a column whose terms lie `stride` apart. */
-INLINE float4 load_quad(global const float *column, const int stride, int quad)
+CLT_INLINE float4 load_quad(global const float *column, const int stride, int quad)
 {
     const int left = H - 4 * quad;
     global const float *p = column + 4 * quad * stride;
@@ -123,7 +120,7 @@ INLINE float4 load_quad(global const float *column, const int stride, int quad)
                     left > 3 ? p[3 * stride] : 0.0f);
 }
 
-INLINE void keep_column(global const float *column, const int stride, float4 *kept)
+CLT_INLINE void keep_column(global const float *column, const int stride, float4 *kept)
 {
     UNROLL
     for (int quad = 0; REGISTERS && quad < QUADS; quad++) {
@@ -133,8 +130,8 @@ INLINE void keep_column(global const float *column, const int stride, float4 *ke
 
 /* sums[ROWS] = a column . x[ROWS][QUADS], whose rows lie `x_stride` apart. Four chains of sums a
  * row, so that an item does not wait for its own last result. */
-INLINE void product(const float4 *kept, global const float *column, const int stride,
-                    local const float4 *x, const int x_stride, float *sums)
+CLT_INLINE void product(const float4 *kept, global const float *column, const int stride,
+                        local const float4 *x, const int x_stride, float *sums)
 {
     float4 s[ROWS];
 #pragma unroll
@@ -166,7 +163,7 @@ typedef struct input {
     float x[SLOTS][ROWS]; /* the item's columns, of this step */
 } input;
 
-INLINE void find_rows(const group_rows *g, int step, input *in)
+CLT_INLINE void find_rows(const group_rows *g, int step, input *in)
 {
     const size_t n = position_of(g, min(step, g->t1 - g->t0 - 1));
 #pragma unroll
@@ -176,7 +173,7 @@ INLINE void find_rows(const group_rows *g, int step, input *in)
     }
 }
 
-INLINE void load_column(int slot, input *in)
+CLT_INLINE void load_column(int slot, input *in)
 {
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {
@@ -190,10 +187,10 @@ typedef struct forward_arrays {
 
 /* First phase: the item's gate columns of all rows, from h [ROWS][QUADS] to gate [ROWS][4H]. Rows
  * past the last are computed, h being 0 there, and not stored. */
-INLINE void columns_forward(const group_rows *g, int step, weights kept,
-                            global const float *recurrent_kernel, global const float *bias,
-                            input *in, local const float4 *h, local float *gate,
-                            const forward_arrays *to)
+CLT_INLINE void columns_forward(const group_rows *g, int step, weights kept,
+                                global const float *recurrent_kernel, global const float *bias,
+                                input *in, local const float4 *h, local float *gate,
+                                const forward_arrays *to)
 {
     const size_t n = position_of(g, step);
     UNROLL
@@ -222,8 +219,8 @@ INLINE void columns_forward(const group_rows *g, int step, weights kept,
 }
 
 /* Second phase: the item's cells, from the gates and c to c and h after the step. */
-INLINE void cells_forward(const group_rows *g, int step, local const float *gate, float *c,
-                          float *h_own, local float *h, const forward_arrays *to)
+CLT_INLINE void cells_forward(const group_rows *g, int step, local const float *gate, float *c,
+                              float *h_own, local float *h, const forward_arrays *to)
 {
     const size_t n = position_of(g, step) * H;
     for (int m = 0; m < CELLS; m++) {
@@ -308,8 +305,8 @@ typedef struct backward_arrays {
 } backward_arrays;
 
 /* The item's cells. Before the first step there is nothing to read. */
-INLINE void load_cells(const group_rows *g, int step, const backward_arrays *from,
-                       saved_cell *saved)
+CLT_INLINE void load_cells(const group_rows *g, int step, const backward_arrays *from,
+                           saved_cell *saved)
 {
     const size_t n = position_of(g, step);
     const int has_dy = from->dy && (from->dy_sequence || step == g->t1 - g->t0 - 1);
@@ -332,8 +329,9 @@ INLINE void load_cells(const group_rows *g, int step, const backward_arrays *fro
 
 /* First phase: the item's cells, from dh and dc after the step to the gates' gradients, in memory
  * and in dz [ROWS][4][PADDED], and dc before it. */
-INLINE void cells_backward(const group_rows *g, int step, const saved_cell *saved, const float *dh,
-                           float *dc, local float *dz, const backward_arrays *arrays)
+CLT_INLINE void cells_backward(const group_rows *g, int step, const saved_cell *saved,
+                               const float *dh, float *dc, local float *dz,
+                               const backward_arrays *arrays)
 {
     const size_t n = position_of(g, step);
     for (int m = 0; m < CELLS; m++) {
@@ -354,14 +352,14 @@ INLINE void cells_backward(const group_rows *g, int step, const saved_cell *save
 }
 
 /* Column gate * H + k of the product is that gate's part of dh of unit k: where its terms begin. */
-INLINE global const float *packed_column(global const float *packed, int column)
+CLT_INLINE global const float *packed_column(global const float *packed, int column)
 {
     return packed + column / H * H * H + column % H;
 }
 
 /* Second phase: the item's columns of all rows, from dz to part [ROWS][4H]. */
-INLINE void columns_backward(weights kept, global const float *packed, local const float4 *dz,
-                             local float *part)
+CLT_INLINE void columns_backward(weights kept, global const float *packed, local const float4 *dz,
+                                 local float *part)
 {
     UNROLL
     for (int slot = 0; slot < SLOTS; slot++) {
@@ -379,7 +377,7 @@ INLINE void columns_backward(weights kept, global const float *packed, local con
 }
 
 /* dh of the item's cells: the four gates' parts. */
-INLINE void add_parts(const group_rows *g, local const float *part, float *dh)
+CLT_INLINE void add_parts(const group_rows *g, local const float *part, float *dh)
 {
     for (int m = 0; m < CELLS; m++) {
         const int cell = (int)get_local_id(0) + m * GROUP;
