@@ -7,6 +7,8 @@
  * backward: work-groups of one work-item, global (ceil(largest shard / TILE), S); a tile past its
  * shard's end does nothing. Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o
  * after their activations, h_in, c_in [N, H] the state before the step, tanh_c [N, H].
+ * Packed sequences (src/ops/ops.h, clt_sequence) come with start [B] and the prefix: prefix_h,
+ * prefix_c [longest + 1, H], the state after n pads. A sample joins its tile at its start.
  *
  * Units are taken in blocks of 16; the last block has REST of them when 16 does not divide H, and
  * only those are loaded and stored. A sample's bits do not depend on the other rows of its tile. */
@@ -80,13 +82,33 @@ CLT_INLINE void load_state(int rows, global const float *from, float *state)
     }
 }
 
-CLT_INLINE void store_state(int rows, const float *state, global float *to)
+/* The rows from `from` on become copies of one. */
+CLT_INLINE void spread_state(int from, global const float *one, float *state)
 {
-    for (int m = 0; m < rows; m++) {
+    for (int m = from; m < TILE; m++) {
+        for (int j = 0; j < H; j++) {
+            state[m * PADDED + j] = one[j];
+        }
+    }
+}
+
+CLT_INLINE void store_state(int from, int rows, const float *state, global float *to)
+{
+    for (int m = from; m < rows; m++) {
         for (int j = 0; j < H; j++) {
             to[(size_t)m * H + j] = state[m * PADDED + j];
         }
     }
+}
+
+/* The positions before time t of samples whose starts are these, none later than t. */
+CLT_INLINE int packed_positions(int t, global const int *start, int samples)
+{
+    int count = 0;
+    for (int b = 0; b < samples; b++) {
+        count += t - start[b];
+    }
+    return count;
 }
 
 /* ---- packing the recurrent kernel [H, 4H] ----------------------------------------------------
@@ -239,9 +261,9 @@ CLT_INLINE void cell_output(const int lanes, int j, float16 output, const float 
  * its gates: the other rows fill that time. Rows past the last are computed and stored as copies of
  * it. */
 CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_state,
-                              global const float *packed, global const float *projected,
-                              global const int *index, global const float *bias,
-                              const float *before, float *h, float *c, size_t n, forward_arrays to)
+                              global const float *packed, global const float *const *x,
+                              global const float *bias, const float *before, float *h, float *c,
+                              size_t n, forward_arrays to)
 {
     const int j = block * LANES;
     const next_step nothing = {0, 0, 0, 0};
@@ -253,10 +275,8 @@ CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_stat
     for (int r = 0; r < rows; r += ROWS) {
 #pragma unroll
         for (int m = 0; m < ROWS; m++) {
-            const size_t row = n + min(r + m, rows - 1);
-            cell_gates(lanes, j, has_state ? sums[r / ROWS][m] : 0,
-                       projected + (index ? (size_t)index[row] : row) * G, bias,
-                       c + (r + m) * PADDED, &output[m], row, to);
+            cell_gates(lanes, j, has_state ? sums[r / ROWS][m] : 0, x[r + m], bias,
+                       c + (r + m) * PADDED, &output[m], n + min(r + m, rows - 1), to);
         }
 #pragma unroll
         for (int m = 0; m < ROWS; m++) {
@@ -266,56 +286,88 @@ CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_stat
     }
 }
 
-/* projected [row_count, 4H], index [N] or none, packed: see lstm_rows_pack. h0, c0 [B, H] or none.
- * y [N, H], y_last, hT, cT [B, H]: none where not wanted; gates none: nothing is saved. */
+/* projected [row_count, 4H]; the next row is 4H elements further, or 0: then all are the first one.
+ * index [N] or none, packed: see lstm_rows_pack. h0, c0 [B, H] or none. start, prefix_h, prefix_c:
+ * none, not packed. y [N, H], y_last, hT, cT [B, H]: none where not wanted; gates none: nothing is
+ * saved. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const float *projected,
-                  global const int *index, global const float *packed, global const float *bias,
-                  global const float *h0, global const float *c0, global float *y,
-                  global float *y_last, global float *hT, global float *cT, global float *gates,
-                  global float *h_in, global float *c_in, global float *tanh_c)
+                  int next_row, global const int *index, global const float *packed,
+                  global const float *bias, global const float *h0, global const float *c0,
+                  global const int *start, global const float *prefix_h,
+                  global const float *prefix_c, global float *y, global float *y_last,
+                  global float *hT, global float *cT, global float *gates, global float *h_in,
+                  global float *c_in, global float *tanh_c)
 {
     const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
-    const int size = end - first, rows = min(TILE, size - r0);
-    if (rows <= 0) {
+    const int size = end - first;
+    if (r0 >= size) {
         return;
     }
     const size_t state = (size_t)(first + r0) * H;
     const forward_arrays to = {y, gates, h_in, c_in, tanh_c};
+    /* Samples of the shard and rows of the tile that take part at time t: packed, they grow. */
+    int present = size, rows = min(TILE, size - r0), t = reverse ? t1 - 1 : t0, steps = t1 - t0;
+    size_t n = (size_t)T * first + (size_t)t * size + r0;
+    if (start) {
+        start += first;
+        t = start[r0];
+        steps = T - t;
+        n = (size_t)T * first + packed_positions(t, start, r0) + r0;
+        present = r0;
+        rows = 0;
+    }
     float h[2][TILE * PADDED], c[TILE * PADDED];
     load_state(rows, h0 ? h0 + state : 0, h[0]);
     load_state(rows, c0 ? c0 + state : 0, c);
-    for (int step = 0; step < t1 - t0; step++) {
-        const int t = reverse ? t1 - 1 - step : t0 + step;
-        const size_t n = (size_t)T * first + (size_t)t * size + r0;
+    for (int step = 0;; step++) {
+        while (start && present < size && start[present] <= t) {
+            present++;
+        }
+        const int joined = rows;
+        rows = min(TILE, present - r0);
+        if (rows > joined) {
+            spread_state(joined, prefix_h + (size_t)t * H, h[step % 2]);
+            spread_state(joined, prefix_c + (size_t)t * H, c);
+        }
+        if (step == steps) {
+            break;
+        }
+        const int has_state = step > 0 || h0 || (start && t > 0);
+        const size_t next = reverse ? n - size : n + present;
         const float *before = h[step % 2];
         float *after = h[(step + 1) % 2];
-        if (step + 1 < t1 - t0) { /* the rows of the next step may lie anywhere */
-            const size_t next = reverse ? n - size : n + size;
+        global const float *x[TILE];
+        for (int m = 0; m < TILE; m++) {
+            const size_t row = n + min(m, rows - 1);
+            x[m] = projected + (index ? (size_t)index[row] : row) * next_row;
+        }
+        if (step + 1 < steps) { /* the rows of the next step may lie anywhere */
             for (int m = 0; m < rows; m++) {
                 const int row = index ? index[next + m] : (int)next + m;
-                clt_prefetch_rows(projected, G, row, row + 1, G);
+                clt_prefetch_rows(projected, next_row, row, row + 1, G);
             }
         }
         for (int block = 0; block < H / LANES; block++) {
-            block_forward(LANES, block, rows, step > 0 || h0, packed, projected, index, bias,
-                          before, after, c, n, to);
+            block_forward(LANES, block, rows, has_state, packed, x, bias, before, after, c, n, to);
         }
         if (REST > 0) {
-            block_forward(REST, H / LANES, rows, step > 0 || h0, packed, projected, index, bias,
-                          before, after, c, n, to);
+            block_forward(REST, H / LANES, rows, has_state, packed, x, bias, before, after, c, n,
+                          to);
         }
+        n = next;
+        t += reverse ? -1 : 1;
     }
-    const float *last = h[(t1 - t0) % 2];
+    const float *last = h[steps % 2];
     if (y_last) {
-        store_state(rows, last, y_last + state);
+        store_state(0, rows, last, y_last + state);
     }
     if (hT) {
-        store_state(rows, last, hT + state);
+        store_state(0, rows, last, hT + state);
     }
     if (cT) {
-        store_state(rows, c, cT + state);
+        store_state(0, rows, c, cT + state);
     }
 }
 
@@ -420,10 +472,10 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         }
     }
     if (dh0) {
-        store_state(rows, dh, dh0 + state);
+        store_state(0, rows, dh, dh0 + state);
     }
     if (dc0) {
-        store_state(rows, dc, dc0 + state);
+        store_state(0, rows, dc, dc0 + state);
     }
 }
 

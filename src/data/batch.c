@@ -12,10 +12,16 @@
 #define DIGIT_VALUES (1 << DIGIT_BITS)
 #define DIGIT_COUNT (32 / DIGIT_BITS)
 
+/* One step of the prefix is worth it where so many samples save that step, and at least this part
+ * of the batch: the prefix is one long chain, while samples run side by side. */
+#define SHARERS_MIN 8
+#define SHARERS_PART 8
+
 /* Sort entries: the id in the high half, the position in the low half. */
 typedef struct batch_scratch {
     uint64_t *entries, *sorted; /* [N] each */
     int32_t *padded;            /* [T] */
+    size_t *at_time;            /* [T + 1] */
 } batch_scratch;
 
 static size_t round_up(size_t elements)
@@ -28,7 +34,8 @@ clt_batch_layout clt_batch_layout_of(int samples, int timesteps)
     clt_batch_layout layout = {.samples = samples, .timesteps = timesteps};
     size_t positions = (size_t)samples * (size_t)timesteps;
     size_t shards = (size_t)clt_shards_of(samples).count;
-    layout.index = round_up((size_t)samples);
+    layout.start = round_up((size_t)samples);
+    layout.index = layout.start + round_up((size_t)samples);
     layout.positions = layout.index + round_up(positions);
     layout.unique = layout.positions + round_up(positions);
     layout.offsets = layout.unique + round_up(positions);
@@ -58,10 +65,13 @@ clt_status clt_batch_create(int samples, int timesteps, clt_batch *batch, clt_er
     scratch->entries = clt_alloc(positions, sizeof *scratch->entries, "a batch", error);
     scratch->sorted = clt_alloc(positions, sizeof *scratch->sorted, "a batch", error);
     scratch->padded = clt_alloc((size_t)timesteps, sizeof *scratch->padded, "a batch", error);
-    if (scratch->entries == NULL || scratch->sorted == NULL || scratch->padded == NULL) {
+    scratch->at_time = clt_alloc((size_t)timesteps + 1, sizeof *scratch->at_time, "a batch", error);
+    if (scratch->entries == NULL || scratch->sorted == NULL || scratch->padded == NULL ||
+        scratch->at_time == NULL) {
         goto fail;
     }
     batch->targets = (float *)(void *)(batch->packed + batch->layout.targets);
+    batch->start = batch->packed + batch->layout.start;
     batch->index = batch->packed + batch->layout.index;
     batch->positions = batch->packed + batch->layout.positions;
     batch->unique = batch->packed + batch->layout.unique;
@@ -79,36 +89,93 @@ void clt_batch_destroy(clt_batch *batch)
         free(scratch->entries);
         free(scratch->sorted);
         free(scratch->padded);
+        free(scratch->at_time);
         free(scratch);
     }
     free(batch->packed);
     *batch = (clt_batch){0};
 }
 
-static void set_extent(clt_batch *batch, int count)
+static int pads_of(const clt_dataset *dataset, const clt_reading *reading, uint32_t sample)
 {
-    batch->extent = (clt_extent){
-        .samples = count, .timesteps = batch->layout.timesteps, .shards = clt_shards_of(count)};
+    return clt_leading_pads(reading, dataset->offsets[sample + 1] - dataset->offsets[sample]);
+}
+
+/* The leading pads that enough samples have to share them; 0 where the batch is not packed. */
+static int shared_pads(const clt_batch *batch, const clt_dataset *dataset,
+                       const clt_reading *reading, const uint32_t *order, int count)
+{
+    size_t *having = ((const batch_scratch *)batch->scratch)->at_time;
+    int pads = reading->maxlen, needed = count / SHARERS_PART, sharers;
+    needed = needed > SHARERS_MIN ? needed : SHARERS_MIN;
+    if (!batch->packs || needed > count) {
+        return 0;
+    }
+    memset(having, 0, ((size_t)reading->maxlen + 1) * sizeof *having);
+    for (int b = 0; b < count; b++) {
+        having[pads_of(dataset, reading, order[b])]++;
+    }
+    for (sharers = (int)having[pads]; sharers < needed; sharers += (int)having[pads]) {
+        pads--;
+    }
+    return pads;
+}
+
+static void set_extent(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
+                       const uint32_t *order, int count)
+{
+    int shared = shared_pads(batch, dataset, reading, order, count);
+    const clt_shards shards = clt_shards_of(count);
+    batch->extent =
+        (clt_extent){.samples = count, .timesteps = batch->layout.timesteps, .shards = shards};
+    batch->longest = 0;
+    for (int s = 0; s < shards.count; s++) {
+        int least = shared;
+        for (int b = shards.first[s + 1] - 1; b >= shards.first[s]; b--) {
+            int pads = shared > 0 ? pads_of(dataset, reading, order[b]) : 0;
+            least = pads < least ? pads : least;
+            batch->start[b] = least;
+            batch->longest = least > batch->longest ? least : batch->longest;
+        }
+    }
+}
+
+/* Sets at_time[t] to the position of (t, the shard's first sample), were that one present, and
+ * returns the position behind the shard's last one. */
+static size_t lay_out(const clt_batch *batch, int first, int end)
+{
+    size_t *at_time = ((const batch_scratch *)batch->scratch)->at_time;
+    size_t position = (size_t)batch->extent.timesteps * (size_t)first;
+    int present = first;
+    for (int t = 0; t < batch->extent.timesteps; t++) {
+        while (present < end && batch->start[present] <= t) {
+            present++;
+        }
+        at_time[t] = position;
+        position += (size_t)(present - first);
+    }
+    return position;
 }
 
 /* Pads every sample: its target, and for each position a sort entry or, by id, its index. Entries
- * are in the order shard, sample, time: a stable sort by id keeps it inside each row. */
-static void collect(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
-                    const uint32_t *order)
+ * are in the order shard, sample, time, behind its samples the shard's prefix: a stable sort by id
+ * keeps it inside each row. Returns the number of entries. */
+static size_t collect(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
+                      const uint32_t *order)
 {
     const clt_shards *shards = &batch->extent.shards;
     const batch_scratch *scratch = batch->scratch;
-    size_t timesteps = (size_t)batch->extent.timesteps;
     uint64_t *entry = scratch->entries;
     for (int s = 0; s < shards->count; s++) {
-        size_t first = (size_t)shards->first[s], size = (size_t)shards->first[s + 1] - first;
-        for (size_t b = 0; b < size; b++) {
-            size_t sample = order[first + b], begin = dataset->offsets[sample];
-            batch->targets[first + b] = (float)dataset->labels[sample];
+        int first = shards->first[s], end = shards->first[s + 1];
+        uint64_t prefix = lay_out(batch, first, end);
+        for (int b = first; b < end; b++) {
+            size_t sample = order[b], begin = dataset->offsets[sample];
+            batch->targets[b] = (float)dataset->labels[sample];
             clt_pad_sequence(reading, dataset->ids + begin, dataset->offsets[sample + 1] - begin,
                              scratch->padded);
-            for (size_t t = 0; t < timesteps; t++) {
-                uint64_t position = timesteps * first + t * size + b; /* clt_position */
+            for (int t = batch->start[b]; t < batch->extent.timesteps; t++) {
+                uint64_t position = scratch->at_time[t] + (size_t)(b - first);
                 if (batch->by_id) {
                     batch->index[position] = scratch->padded[t];
                 } else {
@@ -116,7 +183,11 @@ static void collect(clt_batch *batch, const clt_dataset *dataset, const clt_read
                 }
             }
         }
+        for (int n = 0; !batch->by_id && n < batch->start[end - 1]; n++) {
+            *entry++ = prefix++; /* of id 0 */
+        }
     }
+    return (size_t)(entry - scratch->entries);
 }
 
 /* Least significant digit first; digits that all ids share cost only their counting. Returns the
@@ -155,10 +226,10 @@ void clt_batch_fill(clt_batch *batch, const clt_dataset *dataset, const clt_read
                     const uint32_t *order, int count)
 {
     const batch_scratch *scratch = batch->scratch;
-    size_t timesteps = (size_t)batch->layout.timesteps, positions = (size_t)count * timesteps;
-    set_extent(batch, count);
+    size_t timesteps = (size_t)batch->layout.timesteps;
+    set_extent(batch, dataset, reading, order, count);
     batch->by_id = false;
-    collect(batch, dataset, reading, order);
+    size_t positions = collect(batch, dataset, reading, order);
 
     const clt_shards *shards = &batch->extent.shards;
     const uint64_t *entries = sort_by_id(scratch->entries, scratch->sorted, positions);
@@ -190,9 +261,9 @@ void clt_batch_fill(clt_batch *batch, const clt_dataset *dataset, const clt_read
 void clt_batch_fill_by_id(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
                           const uint32_t *order, int count)
 {
-    set_extent(batch, count);
+    set_extent(batch, dataset, reading, order, count);
     batch->by_id = true;
-    collect(batch, dataset, reading, order);
+    (void)collect(batch, dataset, reading, order);
     batch->row_count = 0;
     batch->used = batch->layout.positions;
 }

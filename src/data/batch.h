@@ -16,6 +16,7 @@
 typedef struct clt_batch_layout {
     int samples, timesteps; /* the largest batch */
     size_t targets;         /* float [B] */
+    size_t start;           /* int32 [B] */
     size_t index;           /* int32 [N]: the row of each position */
     size_t positions;       /* int32 [N]: positions ordered by row, shard, sample, time */
     size_t unique;          /* int32 [U <= N]: sorted ids */
@@ -28,21 +29,30 @@ clt_batch_layout clt_batch_layout_of(int samples, int timesteps);
 typedef struct clt_batch {
     clt_batch_layout layout;
     clt_extent extent; /* of this batch; samples <= layout.samples */
+    bool packs;        /* set by the caller: fill packs */
     bool by_id;        /* index holds ids; no unique, positions and offsets */
+    int longest;       /* the largest start: 0, the batch is not packed */
     int row_count;     /* U; 0 by id */
     size_t used;       /* elements to upload */
     int32_t *packed;   /* [layout.total]; the pointers below point into it */
     float *targets;
-    int32_t *index, *positions, *unique, *offsets;
+    int32_t *start, *index, *positions, *unique, *offsets;
     void *scratch; /* of clt_batch_fill */
 } clt_batch;
+
+/* The zeros that clt_pad_sequence puts before a sample of `count` ids. */
+int clt_leading_pads(const clt_reading *reading, size_t count);
 
 CLT_NODISCARD clt_status clt_batch_create(int samples, int timesteps, clt_batch *batch,
                                           clt_error *error);
 void clt_batch_destroy(clt_batch *batch);
 
 /* Pads and indexes `count` samples: order[0 .. count - 1] are sample numbers of the data set. All
- * ids are below dataset->num_words. No allocation; linear in positions. */
+ * ids are below dataset->num_words. No allocation; linear in positions.
+ *
+ * With batch->packs it leaves out leading pads that many samples share (clt_sequence.start): all
+ * that a sample has, up to what an eighth of the batch has. Inside a shard start never falls from
+ * one sample to the next, so an order by leading pads there leaves out the most. */
 void clt_batch_fill(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
                     const uint32_t *order, int count);
 

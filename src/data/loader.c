@@ -17,9 +17,12 @@ struct clt_loader {
     const clt_dataset *dataset;
     clt_reading reading;
     int batch_size, steps;
-    bool by_id;           /* batches hold ids in the place of rows */
-    clt_batch ring[RING]; /* batch n lies in ring[n % RING] */
-    uint32_t *order;      /* [count]; written only while no pass runs */
+    bool by_id;                   /* batches hold ids in the place of rows */
+    bool sorts_shards, sorts_all; /* by leading pads */
+    clt_batch ring[RING];         /* batch n lies in ring[n % RING] */
+    uint32_t *order;              /* [count]; written only while no pass runs */
+    uint32_t *sorted; /* [count] } of sort_by_pads: a copy of the order, and the next place */
+    size_t *places;   /* [T + 1] } of a sample with so many leading pads */
     pthread_t thread;
     bool running; /* the thread exists */
 
@@ -69,6 +72,13 @@ clt_status clt_loader_create(const clt_dataset *dataset, const clt_reading *read
     for (int k = 0; k < RING; k++) {
         CLT_TRY(clt_batch_create(batch, reading->maxlen, &made->ring[k], error));
     }
+    made->sorted = clt_alloc(dataset->count, sizeof *made->sorted, "the order of samples", error);
+    made->places =
+        clt_alloc((size_t)reading->maxlen + 1, sizeof *made->places, "the order of samples", error);
+    if (made->sorted == NULL || made->places == NULL) {
+        status = CLT_FAILED;
+        goto done;
+    }
     *loader = made;
     made = NULL;
 done:
@@ -94,6 +104,8 @@ void clt_loader_destroy(clt_loader *loader, bool in_use)
         clt_batch_destroy(&loader->ring[k]);
     }
     free(loader->order);
+    free(loader->sorted);
+    free(loader->places);
     free(loader);
 }
 
@@ -102,9 +114,62 @@ void clt_loader_fill_by_id(clt_loader *loader)
     loader->by_id = true;
 }
 
+void clt_loader_pack(clt_loader *loader, bool whole)
+{
+    for (int k = 0; k < RING; k++) {
+        loader->ring[k].packs = true;
+    }
+    loader->sorts_shards = !whole;
+    loader->sorts_all = whole;
+}
+
+const uint32_t *clt_loader_order(const clt_loader *loader)
+{
+    return loader->order;
+}
+
 int clt_loader_steps(const clt_loader *loader)
 {
     return loader->steps;
+}
+
+/* Sorts a part of the order by leading pads; samples with equally many keep their order. */
+static void sort_by_pads(clt_loader *loader, size_t first, size_t count)
+{
+    const clt_dataset *dataset = loader->dataset;
+    uint32_t *order = loader->order + first;
+    size_t next = 0;
+    memcpy(loader->sorted, order, count * sizeof *order);
+    memset(loader->places, 0, ((size_t)loader->reading.maxlen + 1) * sizeof *loader->places);
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t k = 0; k < count; k++) {
+            uint32_t sample = loader->sorted[k];
+            size_t length = dataset->offsets[sample + 1] - dataset->offsets[sample];
+            size_t *place = &loader->places[clt_leading_pads(&loader->reading, length)];
+            if (pass == 1) {
+                order[*place] = sample;
+            }
+            ++*place;
+        }
+        for (int pads = 0; pass == 0 && pads <= loader->reading.maxlen; pads++) {
+            size_t here = loader->places[pads];
+            loader->places[pads] = next;
+            next += here;
+        }
+    }
+}
+
+static void sort_shards(clt_loader *loader)
+{
+    size_t batch = (size_t)loader->batch_size, left;
+    for (size_t first = 0; first < loader->dataset->count; first += batch) {
+        left = loader->dataset->count - first;
+        const clt_shards shards = clt_shards_of((int)(left < batch ? left : batch));
+        for (int s = 0; s < shards.count; s++) {
+            sort_by_pads(loader, first + (size_t)shards.first[s],
+                         (size_t)(shards.first[s + 1] - shards.first[s]));
+        }
+    }
 }
 
 /* Batch n takes the place of batch n - 3, which the caller gave back by asking for batch n - 1. */
@@ -169,6 +234,11 @@ static void set_order(clt_loader *loader, bool shuffle, uint64_t seed, uint32_t 
             loader->order[left - 1] = loader->order[pick];
             loader->order[pick] = last;
         }
+    }
+    if (loader->sorts_all) {
+        sort_by_pads(loader, 0, count);
+    } else if (loader->sorts_shards) {
+        sort_shards(loader);
     }
 }
 

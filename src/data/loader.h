@@ -21,6 +21,13 @@ void clt_loader_destroy(clt_loader *loader, bool in_use);
 /* Batches are filled by clt_batch_fill_by_id. Before the first pass. */
 void clt_loader_fill_by_id(clt_loader *loader);
 
+/* Batches are packed, and their samples sorted by leading pads: inside each shard, or with `whole`
+ * over the whole pass, so that batches hold other samples than without. Before the first pass. */
+void clt_loader_pack(clt_loader *loader, bool whole);
+
+/* The sample of the data set in each place of this pass: batch n begins with place n * batch. */
+const uint32_t *clt_loader_order(const clt_loader *loader);
+
 int clt_loader_steps(const clt_loader *loader); /* batches of one pass */
 
 /* Starts a pass over all samples; what is left of an earlier one is dropped. With `shuffle` the

@@ -28,13 +28,15 @@ struct clt_network {
     uint64_t seed;
     uint32_t step; /* of the last forward: backward draws the same masks */
     bool shares;   /* table and arena belong to another network */
+    bool packs;    /* batches */
     stage stages[CLT_LAYER_COUNT_MAX];
     clt_batch_layout layout;
-    clt_buffer batch, targets, index, positions, unique, offsets;
+    clt_buffer batch, targets, start, index, positions, unique, offsets;
     clt_buffer parameters[CLT_PARAMETER_COUNT_MAX], gradients[CLT_PARAMETER_COUNT_MAX];
     clt_buffer workspace, scratch;
     clt_buffer vocabulary; /* float [V, 4H]: clt_network_project_vocabulary */
     bool by_id;            /* of the batch: its index is into `vocabulary` */
+    int longest;           /* of the batch: its largest start */
     clt_buffer reduce_saved;
     float *landing; /* training: table and arena of a download */
     size_t scratch_bytes, reduce_bytes;
@@ -49,6 +51,11 @@ const clt_network_state *clt_network_state_of(const clt_network *network)
 clt_runtime *clt_network_runtime(const clt_network *network)
 {
     return network->runtime;
+}
+
+bool clt_network_packs(const clt_network *network)
+{
+    return network->packs;
 }
 
 const clt_limits *clt_network_limits(const clt_network *network)
@@ -109,6 +116,27 @@ static clt_status plan_stage(clt_network *network, int k, clt_error *error)
         return clt_dense_plan(runtime, layer->inputs, layer->outputs, &s->dense, error);
     }
     return status;
+}
+
+/* The first layer behind the embedding that works at inference. */
+static const stage *first_stage(const clt_network *network)
+{
+    int k = 1;
+    while (network->stages[k].layer->kind == CLT_LAYER_DROPOUT) {
+        k++;
+    }
+    return &network->stages[k];
+}
+
+/* Packed sequences are for a layer that reads each position's row as it stands in the table, begins
+ * at the padded side and gives its last state alone. */
+static bool plan_packs(clt_network *network, clt_side padding)
+{
+    const stage *first = first_stage(network);
+    bool packs = !network->limits.train && padding == CLT_PRE && first->lstm != NULL &&
+                 (first - 1)->indexed && clt_lstm_packs(first->lstm);
+    clt_runtime_planned(network->runtime, "prefix", packs ? "on" : "off");
+    return packs;
 }
 
 /* A dropout layer that does not expand works in the place of the layer before. */
@@ -184,7 +212,8 @@ static clt_status allocate_batch(clt_network *network, clt_error *error)
         clt_buffer *part;
         size_t from, to;
     } parts[] = {
-        {&network->targets, layout->targets, layout->index},
+        {&network->targets, layout->targets, layout->start},
+        {&network->start, layout->start, layout->index},
         {&network->index, layout->index, layout->positions},
         {&network->positions, layout->positions, layout->unique},
         {&network->unique, layout->unique, layout->offsets},
@@ -280,6 +309,7 @@ clt_status clt_network_create(clt_runtime *runtime, const clt_model *model,
         made->stages[k].layer = &model->layers.layers[k];
         CLT_TRY(plan_stage(made, k, error));
     }
+    made->packs = plan_packs(made, model->reading.padding);
     if (limits->train) {
         size_t rows = (size_t)limits->samples * (size_t)limits->timesteps;
         size_t gradients = model->layers.arena + rows * (size_t)model->layers.layers[0].outputs;
@@ -330,9 +360,9 @@ void clt_network_destroy(clt_network *network)
         clt_buffer_release(runtime, &network->parameters[k]);
         clt_buffer_release(runtime, &network->gradients[k]);
     }
-    clt_buffer *slices[] = {&network->targets,      &network->index,     &network->positions,
-                            &network->unique,       &network->offsets,   &network->scratch,
-                            &network->reduce_saved, &network->vocabulary};
+    clt_buffer *slices[] = {&network->targets,   &network->start,        &network->index,
+                            &network->positions, &network->unique,       &network->offsets,
+                            &network->scratch,   &network->reduce_saved, &network->vocabulary};
     for (size_t k = 0; k < sizeof slices / sizeof *slices; k++) {
         clt_buffer_release(runtime, slices[k]);
     }
@@ -378,6 +408,10 @@ static clt_sequence sequence_of(const clt_network *network, int k)
                              .rows = s->y};
     while (in_place(&network->stages[k])) {
         sequence.rows = network->stages[--k].y;
+    }
+    if (s->indexed && network->longest > 0) {
+        sequence.start = network->start;
+        sequence.longest = network->longest;
     }
     if (s->indexed && network->by_id) {
         sequence.row_count = network->layers->parameters[0].shape[0];
@@ -468,16 +502,6 @@ static clt_status forward_stage(clt_network *network, int k, uint32_t step, clt_
     return CLT_OK;
 }
 
-/* The first layer behind the embedding that works at inference. */
-static stage *first_stage(clt_network *network)
-{
-    int k = 1;
-    while (network->stages[k].layer->kind == CLT_LAYER_DROPOUT) {
-        k++;
-    }
-    return &network->stages[k];
-}
-
 clt_status clt_network_project_vocabulary(clt_network *network, size_t positions, bool *projected,
                                           clt_error *error)
 {
@@ -511,6 +535,7 @@ clt_status clt_network_upload(clt_network *network, const clt_batch *batch, clt_
     network->state.extent = batch->extent;
     network->state.row_count = batch->row_count;
     network->by_id = batch->by_id;
+    network->longest = batch->longest;
     return clt_buffer_write_later(network->runtime, network->batch, 0, batch->used * 4,
                                   batch->packed, error);
 }

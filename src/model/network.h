@@ -20,6 +20,9 @@ CLT_NODISCARD clt_status clt_network_create(clt_runtime *runtime, const clt_mode
                                             clt_error *error);
 void clt_network_destroy(clt_network *network); /* NULL allowed */
 
+/* Whether batches are to be packed (clt_batch): the pads before texts are then computed once. */
+bool clt_network_packs(const clt_network *network);
+
 /* Copies the weights of a training network from the device to the model's arrays; they stay as they
  * were when that fails. Waits. */
 CLT_NODISCARD clt_status clt_network_download(clt_network *network, clt_model *model,

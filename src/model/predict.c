@@ -24,18 +24,19 @@ clt_status clt_model_check_dataset(const clt_model *model, const clt_dataset *da
     return CLT_OK;
 }
 
-/* The logits of a batch on their way to the host. */
+/* The logits of a batch on their way to the host, and whose they are. */
 typedef struct pending {
     clt_ticket ticket;
-    float *to;
+    const uint32_t *order;
     size_t samples; /* 0: none */
 } pending;
 
-static clt_status take_logits(clt_runtime *runtime, pending *read, clt_error *error)
+static clt_status take_logits(clt_runtime *runtime, pending *read, float *logits, clt_error *error)
 {
+    const float *values = read->ticket.data;
     clt_status status = clt_ticket_wait(runtime, &read->ticket, error);
-    if (status == CLT_OK && read->samples > 0) {
-        memcpy(read->to, read->ticket.data, read->samples * sizeof(float));
+    for (size_t k = 0; status == CLT_OK && k < read->samples; k++) {
+        logits[read->order[k]] = values[k];
     }
     read->samples = 0;
     return status;
@@ -61,10 +62,13 @@ clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
     if (by_id) {
         clt_loader_fill_by_id(loader);
     }
+    if (clt_network_packs(network)) {
+        clt_loader_pack(loader, true);
+    }
     CLT_TRY(clt_loader_start(loader, false, 0, 0, error));
     while ((batch = clt_loader_next(loader)) != NULL) {
         pending *read = &reads[step % 2];
-        read->to = logits + (size_t)step * room;
+        read->order = clt_loader_order(loader) + (size_t)step * room;
         read->samples = (size_t)batch->extent.samples;
         CLT_TRY(clt_network_upload(network, batch, error));
         CLT_TRY(clt_network_forward(network, 0, error));
@@ -73,10 +77,10 @@ clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
         CLT_TRY(clt_runtime_flush(runtime, error));
         step++;
         /* The batch before is finished with, so the loader may fill its place. */
-        CLT_TRY(take_logits(runtime, &reads[step % 2], error));
+        CLT_TRY(take_logits(runtime, &reads[step % 2], logits, error));
     }
-    CLT_TRY(take_logits(runtime, &reads[0], error));
-    CLT_TRY(take_logits(runtime, &reads[1], error));
+    CLT_TRY(take_logits(runtime, &reads[0], logits, error));
+    CLT_TRY(take_logits(runtime, &reads[1], logits, error));
 done:
     if (status != CLT_OK) {
         (void)!clt_runtime_finish(runtime, NULL); /* what is freed next is still in use */

@@ -17,6 +17,7 @@
 #define HIDDEN_MAX 2048
 #define BLOCK 16        /* elements of a work-item of cl/lstm.cl */
 #define ROWS_PER_SUM 64 /* of its lstm_sum_rows */
+#define SAMPLES_PER_UNIT 16
 
 static const clt_lstm_loop *const variants[] = {&clt_lstm_rows, &clt_lstm_group, &clt_lstm_step};
 enum { VARIANTS = sizeof variants / sizeof *variants };
@@ -49,6 +50,20 @@ static clt_status reserve_bytes(clt_lstm_slices *slices, clt_buffer *buffer, siz
     return bytes == 0 ? CLT_OK : clt_lstm_reserve(slices, buffer, bytes / sizeof(float), 1, error);
 }
 
+/* As the four arrays in position order, for one sample of one step more. */
+static clt_status reserve_prefix(clt_lstm *op, clt_error *error)
+{
+    clt_status status;
+    clt_lstm_slices *slices = op->limits.train ? &op->saved : &op->scratch;
+    size_t hidden = (size_t)op->config.hidden, rows = (size_t)op->limits.timesteps + 1;
+    CLT_TRY(clt_lstm_reserve(slices, &op->prefix_gates, rows, 4 * hidden, error));
+    CLT_TRY(clt_lstm_reserve(slices, &op->prefix_h, rows, hidden, error));
+    CLT_TRY(clt_lstm_reserve(slices, &op->prefix_c, rows, hidden, error));
+    CLT_TRY(clt_lstm_reserve(slices, &op->prefix_tanh_c, rows, hidden, error));
+done:
+    return status;
+}
+
 static clt_status reserve(clt_lstm *op, clt_error *error)
 {
     clt_status status;
@@ -77,6 +92,9 @@ static clt_status reserve(clt_lstm *op, clt_error *error)
         }
     }
     CLT_TRY(clt_lstm_reserve(&op->scratch, &op->projected, projected, columns, error));
+    if (op->packs) {
+        CLT_TRY(reserve_prefix(op, error));
+    }
 done:
     return status;
 }
@@ -136,6 +154,17 @@ static const clt_lstm_loop *choose(const clt_runtime *runtime, const clt_lstm_co
     return &clt_lstm_step;
 }
 
+/* The prefix is one long chain of steps, the samples' tiles lie side by side: worth it where each
+ * compute unit has several of them. */
+static bool choose_packs(const clt_lstm *op)
+{
+    const char *forced = clt_runtime_forced(op->runtime, "prefix");
+    bool able = op->variant == &clt_lstm_rows && !op->config.reverse && !op->config.sequence;
+    bool worth = (int64_t)op->limits.samples >=
+                 SAMPLES_PER_UNIT * (int64_t)clt_runtime_device(op->runtime)->compute_units;
+    return able && (forced != NULL ? strcmp(forced, "on") == 0 : worth);
+}
+
 static clt_status plan_products(clt_lstm *op, clt_error *error)
 {
     clt_status status;
@@ -193,6 +222,7 @@ clt_status clt_lstm_plan(clt_runtime *runtime, const clt_lstm_config *config,
     made->config = *config;
     made->limits = *limits;
     made->variant = choose(runtime, config);
+    made->packs = choose_packs(made);
     clt_runtime_planned(runtime, "lstm", made->variant->name);
     if (limits->train) {
         CLT_TRY(plan_sums(made, error));
@@ -205,6 +235,11 @@ clt_status clt_lstm_plan(clt_runtime *runtime, const clt_lstm_config *config,
 done:
     clt_lstm_destroy(made);
     return status;
+}
+
+bool clt_lstm_packs(const clt_lstm *op)
+{
+    return op->packs;
 }
 
 void clt_lstm_destroy(clt_lstm *op)

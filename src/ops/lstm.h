@@ -21,6 +21,9 @@ CLT_NODISCARD clt_status clt_lstm_bind(clt_lstm *op, clt_buffer saved, clt_buffe
                                        clt_error *error);
 void clt_lstm_destroy(clt_lstm *op);
 
+/* Whether it takes packed sequences. They come in one piece, without states in or out. */
+bool clt_lstm_packs(const clt_lstm *op);
+
 typedef struct clt_lstm_parameters {
     clt_buffer kernel;           /* [D, 4H] */
     clt_buffer recurrent_kernel; /* [H, 4H] */

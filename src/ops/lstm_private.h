@@ -72,12 +72,16 @@ struct clt_lstm {
     clt_limits limits;
     const clt_lstm_loop *variant;
     void *state; /* the variant's */
+    bool packs;
 
     clt_lstm_slices saved, scratch;
     /* Saved when training, in position order. */
     clt_buffer gates;      /* [N, 4H] i, f, c, o after their activations; backward: gradients */
     clt_buffer h_in, c_in; /* [N, H] the state before the step */
     clt_buffer tanh_c;     /* [N, H] */
+    /* Saved when training, else scratch, with packs: the prefix, one row for each number of pads.
+     */
+    clt_buffer prefix_gates, prefix_h, prefix_c, prefix_tanh_c;
     /* Scratch. */
     clt_buffer projected;    /* [row_count, 4H]; after the backward loop its gradient */
     clt_buffer bias_sums;    /* [ceil(row_count / rows per sum), 4H] */

@@ -19,8 +19,9 @@
 
 typedef struct rows_state {
     clt_kernel *pack, *pack_transposed, *forward, *backward, *gradient;
-    int groups;        /* of ROWS samples in a tile; changes no bits */
-    clt_buffer packed; /* scratch: the recurrent kernel in panels */
+    clt_kernel *prefix; /* lstm_rows_forward over the prefix, with arguments of its own */
+    int groups;         /* of ROWS samples in a tile; changes no bits */
+    clt_buffer packed;  /* scratch: the recurrent kernel in panels */
 } rows_state;
 
 static bool suits(const clt_runtime *runtime, const clt_lstm_config *config)
@@ -37,6 +38,7 @@ static void destroy(void *state)
     clt_kernel_destroy(rows->pack);
     clt_kernel_destroy(rows->pack_transposed);
     clt_kernel_destroy(rows->forward);
+    clt_kernel_destroy(rows->prefix);
     clt_kernel_destroy(rows->backward);
     clt_kernel_destroy(rows->gradient);
     free(rows);
@@ -88,6 +90,9 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
     CLT_TRY(clt_program_build(op->runtime, "lstm_rows", prelude, &program, error));
     CLT_TRY(clt_kernel_create(program, "lstm_rows_pack", &rows->pack, error));
     CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->forward, error));
+    if (op->packs) {
+        CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->prefix, error));
+    }
     if (op->limits.train) {
         CLT_TRY(
             clt_kernel_create(program, "lstm_rows_pack_transposed", &rows->pack_transposed, error));
@@ -107,12 +112,46 @@ static clt_status enqueue(clt_kernel *kernel, size_t x, size_t y, const clt_arg 
     return clt_kernel_enqueue(kernel, 2, global, local, args, arg_count, error);
 }
 
+/* The state after 0 .. longest pads: what a step saves is the state before it. */
+static clt_status forward_prefix(clt_lstm *op, const clt_lstm_call *call, clt_error *error)
+{
+    const clt_buffer none = {0};
+    rows_state *rows = op->state;
+    int steps = call->x->longest + 1;
+    const clt_arg args[] = {clt_arg_int(steps),
+                            clt_arg_int(1),
+                            clt_arg_int(1),
+                            clt_arg_int(0),
+                            clt_arg_int(steps),
+                            clt_arg_int(0),
+                            clt_arg_buffer(call->projected),
+                            clt_arg_int(0),
+                            clt_arg_buffer(none),
+                            clt_arg_buffer(rows->packed),
+                            clt_arg_buffer(call->bias),
+                            clt_arg_buffer(none),
+                            clt_arg_buffer(none),
+                            clt_arg_buffer(none),
+                            clt_arg_buffer(none),
+                            clt_arg_buffer(none),
+                            clt_arg_buffer(none),
+                            clt_arg_buffer(none),
+                            clt_arg_buffer(none),
+                            clt_arg_buffer(none),
+                            clt_arg_buffer(op->prefix_gates),
+                            clt_arg_buffer(op->prefix_h),
+                            clt_arg_buffer(op->prefix_c),
+                            clt_arg_buffer(op->prefix_tanh_c)};
+    return enqueue(rows->prefix, 1, 1, args, sizeof args / sizeof *args, error);
+}
+
 static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *error)
 {
     clt_status status;
     rows_state *rows = op->state;
     const clt_extent *extent = &call->x->extent;
     const clt_buffer none = {0};
+    bool is_packed = call->x->start.mem != NULL;
     size_t h = (size_t)op->config.hidden;
     const clt_arg pack[] = {clt_arg_buffer(call->recurrent_kernel), clt_arg_buffer(rows->packed)};
     const clt_arg args[] = {clt_arg_int(extent->timesteps),
@@ -122,11 +161,15 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
                             clt_arg_int(call->range.t1),
                             clt_arg_int(op->config.reverse),
                             clt_arg_buffer(call->projected),
+                            clt_arg_int(4 * op->config.hidden),
                             clt_arg_buffer(call->x->index),
                             clt_arg_buffer(rows->packed),
                             clt_arg_buffer(call->bias),
                             clt_arg_buffer(call->from.h),
                             clt_arg_buffer(call->from.c),
+                            clt_arg_buffer(call->x->start),
+                            clt_arg_buffer(op->prefix_h),
+                            clt_arg_buffer(op->prefix_c),
                             clt_arg_buffer(op->config.sequence ? call->y : none),
                             clt_arg_buffer(op->config.sequence ? none : call->y),
                             clt_arg_buffer(call->to.h),
@@ -136,6 +179,9 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
                             clt_arg_buffer(op->c_in),
                             clt_arg_buffer(op->tanh_c)};
     CLT_TRY(enqueue(rows->pack, blocks_of(op->config.hidden, LANES), h, pack, 2, error));
+    if (is_packed) {
+        CLT_TRY(forward_prefix(op, call, error));
+    }
     CLT_TRY(enqueue(rows->forward, tiles_of(&extent->shards, rows->groups),
                     (size_t)extent->shards.count, args, sizeof args / sizeof *args, error));
 done:

@@ -25,13 +25,21 @@ typedef struct clt_limits {
     bool train;
 } clt_limits;
 
-/* What flows between layers over time. */
+/* What flows between layers over time.
+ *
+ * Packed, sample b has positions for the times from start[b] on alone: before that all it reads is
+ * pads, row 0, so that its state is the same as that of every sample that has read so many pads:
+ * the prefix. A shard's positions are in order of time and then sample, as always, and the first of
+ * them is where it always is. Behind its last one the prefix has positions of its own: n pads read,
+ * n below the shard's largest start. Inside a shard start does not fall. */
 typedef struct clt_sequence {
     clt_extent extent;
     int features;         /* D */
     int row_count;        /* U; without an index N = T * B */
     clt_buffer rows;      /* float [row_count, D] */
     clt_buffer index;     /* int [N]: the row of each position; none: position n is row n */
+    clt_buffer start;     /* int [B]; none: not packed */
+    int longest;          /* the largest start */
     clt_buffer projected; /* float [row_count, 4H]: clt_lstm_project of rows; none: not yet */
     clt_buffer offsets;   /* int [row_count * S + 1] } positions ordered by row, shard, sample,  */
     clt_buffer positions; /* int [N]                 } time; none without an index               */

@@ -11,6 +11,7 @@ static const struct {
     {"lstm", {"step", "rows", "group"}},
     {"gemm", {"clblast", "own"}},
     {"adam", {"dense", "lazy"}},
+    {"prefix", {"off", "on"}},
 };
 
 /* The row of an op named by text[0 .. length - 1]; CLT_PLAN_OPS when there is none. */

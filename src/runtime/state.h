@@ -26,7 +26,7 @@ typedef struct clt_marker_pair {
     cl_event begin, end;
 } clt_marker_pair;
 
-enum { CLT_PLAN_OPS = 3 };
+enum { CLT_PLAN_OPS = 4 };
 
 struct clt_runtime {
     clt_device device;

@@ -60,7 +60,7 @@ static void json_holds_every_number(void **state)
         assert_true(number(report, positive[k]) > 0.0);
     }
     assert_string_equal(json_string_value(json_object_get(report, "plan")),
-                        "lstm=step,gemm=own,adam=dense");
+                        "lstm=step,gemm=own,adam=dense,prefix=off");
     assert_true(json_is_true(json_object_get(report, "synthetic")));
     assert_int_equal(json_integer_value(json_object_get(report, "steps_per_epoch")), 4);
     assert_int_equal(json_integer_value(json_object_get(report, "inference_samples")), 64);

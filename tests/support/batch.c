@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "support/test.h"
 #include "util/random.h"
@@ -40,6 +41,28 @@ static void find_unique(clt_test_batch *batch, int32_t *ids)
     free(row_of);
 }
 
+/* The position of (t, b), or with t = T that of n pads of the prefix of b's shard. */
+static size_t position_of(const clt_test_batch *batch, int t, int b, int n)
+{
+    const clt_shards *shards = &batch->extent.shards;
+    int s = clt_shard_of_sample(shards, b), first = shards->first[s];
+    if (batch->start == NULL) {
+        return clt_position(shards, batch->extent.timesteps, t, b);
+    }
+    size_t position = (size_t)batch->extent.timesteps * (size_t)first;
+    for (int k = first; k < shards->first[s + 1]; k++) {
+        position += t > batch->start[k] ? (size_t)(t - batch->start[k]) : 0;
+    }
+    return position + (size_t)(t < batch->extent.timesteps ? b - first : n);
+}
+
+/* The prefix of the shard whose last sample b is: how many positions it has. */
+static int prefix_of(const clt_test_batch *batch, int b)
+{
+    int s = clt_shard_of_sample(&batch->extent.shards, b);
+    return batch->start != NULL && b + 1 == batch->extent.shards.first[s + 1] ? batch->start[b] : 0;
+}
+
 /* A counting sort over (row, shard) of the positions taken in order of sample, then time. */
 static void list_positions(clt_test_batch *batch)
 {
@@ -49,8 +72,9 @@ static void list_positions(clt_test_batch *batch)
     int32_t *next = new_ints(buckets + 1);
     for (int pass = 0; pass < 2; pass++) {
         for (int b = 0; b < extent->samples; b++) {
-            for (int t = 0; t < extent->timesteps; t++) {
-                size_t n = clt_position(&extent->shards, extent->timesteps, t, b);
+            int first = batch->start != NULL ? batch->start[b] : 0, last = extent->timesteps;
+            for (int t = first; t < last + prefix_of(batch, b); t++) {
+                size_t n = position_of(batch, t < last ? t : last, b, t - last);
                 size_t bucket = (size_t)batch->index[n] * (size_t)extent->shards.count +
                                 (size_t)clt_shard_of_sample(&extent->shards, b);
                 if (pass == 0) {
@@ -70,6 +94,12 @@ static void list_positions(clt_test_batch *batch)
 
 clt_test_batch clt_test_batch_create(int samples, int timesteps, int vocabulary, uint64_t seed)
 {
+    return clt_test_batch_pad(samples, timesteps, vocabulary, seed, NULL);
+}
+
+clt_test_batch clt_test_batch_pad(int samples, int timesteps, int vocabulary, uint64_t seed,
+                                  const int32_t *pads)
+{
     clt_test_batch batch = {.extent = {samples, timesteps, clt_shards_of(samples)},
                             .vocabulary = vocabulary,
                             .position_count = samples * timesteps};
@@ -82,14 +112,48 @@ clt_test_batch clt_test_batch_create(int samples, int timesteps, int vocabulary,
     for (size_t k = 0; k < n; k++) {
         ids[k] = (int32_t)(vocabulary * pow(clt_random_uniform(&random), 3.0));
     }
+    for (int b = 0; pads != NULL && b < samples; b++) {
+        for (int t = 0; t < pads[b]; t++) {
+            ids[clt_position(&batch.extent.shards, timesteps, t, b)] = 0;
+        }
+    }
     find_unique(&batch, ids);
     free(ids);
     list_positions(&batch);
     return batch;
 }
 
+clt_test_batch clt_test_batch_pack(const clt_test_batch *plain, const int32_t *start)
+{
+    clt_test_batch batch = *plain;
+    const clt_extent *extent = &batch.extent;
+    size_t n = (size_t)batch.position_count, samples = (size_t)extent->samples;
+    batch.index = new_ints(n);
+    batch.unique = new_ints(n);
+    batch.positions = new_ints(n);
+    batch.start = new_ints(samples);
+    memcpy(batch.unique, plain->unique, n * sizeof *batch.unique);
+    memcpy(batch.start, start, samples * sizeof *start);
+    for (size_t k = 0; k < n; k++) {
+        batch.index[k] = 1 << 30; /* nobody reads it */
+    }
+    for (int b = 0; b < extent->samples; b++) {
+        batch.longest = start[b] > batch.longest ? start[b] : batch.longest;
+        for (int t = start[b]; t < extent->timesteps; t++) {
+            batch.index[position_of(&batch, t, b, 0)] =
+                plain->index[clt_position(&extent->shards, extent->timesteps, t, b)];
+        }
+        for (int k = 0; k < prefix_of(&batch, b); k++) {
+            batch.index[position_of(&batch, extent->timesteps, b, k)] = 0;
+        }
+    }
+    list_positions(&batch);
+    return batch;
+}
+
 void clt_test_batch_free(clt_test_batch *batch)
 {
+    free(batch->start);
     free(batch->index);
     free(batch->unique);
     free(batch->offsets);

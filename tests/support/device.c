@@ -162,10 +162,16 @@ clt_sequence clt_test_sequence(clt_test_device *device, const clt_test_batch *ba
                               .row_count = batch->position_count,
                               .rows = clt_test_input(device, rows, n * row)};
     }
+    clt_buffer none = {0};
     return (clt_sequence){
         .extent = batch->extent,
         .features = features,
         .row_count = batch->row_count,
+        .start = batch->start != NULL
+                     ? clt_test_input(device, batch->start,
+                                      (size_t)batch->extent.samples * sizeof(int32_t))
+                     : none,
+        .longest = batch->longest,
         .rows = clt_test_input(device, rows, u * row),
         .index = clt_test_input(device, batch->index, n * sizeof(int32_t)),
         .offsets = clt_test_input(device, batch->offsets, lists * sizeof(int32_t)),

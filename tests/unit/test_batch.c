@@ -38,6 +38,76 @@ static void free_dataset(clt_dataset *dataset)
     free(dataset->labels);
 }
 
+static int pads_of(const clt_dataset *dataset, const clt_reading *reading, uint32_t sample)
+{
+    int length = (int)(dataset->offsets[sample + 1] - dataset->offsets[sample]);
+    return reading->padding == CLT_PRE && length < reading->maxlen ? reading->maxlen - length : 0;
+}
+
+/* Starts: never more than a sample's pads or those that 8 samples and an eighth of all have, never
+ * falling inside a shard, and as large as that allows. */
+static void check_starts(const clt_batch *batch, const clt_dataset *dataset,
+                         const clt_reading *reading, const uint32_t *order, int count)
+{
+    int shared = 0, longest = 0, needed = count / 8 > 8 ? count / 8 : 8, having;
+    do {
+        having = 0;
+        for (int b = 0; b < count; b++) {
+            having += pads_of(dataset, reading, order[b]) > shared;
+        }
+        shared += having >= needed;
+    } while (having >= needed && shared < reading->maxlen);
+    for (int b = 0; b < count; b++) {
+        int want = batch->packs ? shared : 0;
+        int s = clt_shard_of_sample(&batch->extent.shards, b);
+        for (int later = b; later < batch->extent.shards.first[s + 1]; later++) {
+            int pads = pads_of(dataset, reading, order[later]);
+            want = pads < want ? pads : want;
+        }
+        assert_int_equal(batch->start[b], want);
+        longest = want > longest ? want : longest;
+    }
+    assert_int_equal(batch->longest, longest);
+}
+
+/* The positions of a shard before time t. */
+static size_t positions_before(const clt_batch *batch, int shard, int t)
+{
+    const clt_shards *shards = &batch->extent.shards;
+    size_t count = 0;
+    for (int b = shards->first[shard]; b < shards->first[shard + 1]; b++) {
+        count += batch->start[b] < t ? (size_t)(t - batch->start[b]) : 0;
+    }
+    return count;
+}
+
+static size_t position_of(const clt_batch *batch, int t, int b)
+{
+    const clt_shards *shards = &batch->extent.shards;
+    int s = clt_shard_of_sample(shards, b), first = shards->first[s];
+    size_t position = (size_t)batch->extent.timesteps * (size_t)first +
+                      positions_before(batch, s, t) + (size_t)(b - first);
+    if (batch->longest == 0) {
+        assert_int_equal(position, clt_position(shards, batch->extent.timesteps, t, b));
+    }
+    return position;
+}
+
+/* The positions of a shard's prefix, all of id 0 and behind all others. */
+static size_t check_prefix(const clt_batch *batch, int shard, size_t at)
+{
+    const clt_shards *shards = &batch->extent.shards;
+    int timesteps = batch->extent.timesteps, end = shards->first[shard + 1];
+    size_t position = (size_t)timesteps * (size_t)shards->first[shard] +
+                      positions_before(batch, shard, timesteps);
+    for (int n = 0; n < batch->start[end - 1]; n++, position++) {
+        assert_true(position < (size_t)timesteps * (size_t)end);
+        assert_int_equal(batch->index[position], 0);
+        assert_int_equal(batch->positions[at++], position);
+    }
+    return at;
+}
+
 /* The definition, by brute force: every id in order, every (row, shard, sample, time). */
 static void check_batch(const clt_batch *batch, const clt_dataset *dataset,
                         const clt_reading *reading, const uint32_t *order, int count)
@@ -56,6 +126,7 @@ static void check_batch(const clt_batch *batch, const clt_dataset *dataset,
                          padded + (size_t)b * (size_t)timesteps);
         assert_true(batch->targets[b] == (float)dataset->labels[order[b]]);
     }
+    check_starts(batch, dataset, reading, order, count);
     int rows = 0;
     size_t segments = 0, at = 0;
     for (int32_t id = 0; id < dataset->num_words; id++) {
@@ -63,13 +134,16 @@ static void check_batch(const clt_batch *batch, const clt_dataset *dataset,
         for (int s = 0; s < shards.count; s++) {
             starts[s] = at;
             for (int b = shards.first[s]; b < shards.first[s + 1]; b++) {
-                for (int t = 0; t < timesteps; t++) {
+                for (int t = batch->start[b]; t < timesteps; t++) {
                     if (padded[(size_t)b * (size_t)timesteps + (size_t)t] == id) {
-                        size_t position = clt_position(&shards, timesteps, t, b);
+                        size_t position = position_of(batch, t, b);
                         assert_int_equal(batch->index[position], rows);
                         assert_int_equal(batch->positions[at++], position);
                     }
                 }
+            }
+            if (id == 0) {
+                at = check_prefix(batch, s, at);
             }
         }
         if (at > before) { /* else the id has no row */
@@ -80,29 +154,62 @@ static void check_batch(const clt_batch *batch, const clt_dataset *dataset,
         }
     }
     assert_int_equal(rows, batch->row_count);
-    assert_int_equal(batch->offsets[segments], positions);
+    assert_int_equal(batch->offsets[segments], at);
+    assert_true(batch->longest > 0 || at == positions);
     assert_int_equal(batch->used, batch->layout.offsets + segments + 1);
     assert_true(batch->used <= batch->layout.total);
     free(padded);
 }
 
-/* Filled by id, every position has the id that its row had. `batch` is filled by row. */
+/* Filled by id, every sample's position has the id that its row had. `batch` is filled by row. */
 static void check_by_id(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
                         const uint32_t *order, int count)
 {
     size_t positions = (size_t)count * (size_t)reading->maxlen;
     int32_t *want = malloc(positions * sizeof *want);
-    for (size_t n = 0; n < positions; n++) {
-        want[n] = batch->unique[batch->index[n]];
-    }
+    memcpy(want, batch->index, positions * sizeof *want);
     clt_batch_fill_by_id(batch, dataset, reading, order, count);
     assert_true(batch->by_id && batch->row_count == 0 && batch->extent.samples == count);
-    assert_memory_equal(batch->index, want, positions * sizeof *want);
+    check_starts(batch, dataset, reading, order, count);
     for (int b = 0; b < count; b++) {
+        for (int t = batch->start[b]; t < reading->maxlen; t++) {
+            size_t position = position_of(batch, t, b);
+            assert_int_equal(batch->index[position], batch->unique[want[position]]);
+        }
         assert_true(batch->targets[b] == (float)dataset->labels[order[b]]);
     }
     assert_true(batch->used == batch->layout.positions);
     free(want);
+}
+
+static const clt_dataset *sorted_dataset;
+static const clt_reading *sorted_reading;
+
+static int by_pads(const void *a, const void *b)
+{
+    return pads_of(sorted_dataset, sorted_reading, *(const uint32_t *)a) -
+           pads_of(sorted_dataset, sorted_reading, *(const uint32_t *)b);
+}
+
+/* In the order as it is, then packed, then in an order by leading pads. Returns the positions that
+ * packing the latter saves. */
+static size_t check_orders(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
+                           uint32_t *order, int count)
+{
+    for (int kind = 0; kind < 3; kind++) {
+        batch->packs = kind > 0;
+        if (kind == 2) {
+            sorted_dataset = dataset;
+            sorted_reading = reading;
+            qsort(order, (size_t)count, sizeof *order, by_pads);
+        }
+        clt_batch_fill(batch, dataset, reading, order, count);
+        check_batch(batch, dataset, reading, order, count);
+        check_by_id(batch, dataset, reading, order, count);
+    }
+    clt_batch_fill(batch, dataset, reading, order, count);
+    size_t segments = (size_t)batch->row_count * (size_t)batch->extent.shards.count;
+    return (size_t)count * (size_t)reading->maxlen - (size_t)batch->offsets[segments];
 }
 
 static void test_against_brute_force(void **state)
@@ -111,6 +218,7 @@ static void test_against_brute_force(void **state)
     clt_error error;
     static const int samples[] = {1, 3, 8, 9, 40, 128}, timesteps[] = {1, 7, 100};
     static const int32_t words[] = {1, 5, 257, 2000};
+    size_t saved = 0;
     for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
         clt_dataset dataset = make_dataset(130, 120, words[w], (uint32_t)w);
         for (size_t k = 0; k < 18; k++) {
@@ -126,14 +234,46 @@ static void test_against_brute_force(void **state)
                 for (int b = 0; b < count; b++) {
                     order[b] = (uint32_t)(b * 7 + count) % 130;
                 }
-                clt_batch_fill(&batch, &dataset, &reading, order, count);
-                check_batch(&batch, &dataset, &reading, order, count);
-                check_by_id(&batch, &dataset, &reading, order, count);
+                size_t here = check_orders(&batch, &dataset, &reading, order, count);
+                assert_true(reading.padding == CLT_PRE || here == 0);
+                saved += here;
             }
             clt_batch_destroy(&batch);
         }
         free_dataset(&dataset);
     }
+    assert_true(saved > 0);
+}
+
+/* Samples of nothing at all, and of exactly as many ids as time steps. */
+static void test_all_pads_or_none(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_batch batch;
+    uint32_t order[40];
+    clt_reading reading = CLT_READING_DEFAULT;
+    static const int32_t ids[3] = {1, 0, 2};
+    reading.maxlen = 3;
+    assert_ok(clt_batch_create(40, 3, &batch, &error));
+    batch.packs = true;
+    for (size_t length = 0; length <= 3; length += 3) {
+        clt_dataset dataset = make_dataset(40, 0, 3, 0);
+        for (uint32_t k = 0; k < 40; k++) {
+            order[k] = k;
+            dataset.offsets[k + 1] = dataset.offsets[k] + length;
+        }
+        dataset.ids = realloc(dataset.ids, 40 * sizeof ids);
+        assert_non_null(dataset.ids);
+        for (size_t k = 0; k < 40; k++) {
+            memcpy(dataset.ids + 3 * k, ids, sizeof ids);
+        }
+        clt_batch_fill(&batch, &dataset, &reading, order, 40);
+        check_batch(&batch, &dataset, &reading, order, 40);
+        assert_int_equal(batch.longest, 3 - length);
+        free_dataset(&dataset);
+    }
+    clt_batch_destroy(&batch);
 }
 
 static void test_large_ids(void **state)
@@ -166,11 +306,13 @@ static void test_layout(void **state)
             size_t shards = (size_t)clt_shards_of(samples).count;
             clt_batch_layout layout = clt_batch_layout_of(samples, timesteps);
             assert_int_equal(layout.targets % 1024, 0);
+            assert_int_equal(layout.start % 1024, 0);
             assert_int_equal(layout.index % 1024, 0);
             assert_int_equal(layout.positions % 1024, 0);
             assert_int_equal(layout.unique % 1024, 0);
             assert_int_equal(layout.offsets % 1024, 0);
-            assert_true(layout.index >= layout.targets + (size_t)samples);
+            assert_true(layout.start >= layout.targets + (size_t)samples);
+            assert_true(layout.index >= layout.start + (size_t)samples);
             assert_true(layout.positions >= layout.index + n);
             assert_true(layout.unique >= layout.positions + n);
             assert_true(layout.offsets >= layout.unique + n);
@@ -187,7 +329,7 @@ static void test_refusals(void **state)
     assert_fails(clt_batch_create(0, 100, &batch, &error), CLT_USAGE, "0 samples");
     assert_fails(clt_batch_create(128, -1, &batch, &error), CLT_USAGE, "-1 time steps");
     assert_fails(clt_batch_create(1 << 20, 1 << 20, &batch, &error), CLT_USAGE, "at most");
-    for (unsigned long n = 1; n <= 5; n++) {
+    for (unsigned long n = 1; n <= 6; n++) {
         clt_memory_fail_at(n, false);
         assert_fails(clt_batch_create(3, 4, &batch, &error), CLT_FAILED, "out of memory");
         assert_null(batch.packed);
@@ -200,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_brute_force),
+        cmocka_unit_test(test_all_pads_or_none),
         cmocka_unit_test(test_large_ids),
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_refusals),

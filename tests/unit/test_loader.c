@@ -154,6 +154,77 @@ static void test_shuffle(void **state)
     free_dataset(&dataset);
 }
 
+/* Samples of (7 * k) % 5 ids, padded to 3. */
+static int pads_of(uint32_t sample)
+{
+    int length = (int)(7 * sample % 5);
+    return length < 3 ? 3 - length : 0;
+}
+
+/* The order of a pass; in each part it is sorted by pads, and equal pads keep the order `before`.
+ */
+static void check_sorted(const uint32_t *order, const uint32_t *before, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        size_t place = 0;
+        for (size_t j = 0; j < count; j++) {
+            place += pads_of(before[j]) < pads_of(before[k]) ||
+                     (j < k && pads_of(before[j]) == pads_of(before[k]));
+        }
+        assert_int_equal(order[place], before[k]);
+    }
+}
+
+static void test_sorted(void **state)
+{
+    (void)state;
+    enum { COUNT = 300, BATCH = 128 };
+    clt_error error;
+    clt_dataset dataset = make_dataset(COUNT);
+    clt_reading reading = CLT_READING_DEFAULT;
+    clt_loader *plain, *sorted;
+    reading.maxlen = 3;
+    dataset.ids = realloc(dataset.ids, 5 * COUNT * sizeof *dataset.ids);
+    assert_non_null(dataset.ids);
+    for (uint32_t k = 0; k < COUNT; k++) {
+        dataset.offsets[k + 1] = dataset.offsets[k] + 7 * k % 5;
+        for (size_t j = dataset.offsets[k]; j < dataset.offsets[k + 1]; j++) {
+            dataset.ids[j] = 1 + (int32_t)k % 9;
+        }
+    }
+    for (int whole = 0; whole < 2; whole++) {
+        const clt_batch *batch;
+        size_t first = 0;
+        assert_ok(clt_loader_create(&dataset, &reading, BATCH, &plain, &error));
+        assert_ok(clt_loader_create(&dataset, &reading, BATCH, &sorted, &error));
+        clt_loader_pack(sorted, whole);
+        assert_ok(clt_loader_start(plain, !whole, 1, 2, &error));
+        assert_ok(clt_loader_start(sorted, !whole, 1, 2, &error));
+        const uint32_t *order = clt_loader_order(sorted), *before = clt_loader_order(plain);
+        if (whole) {
+            check_sorted(order, before, COUNT);
+        }
+        while ((batch = clt_loader_next(sorted)) != NULL) {
+            const clt_shards *shards = &batch->extent.shards;
+            for (int b = 0; b < batch->extent.samples; b++) {
+                assert_true(batch->targets[b] == (float)(order[first + (size_t)b] % 2));
+                int pads = pads_of(order[first + (size_t)b]);
+                assert_int_equal(batch->start[b], pads < batch->longest ? pads : batch->longest);
+            }
+            for (int s = 0; s < shards->count && !whole; s++) {
+                size_t at = first + (size_t)shards->first[s];
+                check_sorted(order + at, before + at,
+                             (size_t)(shards->first[s + 1] - shards->first[s]));
+            }
+            first += (size_t)batch->extent.samples;
+        }
+        assert_int_equal(first, COUNT);
+        clt_loader_destroy(plain, false);
+        clt_loader_destroy(sorted, false);
+    }
+    free_dataset(&dataset);
+}
+
 static void test_restart_and_stop(void **state)
 {
     (void)state;
@@ -221,9 +292,8 @@ static void test_edges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_shuffle),
-        cmocka_unit_test(test_restart_and_stop),
+        cmocka_unit_test(test_order),  cmocka_unit_test(test_shuffle),
+        cmocka_unit_test(test_sorted), cmocka_unit_test(test_restart_and_stop),
         cmocka_unit_test(test_edges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,13 @@
 /* Prediction projects the whole vocabulary once where a data set has as many positions as there are
- * words, and each batch's words where it has fewer: the bits are the same. */
+ * words, and each batch's words where it has fewer; with "prefix" it sorts texts by their leading
+ * pads and computes those once. The bits are the same, and in the texts' order. */
 #include "support/test.h"
 
 #include <stdlib.h>
 
 #include "cltrain/model.h"
 #include "model/network.h"
+#include "runtime/runtime_private.h"
 #include "util/random.h"
 
 enum { WORDS = 50, LENGTH = 10, COUNT = 61, FEW = 4 };
@@ -46,6 +48,42 @@ static void check_model(const char *layers)
         assert_true(at_once[0] != at_once[1]);
     }
     clt_model_free(model);
+}
+
+/* Padded behind the texts, nothing can be packed. */
+static void check_prefix(const char *layers, clt_side padding, bool packs)
+{
+    clt_error error;
+    clt_model *model = NULL;
+    clt_network *network = NULL;
+    float plain[COUNT], packed[COUNT];
+    clt_reading padded = reading;
+    const clt_dataset all = {COUNT, offsets, ids, labels, WORDS, false};
+    static const int batches[] = {4, 16, COUNT};
+    padded.padding = padding;
+    assert_ok(clt_model_create(layers, &padded, 3, &model, &error));
+    for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
+        clt_runtime_force(runtime, "prefix", "off");
+        assert_ok(clt_model_predict(model, runtime, &all, batches[b], plain, &error));
+        clt_runtime_force(runtime, "prefix", "on");
+        assert_ok(clt_model_predict(model, runtime, &all, batches[b], packed, &error));
+        assert_memory_equal(plain, packed, sizeof plain);
+    }
+    const clt_limits limits = {16, LENGTH, false};
+    assert_ok(clt_network_create(runtime, model, &limits, 0, NULL, &network, &error));
+    assert_int_equal(clt_network_packs(network), packs && clt_runtime_is_cpu(runtime));
+    clt_network_destroy(network);
+    clt_runtime_force(runtime, "prefix", NULL);
+    clt_model_free(model);
+}
+
+static void test_prefix(void **state)
+{
+    (void)state;
+    check_prefix("embedding:6,lstm:5,dense:1", CLT_PRE, true);
+    check_prefix("embedding:6,dropout:0.5,lstm:21,dropout:0.2,dense:1", CLT_PRE, true);
+    check_prefix("embedding:6,lstm:5:sequence,lstm:4,dense:1", CLT_PRE, false);
+    check_prefix("embedding:6,lstm:5,dense:1", CLT_POST, false);
 }
 
 static void test_vocabulary_or_batch(void **state)
@@ -97,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vocabulary_or_batch),
         cmocka_unit_test(test_rule),
+        cmocka_unit_test(test_prefix),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
