@@ -13,6 +13,7 @@
 
 /* Vectors at any address: vload16 and vstore16 become several instructions on some compilers. */
 typedef float16 clt_unaligned16 __attribute__((aligned(4)));
+typedef float8 clt_unaligned8 __attribute__((aligned(4)));
 
 /* Stands before a loop that adds up floats one by one, because the order of sums belongs to the
  * recipe: Intel's compiler for CPUs makes lanes of such a loop though no option lets it. It leaves
@@ -51,6 +52,49 @@ typedef struct clt_record {
 static int clt_is_bad(float x)
 {
     return (as_int(x) & 0x7f800000) == 0x7f800000;
+}
+
+/* The first `lanes` of a vector, 1 .. 16 and a constant where these are called. */
+CLT_INLINE float16 clt_load16(const int lanes, global const float *p)
+{
+    if (lanes == 16) {
+        return *(global const clt_unaligned16 *)p;
+    }
+    const float2 v2 = lanes & 1 ? (float2)(p[lanes & 14], 0.0f) : (float2)0.0f;
+    const float4 v4 = lanes & 2 ? (float4)(vload2(0, p + (lanes & 12)), v2) : (float4)(v2, v2);
+    const float8 v8 =
+        lanes & 4 ? (float8)(vload4(0, p + (lanes & 8)), v4) : (float8)(v4, (float4)0.0f);
+    return lanes & 8 ? (float16)(*(global const clt_unaligned8 *)p, v8)
+                     : (float16)(v8, (float8)0.0f);
+}
+
+CLT_INLINE void clt_store16(const int lanes, float16 v, global float *p)
+{
+    if (lanes == 16) {
+        *(global clt_unaligned16 *)p = v;
+        return;
+    }
+    float8 v8 = v.lo;
+    if (lanes & 8) {
+        *(global clt_unaligned8 *)p = v8;
+        v8 = v.hi;
+        p += 8;
+    }
+    float4 v4 = v8.lo;
+    if (lanes & 4) {
+        vstore4(v4, 0, p);
+        v4 = v8.hi;
+        p += 4;
+    }
+    float2 v2 = v4.lo;
+    if (lanes & 2) {
+        vstore2(v2, 0, p);
+        v2 = v4.hi;
+        p += 2;
+    }
+    if (lanes & 1) {
+        *p = v2.x;
+    }
 }
 
 /* ---- the order of sums over shards ------------------------------------------------------------

@@ -28,50 +28,6 @@
 #define PANEL (4 * LANES)
 #define BACK_REST_VECTORS ((H % PANEL + LANES - 1) / LANES)
 
-typedef float8 unaligned8 __attribute__((aligned(4)));
-
-/* The first `lanes` of a vector, 1 .. LANES and a constant where these are called. */
-CLT_INLINE float16 load(const int lanes, global const float *p)
-{
-    if (lanes == LANES) {
-        return *(global const clt_unaligned16 *)p;
-    }
-    const float2 v2 = lanes & 1 ? (float2)(p[lanes & 14], 0.0f) : (float2)0.0f;
-    const float4 v4 = lanes & 2 ? (float4)(vload2(0, p + (lanes & 12)), v2) : (float4)(v2, v2);
-    const float8 v8 =
-        lanes & 4 ? (float8)(vload4(0, p + (lanes & 8)), v4) : (float8)(v4, (float4)0.0f);
-    return lanes & 8 ? (float16)(*(global const unaligned8 *)p, v8) : (float16)(v8, (float8)0.0f);
-}
-
-CLT_INLINE void store(const int lanes, float16 v, global float *p)
-{
-    if (lanes == LANES) {
-        *(global clt_unaligned16 *)p = v;
-        return;
-    }
-    float8 v8 = v.lo;
-    if (lanes & 8) {
-        *(global unaligned8 *)p = v8;
-        v8 = v.hi;
-        p += 8;
-    }
-    float4 v4 = v8.lo;
-    if (lanes & 4) {
-        vstore4(v4, 0, p);
-        v4 = v8.hi;
-        p += 4;
-    }
-    float2 v2 = v4.lo;
-    if (lanes & 2) {
-        vstore2(v2, 0, p);
-        v2 = v4.hi;
-        p += 2;
-    }
-    if (lanes & 1) {
-        *p = v2.x;
-    }
-}
-
 /* A tile's state [TILE][PADDED]: its rows and copies of the last one; zeros when `from` is none. */
 CLT_INLINE void load_state(int rows, global const float *from, float *state)
 {
@@ -223,7 +179,7 @@ CLT_INLINE void cell_gates(const int lanes, int j, const float16 *sums, global c
 #pragma unroll
     for (int gate = 0; gate < 4; gate++) {
         const int column = gate * H + j;
-        z[gate] = load(lanes, x + column) + load(lanes, bias + column);
+        z[gate] = clt_load16(lanes, x + column) + clt_load16(lanes, bias + column);
         if (sums) {
             z[gate] = sums[gate] + z[gate];
         }
@@ -234,11 +190,11 @@ CLT_INLINE void cell_gates(const int lanes, int j, const float16 *sums, global c
     *output = o;
     if (to.gates) {
         global float *gate = to.gates + n * G + j;
-        store(lanes, i, gate);
-        store(lanes, f, gate + H);
-        store(lanes, g, gate + 2 * H);
-        store(lanes, o, gate + 3 * H);
-        store(lanes, before, to.c_in + n * H + j);
+        clt_store16(lanes, i, gate);
+        clt_store16(lanes, f, gate + H);
+        clt_store16(lanes, g, gate + 2 * H);
+        clt_store16(lanes, o, gate + 3 * H);
+        clt_store16(lanes, before, to.c_in + n * H + j);
     }
 }
 
@@ -249,11 +205,11 @@ CLT_INLINE void cell_output(const int lanes, int j, float16 output, const float 
     const float16 t = clt_tanh16(*(const clt_unaligned16 *)(c + j)), after = output * t;
     *(clt_unaligned16 *)(h + j) = after;
     if (to.gates) {
-        store(lanes, *(const clt_unaligned16 *)(before + j), to.h_in + n * H + j);
-        store(lanes, t, to.tanh_c + n * H + j);
+        clt_store16(lanes, *(const clt_unaligned16 *)(before + j), to.h_in + n * H + j);
+        clt_store16(lanes, t, to.tanh_c + n * H + j);
     }
     if (to.y) {
-        store(lanes, after, to.y + n * H + j);
+        clt_store16(lanes, after, to.y + n * H + j);
     }
 }
 
@@ -373,19 +329,19 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
 
 /* ---- backward -------------------------------------------------------------------------------- */
 
-/* One row of the block from unit j on: the gates become their gradients, in memory and in dz
- * [4 gates][H]; dc becomes the gradient of c before the step. */
+/* One row of the block from unit j on, at one position: the gates' gradients, in memory, where the
+ * gates may have been, and in dz [4 gates][H]; dc becomes the gradient of c before the step. */
 CLT_INLINE void cell_backward(const int lanes, int j, const float *dh, float *dc, float *dz,
-                              size_t n, global const float *dy, global float *gates,
-                              global const float *c_in, global const float *tanh_c)
+                              global const float *dy, global const float *gates,
+                              global const float *c_in, global const float *tanh_c,
+                              global float *dgates)
 {
-    global float *gate = gates + n * G + j;
-    const float16 i = load(lanes, gate), f = load(lanes, gate + H);
-    const float16 g = load(lanes, gate + 2 * H), o = load(lanes, gate + 3 * H);
-    const float16 t = load(lanes, tanh_c + n * H + j), before = load(lanes, c_in + n * H + j);
+    const float16 i = clt_load16(lanes, gates + j), f = clt_load16(lanes, gates + H + j);
+    const float16 g = clt_load16(lanes, gates + 2 * H + j), o = clt_load16(lanes, gates + 3 * H + j);
+    const float16 t = clt_load16(lanes, tanh_c + j), before = clt_load16(lanes, c_in + j);
     float16 dh1 = *(const clt_unaligned16 *)(dh + j);
     if (dy) {
-        dh1 += load(lanes, dy + j);
+        dh1 += clt_load16(lanes, dy + j);
     }
     const float16 dc1 = fma(dh1 * o, fma(-t, t, 1.0f), *(const clt_unaligned16 *)(dc + j));
     const float16 di = dc1 * g * (i * (1.0f - i)), df = dc1 * before * (f * (1.0f - f));
@@ -395,10 +351,22 @@ CLT_INLINE void cell_backward(const int lanes, int j, const float *dh, float *dc
     *(clt_unaligned16 *)(dz + H + j) = df;
     *(clt_unaligned16 *)(dz + 2 * H + j) = dg;
     *(clt_unaligned16 *)(dz + 3 * H + j) = d_o;
-    store(lanes, di, gate);
-    store(lanes, df, gate + H);
-    store(lanes, dg, gate + 2 * H);
-    store(lanes, d_o, gate + 3 * H);
+    clt_store16(lanes, di, dgates + j);
+    clt_store16(lanes, df, dgates + H + j);
+    clt_store16(lanes, dg, dgates + 2 * H + j);
+    clt_store16(lanes, d_o, dgates + 3 * H + j);
+}
+
+CLT_INLINE void row_backward(const float *dh, float *dc, float *dz, global const float *dy,
+                             global const float *gates, global const float *c_in,
+                             global const float *tanh_c, global float *dgates)
+{
+    if (REST > 0) { /* first: its vectors spill into what the full blocks write */
+        cell_backward(REST, H - REST, dh, dc, dz, dy, gates, c_in, tanh_c, dgates);
+    }
+    for (int j = 0; j + LANES <= H; j += LANES) {
+        cell_backward(LANES, j, dh, dc, dz, dy, gates, c_in, tanh_c, dgates);
+    }
 }
 
 /* dh of one panel of units from j on: dz . recurrent_kernel^T */
@@ -422,54 +390,87 @@ CLT_INLINE void panel_backward(const int vectors, int j, int rows, const float *
     }
 }
 
+/* dh of all units. */
+CLT_INLINE void panels_backward(int rows, const float *dz, global const float *packed,
+                                next_step next, float *dh)
+{
+    for (int j = 0; j + PANEL <= H; j += PANEL) {
+        panel_backward(4, j, rows, dz, packed, next, dh);
+    }
+    if (H % PANEL > 0) {
+        panel_backward(BACK_REST_VECTORS, H - H % PANEL, rows, dz, packed, next, dh);
+    }
+}
+
+/* state[H] += values[H] */
+CLT_INLINE void add_state(global const float *values, float *state)
+{
+    for (int j = 0; j < H; j++) {
+        state[j] += values[j];
+    }
+}
+
 /* dy: none, the gradient of the last state [B, H], or with dy_sequence of every state [N, H].
- * dhT, dcT [B, H] or none; packed: see lstm_rows_pack_transposed; dh0, dc0: none, not wanted. */
+ * dhT, dcT [B, H] or none; packed: see lstm_rows_pack_transposed; dh0, dc0: none, not wanted. With
+ * start, these are the gradients of each sample's state there. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global const float *packed,
                    global const float *dy, int dy_sequence, global const float *dhT,
-                   global const float *dcT, global float *gates, global const float *c_in,
-                   global const float *tanh_c, global float *dh0, global float *dc0)
+                   global const float *dcT, global const int *start, global float *gates,
+                   global const float *c_in, global const float *tanh_c, global float *dh0,
+                   global float *dc0)
 {
     const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
-    const int size = end - first, rows = min(TILE, size - r0);
-    if (rows <= 0) {
+    const int size = end - first;
+    if (r0 >= size) {
         return;
     }
     const size_t state = (size_t)(first + r0) * H;
+    /* Samples of the shard and rows of the tile that take part at time t: packed, they become
+     * fewer. */
+    int present = size, rows = min(TILE, size - r0);
+    size_t n = 0;
+    if (start) {
+        start += first;
+        t0 = start[r0];
+        n = (size_t)T * first + packed_positions(T, start, size) + r0;
+    }
     float dh[TILE * PADDED], dc[TILE * PADDED], dz[TILE * G + LANES];
     load_state(rows, dhT ? dhT + state : 0, dh);
     load_state(rows, dcT ? dcT + state : 0, dc);
     for (int k = 0; k < TILE * G + LANES; k++) {
         dz[k] = 0.0f;
     }
-    for (int step = t1 - t0 - 1; step >= 0; step--) {
-        const int t = reverse ? t1 - 1 - step : t0 + step;
-        const size_t n = (size_t)T * first + (size_t)t * size + r0;
-        const int has_dy = dy && (dy_sequence || step == t1 - t0 - 1);
+    for (int m = 0; m < rows && dy && !dy_sequence; m++) {
+        add_state(dy + state + (size_t)m * H, dh + m * PADDED);
+    }
+    for (int step = t1 - t0 - 1;; step--) {
+        const int t = reverse ? t1 - 1 - step : t0 + step, staying = rows;
+        while (start && present > r0 && start[present - 1] > t) {
+            present--;
+        }
+        rows = min(TILE, present - r0);
+        if (rows < staying) {
+            store_state(rows, staying, dh, dh0 + state);
+            store_state(rows, staying, dc, dc0 + state);
+        }
+        if (step < 0) {
+            break;
+        }
+        n = start ? n - present : (size_t)T * first + (size_t)t * size + r0;
         for (int m = 0; m < rows; m++) {
-            global const float *dy_row =
-                has_dy ? dy + (dy_sequence ? (n + m) * H : state + (size_t)m * H) : 0;
-            if (REST > 0) { /* first: its vectors spill into what the full blocks write */
-                cell_backward(REST, H - REST, dh + m * PADDED, dc + m * PADDED, dz + m * G, n + m,
-                              dy_row, gates, c_in, tanh_c);
-            }
-            for (int j = 0; j + LANES <= H; j += LANES) {
-                cell_backward(LANES, j, dh + m * PADDED, dc + m * PADDED, dz + m * G, n + m, dy_row,
-                              gates, c_in, tanh_c);
-            }
+            const size_t p = n + m;
+            row_backward(dh + m * PADDED, dc + m * PADDED, dz + m * G,
+                         dy && dy_sequence ? dy + p * H : 0, gates + p * G, c_in + p * H,
+                         tanh_c + p * H, gates + p * G);
         }
         if (step == 0 && !dh0) {
             break;
         }
-        const size_t n1 = step == 0 ? n : reverse ? n + size : n - size;
+        const size_t n1 = step == 0 || n < present ? n : reverse ? n + size : n - present;
         const next_step next = {gates + n1 * G, tanh_c + n1 * H, c_in + n1 * H, step > 0};
-        for (int j = 0; j + PANEL <= H; j += PANEL) {
-            panel_backward(4, j, rows, dz, packed, next, dh);
-        }
-        if (H % PANEL > 0) {
-            panel_backward(BACK_REST_VECTORS, H - H % PANEL, rows, dz, packed, next, dh);
-        }
+        panels_backward(rows, dz, packed, next, dh);
     }
     if (dh0) {
         store_state(0, rows, dh, dh0 + state);
@@ -479,104 +480,55 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
     }
 }
 
-/* ---- the recurrent kernel's gradient, per shard ---------------------------------------------- */
-
-#define TILE_UNITS 6
-#define DEPTH 64 /* positions whose part of a panel stays in the first cache for all units */
-#define COLUMN_REST (G % PANEL)
-#define COLUMN_REST_VECTORS ((COLUMN_REST + LANES - 1) / LANES)
-#define COLUMN_REST_LANES (COLUMN_REST % LANES > 0 ? COLUMN_REST % LANES : LANES)
-
-/* dst[TILE_UNITS from unit j on][vectors] = or += h_in[count][H]^T . dgates[count][vectors]; the
- * last vector has `lanes` lanes in dst. Units past the last are computed as copies of it. */
-CLT_INLINE void gradient_tile(const int vectors, const int lanes, int j, int count, int add,
-                              global const float *h_in, const float16 (*dgates)[4],
-                              global float *dst)
-{
-    float16 s[TILE_UNITS][4];
-    int unit[TILE_UNITS];
-#pragma unroll
-    for (int m = 0; m < TILE_UNITS; m++) {
-        unit[m] = min(j + m, H - 1);
-#pragma unroll
-        for (int v = 0; v < 4; v++) {
-            s[m][v] = 0.0f;
-            if (v < vectors && add) {
-                s[m][v] =
-                    load(v < vectors - 1 ? LANES : lanes, dst + (size_t)unit[m] * G + v * LANES);
-            }
-        }
-    }
-    for (int k = 0; k < count; k++) {
-        float16 b[4];
-#pragma unroll
-        for (int v = 0; v < 4; v++) {
-            b[v] = v < vectors ? dgates[k][v] : 0.0f;
-        }
-#pragma unroll
-        for (int m = 0; m < TILE_UNITS; m++) {
-            const float16 x = h_in[(size_t)k * H + unit[m]];
-#pragma unroll
-            for (int v = 0; v < 4; v++) {
-                if (v < vectors) {
-                    s[m][v] = fma(x, b[v], s[m][v]);
-                }
-            }
-        }
-    }
-#pragma unroll
-    for (int m = 0; m < TILE_UNITS; m++) {
-#pragma unroll
-        for (int v = 0; v < 4; v++) {
-            if (v < vectors) {
-                store(v < vectors - 1 ? LANES : lanes, s[m][v],
-                      dst + (size_t)unit[m] * G + v * LANES);
-            }
-        }
-    }
-}
-
-CLT_INLINE void gradient_panel(const int vectors, const int lanes, int count,
-                               global const float *h_in, global const float *dgates,
-                               global float *dst)
-{
-    float16 part[DEPTH][4]; /* side by side, because rows 4H apart may fall on one set of a cache */
-    for (int k = 0; k < count; k += DEPTH) {
-        const int depth = min(DEPTH, count - k);
-        for (int row = 0; row < depth; row++) {
-#pragma unroll
-            for (int v = 0; v < 4; v++) {
-                if (v < vectors) {
-                    part[row][v] = load(v < vectors - 1 ? LANES : lanes,
-                                        dgates + (size_t)(k + row) * G + v * LANES);
-                }
-            }
-        }
-        for (int j = 0; j < H; j += TILE_UNITS) {
-            const int fetched = k + DEPTH + j * DEPTH / H; /* of the next positions, a part */
-            const int end = min(k + DEPTH + (j + TILE_UNITS) * DEPTH / H, count);
-            clt_prefetch_rows(h_in, H, fetched, end, H);
-            clt_prefetch_rows(dgates, G, fetched, end, vectors * LANES);
-            gradient_tile(vectors, lanes, j, depth, k > 0, h_in + (size_t)k * H, part, dst);
-        }
-    }
-}
-
-/* partial[S, H, 4H] = h_in^T . dgates over the positions of each shard, in order.
- * Global: (ceil(4H / PANEL), S). */
+/* The prefix, whose rows are the shards: from dh0, dc0 [B, H], the gradients of the samples' states
+ * at their starts, to the gradients of the gates at each shard's positions of the prefix, where h_in
+ * is filled in too. prefix_gates, prefix_tanh_c: see lstm_rows_forward.
+ * Global: (ceil(S / TILE), 1). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-lstm_rows_gradient(int T, int B, int S, global const float *h_in, global const float *dgates,
-                   global float *partial)
+lstm_rows_backward_prefix(int T, int B, int S, int longest, global const int *start,
+                          global const float *packed, global const float *dh0,
+                          global const float *dc0, global const float *prefix_gates,
+                          global const float *prefix_h, global const float *prefix_c,
+                          global const float *prefix_tanh_c, global float *gates,
+                          global float *h_in)
 {
-    const int column = (int)get_global_id(0) * PANEL, shard = (int)get_global_id(1);
-    const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
-    const int count = T * (end - first);
-    h_in += (size_t)T * first * H;
-    dgates += (size_t)T * first * G + column;
-    partial += (size_t)shard * H * G + column;
-    if (column + PANEL <= G) {
-        gradient_panel(4, LANES, count, h_in, dgates, partial);
-    } else {
-        gradient_panel(COLUMN_REST_VECTORS, COLUMN_REST_LANES, count, h_in, dgates, partial);
+    const int shard = (int)get_global_id(0) * TILE, rows = min(TILE, S - shard);
+    const next_step nothing = {0, 0, 0, 0};
+    float dh[TILE * PADDED], dc[TILE * PADDED], dz[TILE * G + LANES];
+    int first[TILE + 1], left[TILE]; /* samples whose start is still to come */
+    size_t n[TILE];                  /* position of no pads read */
+    for (int m = 0; m <= rows; m++) {
+        first[m] = (int)((long)(shard + m) * B / S);
+    }
+    for (int m = 0; m < rows; m++) {
+        left[m] = first[m + 1];
+        n[m] = (size_t)T * first[m] +
+               packed_positions(T, start + first[m], first[m + 1] - first[m]);
+    }
+    load_state(rows, 0, dh);
+    load_state(rows, 0, dc);
+    for (int k = 0; k < TILE * G + LANES; k++) {
+        dz[k] = 0.0f;
+    }
+    for (int t = longest - 1; t >= 0; t--) {
+        for (int m = 0; m < rows; m++) {
+            const int end = left[m];
+            while (left[m] > first[m] && start[left[m] - 1] == t + 1) {
+                left[m]--;
+            }
+            for (int b = left[m]; b < end; b++) {
+                add_state(dh0 + (size_t)b * H, dh + m * PADDED);
+                add_state(dc0 + (size_t)b * H, dc + m * PADDED);
+            }
+            if (left[m] < first[m + 1]) {
+                row_backward(dh + m * PADDED, dc + m * PADDED, dz + m * G, 0,
+                             prefix_gates + (size_t)t * G, prefix_c + (size_t)t * H,
+                             prefix_tanh_c + (size_t)t * H, gates + (n[m] + t) * G);
+                for (int j = 0; j < H; j++) {
+                    h_in[(n[m] + t) * H + j] = prefix_h[(size_t)t * H + j];
+                }
+            }
+        }
+        panels_backward(rows, dz, packed, nothing, dh);
     }
 }

@@ -17,12 +17,12 @@ struct clt_loader {
     const clt_dataset *dataset;
     clt_reading reading;
     int batch_size, steps;
-    bool by_id;                   /* batches hold ids in the place of rows */
-    bool sorts_shards, sorts_all; /* by leading pads */
-    clt_batch ring[RING];         /* batch n lies in ring[n % RING] */
-    uint32_t *order;              /* [count]; written only while no pass runs */
-    uint32_t *sorted; /* [count] } of sort_by_pads: a copy of the order, and the next place */
-    size_t *places;   /* [T + 1] } of a sample with so many leading pads */
+    bool by_id;           /* batches hold ids in the place of rows */
+    bool sorts_all;       /* by leading pads, over the whole pass */
+    clt_batch ring[RING]; /* batch n lies in ring[n % RING] */
+    uint32_t *order;      /* [count]; written only while no pass runs */
+    uint32_t *sorted;     /* [count] } of sort_by_pads: a copy of the order, and the next place */
+    size_t *places;       /* [T + 1] } of a sample with so many leading pads */
     pthread_t thread;
     bool running; /* the thread exists */
 
@@ -119,7 +119,6 @@ void clt_loader_pack(clt_loader *loader, bool whole)
     for (int k = 0; k < RING; k++) {
         loader->ring[k].packs = true;
     }
-    loader->sorts_shards = !whole;
     loader->sorts_all = whole;
 }
 
@@ -237,7 +236,7 @@ static void set_order(clt_loader *loader, bool shuffle, uint64_t seed, uint32_t 
     }
     if (loader->sorts_all) {
         sort_by_pads(loader, 0, count);
-    } else if (loader->sorts_shards) {
+    } else {
         sort_shards(loader);
     }
 }

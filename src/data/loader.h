@@ -21,8 +21,9 @@ void clt_loader_destroy(clt_loader *loader, bool in_use);
 /* Batches are filled by clt_batch_fill_by_id. Before the first pass. */
 void clt_loader_fill_by_id(clt_loader *loader);
 
-/* Batches are packed, and their samples sorted by leading pads: inside each shard, or with `whole`
- * over the whole pass, so that batches hold other samples than without. Before the first pass. */
+/* Batches are packed. With `whole` their samples are sorted by leading pads over the whole pass,
+ * not only inside shards, so that batches hold other samples than without. Before the first pass.
+ */
 void clt_loader_pack(clt_loader *loader, bool whole);
 
 /* The sample of the data set in each place of this pass: batch n begins with place n * batch. */
@@ -32,7 +33,8 @@ int clt_loader_steps(const clt_loader *loader); /* batches of one pass */
 
 /* Starts a pass over all samples; what is left of an earlier one is dropped. With `shuffle` the
  * order is a Fisher-Yates permutation drawn from (seed, CLT_RANDOM_SHUFFLE, epoch), else the data
- * set's. Starts the thread at the first call. */
+ * set's; then each shard is sorted by leading pads, whoever packs. Starts the thread at the first
+ * call. */
 CLT_NODISCARD clt_status clt_loader_start(clt_loader *loader, bool shuffle, uint64_t seed,
                                           uint32_t epoch, clt_error *error);
 

@@ -128,15 +128,13 @@ static const stage *first_stage(const clt_network *network)
     return &network->stages[k];
 }
 
-/* Packed sequences are for a layer that reads each position's row as it stands in the table, begins
- * at the padded side and gives its last state alone. */
-static bool plan_packs(clt_network *network, clt_side padding)
+/* For a layer that reads the table's rows from the padded side on, and gives its last state. */
+static void plan_packs(clt_network *network, clt_side padding)
 {
     const stage *first = first_stage(network);
-    bool packs = !network->limits.train && padding == CLT_PRE && first->lstm != NULL &&
-                 (first - 1)->indexed && clt_lstm_packs(first->lstm);
-    clt_runtime_planned(network->runtime, "prefix", packs ? "on" : "off");
-    return packs;
+    bool reads = padding == CLT_PRE && first->lstm != NULL && first[-1].indexed;
+    network->packs = reads && clt_lstm_packs(first->lstm);
+    clt_runtime_planned(network->runtime, "prefix", network->packs ? "on" : "off");
 }
 
 /* A dropout layer that does not expand works in the place of the layer before. */
@@ -309,7 +307,7 @@ clt_status clt_network_create(clt_runtime *runtime, const clt_model *model,
         made->stages[k].layer = &model->layers.layers[k];
         CLT_TRY(plan_stage(made, k, error));
     }
-    made->packs = plan_packs(made, model->reading.padding);
+    plan_packs(made, model->reading.padding);
     if (limits->train) {
         size_t rows = (size_t)limits->samples * (size_t)limits->timesteps;
         size_t gradients = model->layers.arena + rows * (size_t)model->layers.layers[0].outputs;

@@ -335,14 +335,14 @@ done:
 /* ---- backward ---- */
 
 /* drecurrent_kernel += tree over shards of h_in^T . dG, each over all its positions. */
-static clt_status add_recurrent_gradient(clt_lstm *op, const clt_extent *extent, clt_buffer dst,
+static clt_status add_recurrent_gradient(clt_lstm *op, const clt_sequence *x, clt_buffer dst,
                                          clt_error *error)
 {
     clt_status status;
     size_t hidden = (size_t)op->config.hidden, elements = hidden * 4 * hidden;
-    const clt_arg args[] = {clt_arg_int((int)elements), clt_arg_int(extent->shards.count),
+    const clt_arg args[] = {clt_arg_int((int)elements), clt_arg_int(x->extent.shards.count),
                             clt_arg_buffer(op->projected), clt_arg_buffer(dst)};
-    CLT_TRY(op->variant->recurrent_gradient(op, extent, error));
+    CLT_TRY(op->variant->recurrent_gradient(op, x, error));
     CLT_TRY(clt_kernel_enqueue_1d(op->add_shards, ceil_divide(elements, BLOCK),
                                   clt_kernel_item_group(op->add_shards), args, 4, error));
 done:
@@ -383,7 +383,7 @@ static clt_status add_gradients(clt_lstm *op, const clt_lstm_parameters *paramet
 
     clt_profile_begin(op->runtime, "lstm recurrent gradient", product_flops(hidden, columns, steps),
                       product_bytes(hidden, columns, steps));
-    status = add_recurrent_gradient(op, &x->extent, dparameters->recurrent_kernel, error);
+    status = add_recurrent_gradient(op, x, dparameters->recurrent_kernel, error);
     clt_profile_end(op->runtime);
     CLT_TRY(status);
 

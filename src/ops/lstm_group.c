@@ -214,8 +214,9 @@ done:
     return status;
 }
 
-static clt_status recurrent_gradient(clt_lstm *op, const clt_extent *extent, clt_error *error)
+static clt_status recurrent_gradient(clt_lstm *op, const clt_sequence *x, clt_error *error)
 {
+    const clt_extent *extent = &x->extent;
     const group_state *group = op->state;
     size_t hidden = (size_t)op->config.hidden, size = clt_kernel_item_group(group->gradient);
     const clt_arg args[] = {clt_arg_int(extent->timesteps),    clt_arg_int(extent->samples),

@@ -47,7 +47,7 @@ typedef struct clt_lstm_loop {
     /* From dy and the saved arrays to op->gates, replaced by their gradients, and call->to. */
     clt_status (*backward)(clt_lstm *op, const clt_lstm_call *call, clt_error *error);
     /* op->projected [S, H, 4H] = h_in^T . dG over each shard's positions, in order. */
-    clt_status (*recurrent_gradient)(clt_lstm *op, const clt_extent *extent, clt_error *error);
+    clt_status (*recurrent_gradient)(clt_lstm *op, const clt_sequence *x, clt_error *error);
     void (*destroy)(void *state); /* NULL allowed */
 } clt_lstm_loop;
 

@@ -20,8 +20,10 @@
 typedef struct rows_state {
     clt_kernel *pack, *pack_transposed, *forward, *backward, *gradient;
     clt_kernel *prefix; /* lstm_rows_forward over the prefix, with arguments of its own */
-    int groups;         /* of ROWS samples in a tile; changes no bits */
-    clt_buffer packed;  /* scratch: the recurrent kernel in panels */
+    clt_kernel *backward_prefix;
+    clt_lstm_state dstart; /* scratch: the gradients of the samples' states at their starts */
+    int groups;            /* of ROWS samples in a tile; changes no bits */
+    clt_buffer packed;     /* scratch: the recurrent kernel in panels */
 } rows_state;
 
 static bool suits(const clt_runtime *runtime, const clt_lstm_config *config)
@@ -39,6 +41,7 @@ static void destroy(void *state)
     clt_kernel_destroy(rows->pack_transposed);
     clt_kernel_destroy(rows->forward);
     clt_kernel_destroy(rows->prefix);
+    clt_kernel_destroy(rows->backward_prefix);
     clt_kernel_destroy(rows->backward);
     clt_kernel_destroy(rows->gradient);
     free(rows);
@@ -72,6 +75,27 @@ static int groups_of(const clt_lstm *op)
     return groups;
 }
 
+static clt_status plan_training(clt_lstm *op, clt_program *program, const char *prelude,
+                                clt_error *error)
+{
+    clt_status status;
+    clt_program *gradient;
+    rows_state *rows = op->state;
+    size_t samples = (size_t)op->limits.samples, h = (size_t)op->config.hidden;
+    CLT_TRY(clt_kernel_create(program, "lstm_rows_pack_transposed", &rows->pack_transposed, error));
+    CLT_TRY(clt_kernel_create(program, "lstm_rows_backward", &rows->backward, error));
+    CLT_TRY(clt_program_build(op->runtime, "lstm_rows_gradient", prelude, &gradient, error));
+    CLT_TRY(clt_kernel_create(gradient, "lstm_rows_gradient", &rows->gradient, error));
+    if (op->packs) {
+        CLT_TRY(
+            clt_kernel_create(program, "lstm_rows_backward_prefix", &rows->backward_prefix, error));
+        CLT_TRY(clt_lstm_reserve(&op->scratch, &rows->dstart.h, samples, h, error));
+        CLT_TRY(clt_lstm_reserve(&op->scratch, &rows->dstart.c, samples, h, error));
+    }
+done:
+    return status;
+}
+
 static clt_status plan(clt_lstm *op, void **state, clt_error *error)
 {
     clt_status status;
@@ -93,14 +117,11 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
     if (op->packs) {
         CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->prefix, error));
     }
-    if (op->limits.train) {
-        CLT_TRY(
-            clt_kernel_create(program, "lstm_rows_pack_transposed", &rows->pack_transposed, error));
-        CLT_TRY(clt_kernel_create(program, "lstm_rows_backward", &rows->backward, error));
-        CLT_TRY(clt_kernel_create(program, "lstm_rows_gradient", &rows->gradient, error));
-    }
     /* 4H rows of units or H rows of the gates of units, in whole vectors and so at most 15 more. */
     CLT_TRY(clt_lstm_reserve(&op->scratch, &rows->packed, 4 * h, h + LANES, error));
+    if (op->limits.train) {
+        CLT_TRY(plan_training(op, program, prelude, error));
+    }
 done:
     return status;
 }
@@ -188,35 +209,66 @@ done:
     return status;
 }
 
+static clt_status backward_prefix(clt_lstm *op, const clt_lstm_call *call, clt_error *error)
+{
+    rows_state *rows = op->state;
+    const clt_extent *extent = &call->x->extent;
+    const clt_arg args[] = {clt_arg_int(extent->timesteps),    clt_arg_int(extent->samples),
+                            clt_arg_int(extent->shards.count), clt_arg_int(call->x->longest),
+                            clt_arg_buffer(call->x->start),    clt_arg_buffer(rows->packed),
+                            clt_arg_buffer(rows->dstart.h),    clt_arg_buffer(rows->dstart.c),
+                            clt_arg_buffer(op->prefix_gates),  clt_arg_buffer(op->prefix_h),
+                            clt_arg_buffer(op->prefix_c),      clt_arg_buffer(op->prefix_tanh_c),
+                            clt_arg_buffer(op->gates),         clt_arg_buffer(op->h_in)};
+    return enqueue(rows->backward_prefix, blocks_of(extent->shards.count, ROWS * rows->groups), 1,
+                   args, sizeof args / sizeof *args, error);
+}
+
 static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *error)
 {
     clt_status status;
     rows_state *rows = op->state;
     const clt_extent *extent = &call->x->extent;
+    bool is_packed = call->x->start.mem != NULL;
+    clt_lstm_state to = is_packed ? rows->dstart : call->to;
     size_t h = (size_t)op->config.hidden;
     const clt_arg pack[] = {clt_arg_buffer(call->recurrent_kernel), clt_arg_buffer(rows->packed)};
-    const clt_arg args[] = {clt_arg_int(extent->timesteps),    clt_arg_int(extent->samples),
-                            clt_arg_int(extent->shards.count), clt_arg_int(call->range.t0),
-                            clt_arg_int(call->range.t1),       clt_arg_int(op->config.reverse),
-                            clt_arg_buffer(rows->packed),      clt_arg_buffer(call->y),
-                            clt_arg_int(op->config.sequence),  clt_arg_buffer(call->from.h),
-                            clt_arg_buffer(call->from.c),      clt_arg_buffer(op->gates),
-                            clt_arg_buffer(op->c_in),          clt_arg_buffer(op->tanh_c),
-                            clt_arg_buffer(call->to.h),        clt_arg_buffer(call->to.c)};
+    const clt_arg args[] = {clt_arg_int(extent->timesteps),
+                            clt_arg_int(extent->samples),
+                            clt_arg_int(extent->shards.count),
+                            clt_arg_int(call->range.t0),
+                            clt_arg_int(call->range.t1),
+                            clt_arg_int(op->config.reverse),
+                            clt_arg_buffer(rows->packed),
+                            clt_arg_buffer(call->y),
+                            clt_arg_int(op->config.sequence),
+                            clt_arg_buffer(call->from.h),
+                            clt_arg_buffer(call->from.c),
+                            clt_arg_buffer(call->x->start),
+                            clt_arg_buffer(op->gates),
+                            clt_arg_buffer(op->c_in),
+                            clt_arg_buffer(op->tanh_c),
+                            clt_arg_buffer(to.h),
+                            clt_arg_buffer(to.c)};
     CLT_TRY(
         enqueue(rows->pack_transposed, blocks_of(op->config.hidden, PANEL), 4 * h, pack, 2, error));
     CLT_TRY(enqueue(rows->backward, tiles_of(&extent->shards, rows->groups),
                     (size_t)extent->shards.count, args, sizeof args / sizeof *args, error));
+    if (is_packed) {
+        CLT_TRY(backward_prefix(op, call, error));
+    }
 done:
     return status;
 }
 
-static clt_status recurrent_gradient(clt_lstm *op, const clt_extent *extent, clt_error *error)
+static clt_status recurrent_gradient(clt_lstm *op, const clt_sequence *x, clt_error *error)
 {
+    const clt_extent *extent = &x->extent;
     rows_state *rows = op->state;
     const clt_arg args[] = {clt_arg_int(extent->timesteps),    clt_arg_int(extent->samples),
-                            clt_arg_int(extent->shards.count), clt_arg_buffer(op->h_in),
-                            clt_arg_buffer(op->gates),         clt_arg_buffer(op->projected)};
+                            clt_arg_int(extent->shards.count), clt_arg_buffer(x->start),
+                            clt_arg_buffer(op->h_in),          clt_arg_buffer(op->gates),
+                            clt_arg_buffer(op->projected)};
     return enqueue(rows->gradient, blocks_of(4 * op->config.hidden, PANEL),
                    (size_t)extent->shards.count, args, sizeof args / sizeof *args, error);
 }

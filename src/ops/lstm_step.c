@@ -194,8 +194,9 @@ done:
     return status;
 }
 
-static clt_status recurrent_gradient(clt_lstm *op, const clt_extent *extent, clt_error *error)
+static clt_status recurrent_gradient(clt_lstm *op, const clt_sequence *x, clt_error *error)
 {
+    const clt_extent *extent = &x->extent;
     clt_status status;
     step_state *step = op->state;
     int hidden = op->config.hidden, columns = 4 * hidden;

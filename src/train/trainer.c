@@ -381,6 +381,9 @@ clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
     trainer->history.validated = validation != NULL;
     CLT_TRY(
         clt_loader_create(train, &trainer->model->reading, trainer->config.batch, &loader, error));
+    if (clt_network_packs(trainer->network)) {
+        clt_loader_pack(loader, false);
+    }
     for (int32_t epoch = 0; epoch < trainer->config.epochs; epoch++) {
         status = run_epoch(trainer, loader, epoch, validation, logits, error);
         if (status != CLT_OK) {

@@ -142,6 +142,18 @@ static packed_outputs run(clt_test_device *device, const packed_case *c, const p
     }
     assert_ok(clt_lstm_forward(op, &parameters, &x, all, NULL, out[Y], NULL, &error));
     outputs.values[Y] = clt_test_read(device, out[Y]);
+    if (train) {
+        for (int k = D_ROWS; k < OUTPUTS; k++) {
+            float *zeros = clt_test_alloc(device, sizes[k] * sizeof(float));
+            out[k] = input_of(device, zeros, sizes[k]);
+        }
+        const clt_lstm_parameters dparameters = {out[D_KERNEL], out[D_RECURRENT], out[D_BIAS]};
+        assert_ok(clt_lstm_backward(op, &parameters, &x, all, input_of(device, d->dy, d->state),
+                                    NULL, out[D_ROWS], &dparameters, NULL, &error));
+        for (int k = D_ROWS; k < OUTPUTS; k++) {
+            outputs.values[k] = clt_test_read(device, out[k]);
+        }
+    }
     clt_lstm_destroy(op);
     return outputs;
 }
@@ -155,7 +167,16 @@ static void check_case(clt_test_device *device, const packed_case *c)
     if (memcmp(plain.values[Y], packed.values[Y], d.state * sizeof(float)) != 0) {
         fail_msg("%s: packing changes bits", c->name);
     }
-    clt_test_assert_near(c->name, packed.values[Y], want.values[Y], d.state, CLT_TOLERANCE_LSTM);
+    packed_outputs trained = run(device, c, &d, true, true);
+    packed_outputs again = run(device, c, &d, true, true);
+    size_t sizes[OUTPUTS];
+    sizes_of(&d, sizes);
+    assert_memory_equal(plain.values[Y], trained.values[Y], d.state * sizeof(float));
+    for (int k = 0; k < OUTPUTS; k++) {
+        clt_test_assert_near(c->name, trained.values[k], want.values[k], sizes[k],
+                             k == Y ? CLT_TOLERANCE_LSTM : CLT_TOLERANCE_LSTM_GRADIENT);
+        assert_memory_equal(trained.values[k], again.values[k], sizes[k] * sizeof(float));
+    }
     clt_test_batch_free(&d.plain);
     clt_test_batch_free(&d.packed);
     void *state = device;

@@ -176,6 +176,37 @@ static void test_same_seed_same_bits(void **state)
     }
 }
 
+/* Pads before texts computed once: the same bits from run to run, and the same task learnt. */
+static void test_prefix(void **state)
+{
+    (void)state;
+    static float weights[3][4096];
+    clt_error error;
+    clt_history histories[3] = {{0}};
+    size_t count = 0;
+    for (int run = 0; run < 3; run++) {
+        clt_trainer_config config = {32, 4, 0.01, 3, true, NULL, NULL};
+        clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
+        clt_runtime_force(runtime, "prefix", run == 0 ? "off" : "on");
+        assert_ok(train(model, &config, &histories[run], &error));
+        count = copy_weights(model, weights[run]);
+        clt_model_free(model);
+    }
+    clt_runtime_force(runtime, "prefix", NULL);
+    assert_memory_equal(weights[1], weights[2], count * sizeof(float));
+    if (clt_runtime_is_cpu(runtime)) { /* else both runs would be one */
+        assert_memory_not_equal(weights[0], weights[1], count * sizeof(float));
+    }
+    for (size_t k = 0; k < 4; k++) {
+        const clt_epoch *off = &histories[0].epochs[k], *on = &histories[1].epochs[k];
+        assert_true(fabs(off->train.loss - on->train.loss) < 1e-5);
+        assert_true(fabs(off->validation.loss - on->validation.loss) < 1e-5);
+    }
+    for (int run = 0; run < 3; run++) {
+        free(histories[run].epochs);
+    }
+}
+
 static void test_diverges(void **state)
 {
     (void)state;
@@ -346,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_layers_learn),
+        cmocka_unit_test(test_prefix),
         cmocka_unit_test(test_diverges),
         cmocka_unit_test(test_same_seed_same_bits),
         cmocka_unit_test(test_nan_weights),
