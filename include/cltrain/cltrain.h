@@ -10,6 +10,7 @@
 #include "cltrain/runtime.h"
 #include "cltrain/selftest.h"
 #include "cltrain/trainer.h"
+#include "cltrain/tune.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -8,12 +8,14 @@
 #include <clblast_c.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "util/memory.h"
 
 typedef struct clblast_state {
     clt_runtime *runtime;
+    const struct parameter_set *set;
     bool a_transposed, b_transposed, accumulate;
     bool quiet; /* the first product is done: whatever CLBlast prints has been printed */
     clt_buffer temporary;
@@ -63,13 +65,52 @@ static clt_status check(clt_runtime *runtime, int code, const char *call, clt_er
                     clt_runtime_device(runtime)->name);
 }
 
-/* Measured right and 5 to 11 times faster than CLBlast's defaults on CPUs, which its data base does
- * not know under PoCL. Many other settings are accepted and compute wrong answers. */
-static clt_status override_cpu(clt_runtime *runtime, clt_error *error)
+/* What a variant asks of CLBlast. Its kernels sum in different orders, so size never chooses
+ * between them. The indirect one copies and pads its operands first: on CPUs that pays always, on
+ * GPUs, at this program's sizes, one launch instead of five mostly wins.
+ *
+ * On CPUs, which CLBlast's data base does not know under PoCL, its defaults are 5 to 11 times
+ * slower than these parameters. Many other settings are accepted and compute wrong answers; large
+ * tiles take minutes to compile. */
+typedef struct parameter_set {
+    const char *variant;
+    bool cpu; /* the kind of device it is for */
+    bool indirect;
+    size_t mwg, nwg, kwg, vwm, vwn; /* 0: CLBlast's own */
+} parameter_set;
+static const parameter_set sets[] = {
+    {"clblast", true, true, 16, 16, 16, 16, 4},
+    {"clblast:32x8", true, true, 32, 8, 32, 16, 1},
+    {"clblast:8x8", true, true, 8, 8, 16, 8, 1},
+    {"clblast", false, false, 0, 0, 0, 0, 0},
+    {"clblast:indirect", false, true, 0, 0, 0, 0, 0},
+};
+enum { SETS = sizeof sets / sizeof *sets };
+
+/* The set of a variant for this kind of device, else of another kind. */
+static const parameter_set *find_set(const clt_runtime *runtime, const char *variant)
+{
+    const parameter_set *found = NULL;
+    for (int k = 0; k < SETS; k++) {
+        if (strcmp(sets[k].variant, variant) == 0 &&
+            (found == NULL || sets[k].cpu == clt_runtime_is_cpu(runtime))) {
+            found = &sets[k];
+        }
+    }
+    return found;
+}
+
+static bool clblast_suits(const clt_runtime *runtime, const char *variant)
+{
+    return find_set(runtime, variant)->cpu == clt_runtime_is_cpu(runtime);
+}
+
+static clt_status override_tiles(clt_runtime *runtime, const parameter_set *set, clt_error *error)
 {
     static const char *names[] = {"GEMMK", "KREG", "KWG", "KWI", "MDIMA", "MDIMC", "MWG", "NDIMB",
                                   "NDIMC", "NWG",  "SA",  "SB",  "STRM",  "STRN",  "VWM", "VWN"};
-    static const size_t values[] = {0, 1, 16, 1, 1, 1, 16, 1, 1, 16, 0, 0, 0, 0, 16, 4};
+    const size_t values[] = {0, 1,        set->kwg, 1, 1, 1, set->mwg, 1,
+                             1, set->nwg, 0,        0, 0, 0, set->vwm, set->vwn};
     return check(runtime,
                  CLBlastOverrideParameters(clt_runtime_device_id(runtime), "Xgemm",
                                            CLBlastPrecisionSingle, sizeof values / sizeof *values,
@@ -77,13 +118,11 @@ static clt_status override_cpu(clt_runtime *runtime, clt_error *error)
                  "CLBlastOverrideParameters(Xgemm)", error);
 }
 
-/* Products of at least this size cubed run the indirect kernel: on CPUs all, on GPUs none, where
- * one launch instead of five wins at this program's sizes. Size never chooses, because the two sum
- * in different orders. */
-static clt_status pin_routine(clt_runtime *runtime, clt_error *error)
+/* Products of at least this size cubed run the indirect kernel: all or none. */
+static clt_status pin_routine(clt_runtime *runtime, const parameter_set *set, clt_error *error)
 {
     static const char *name = "XGEMM_MIN_INDIRECT_SIZE";
-    const size_t size = clt_runtime_is_cpu(runtime) ? 1 : (size_t)1 << 20;
+    const size_t size = set->indirect ? 1 : (size_t)1 << 20;
     return check(runtime,
                  CLBlastOverrideParameters(clt_runtime_device_id(runtime), "GemmRoutine",
                                            CLBlastPrecisionSingle, 1, &name, &size),
@@ -97,20 +136,20 @@ static void forget_programs(void *state)
     (void)CLBlastClearCache();
 }
 
-/* Once per runtime, because an override throws compiled programs away. Overrides are per device
- * and process, and always the same. */
-static clt_status prepare(clt_runtime *runtime, clt_error *error)
+/* Only when the set changes, because an override throws compiled programs away. CLBlast keeps
+ * overrides per device and process: a second runtime of the device should use the same set. */
+static clt_status apply(clt_runtime *runtime, const parameter_set *set, clt_error *error)
 {
     clt_status status;
     CLT_TRY(clt_runtime_alive(runtime, error));
-    if (clt_runtime_attached(runtime) != NULL) {
+    if (clt_runtime_attached(runtime) == set) {
         return CLT_OK;
     }
-    if (clt_runtime_is_cpu(runtime)) {
-        CLT_TRY(override_cpu(runtime, error));
+    if (set->mwg != 0) {
+        CLT_TRY(override_tiles(runtime, set, error));
     }
-    CLT_TRY(pin_routine(runtime, error));
-    clt_runtime_attach(runtime, runtime, forget_programs);
+    CLT_TRY(pin_routine(runtime, set, error));
+    clt_runtime_attach(runtime, (void *)set, forget_programs);
 done:
     return status;
 }
@@ -161,7 +200,8 @@ static clt_status clblast_plan(clt_runtime *runtime, const clt_gemm_config *conf
     blas->a_transposed = config->a_transposed;
     blas->b_transposed = config->b_transposed;
     blas->accumulate = config->accumulate;
-    CLT_TRY(prepare(runtime, error));
+    blas->set = find_set(runtime, clt_gemm_variant_of(runtime, &clt_gemm_clblast));
+    CLT_TRY(apply(runtime, blas->set, error));
     CLT_TRY(plan_temporary(blas, config, error));
     *state = blas;
     return CLT_OK;
@@ -205,7 +245,7 @@ static clt_status clblast_enqueue(void *state, int m, int n, int k, clt_matrix a
 {
     clblast_state *blas = state;
     clt_status status;
-    CLT_TRY(clt_runtime_alive(blas->runtime, error));
+    CLT_TRY(apply(blas->runtime, blas->set, error));
     int code =
         (blas->quiet ? multiply : multiply_first)(blas, (size_t)m, (size_t)n, (size_t)k, a, b, c);
     blas->quiet = true;
@@ -214,4 +254,5 @@ done:
     return status;
 }
 
-const clt_provider clt_gemm_clblast = {"clblast", clblast_plan, clblast_enqueue, clblast_destroy};
+const clt_provider clt_gemm_clblast = {"clblast", clblast_suits, clblast_plan, clblast_enqueue,
+                                       clblast_destroy};

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "blas/provider.h"
 #include "ref/ref.h"
@@ -11,6 +12,7 @@
 struct clt_gemm {
     clt_gemm_config config;
     const clt_provider *provider;
+    const char *variant;
     void *state;
 };
 
@@ -111,6 +113,7 @@ static clt_status try_provider(clt_runtime *runtime, clt_gemm *gemm, const clt_p
 {
     clt_status status;
     gemm->provider = provider;
+    gemm->variant = clt_gemm_variant_of(runtime, provider);
     CLT_TRY(provider->plan(runtime, &gemm->config, &gemm->state, error));
     CLT_TRY(check(runtime, gemm, error));
 done:
@@ -133,8 +136,10 @@ clt_status clt_gemm_plan(clt_runtime *runtime, const clt_gemm_config *config, cl
 {
     enum { SIZE_LIMIT = 1 << 30 };
     const char *device = clt_runtime_device(runtime)->name;
-    const clt_provider *first = clt_gemm_preferred(runtime);
-    const clt_provider *second = first == &clt_gemm_own ? &clt_gemm_clblast : &clt_gemm_own;
+    const char *preferred = clt_gemm_preferred(runtime);
+    bool own_first = strcmp(clt_gemm_variant_of(runtime, &clt_gemm_own), preferred) == 0;
+    const clt_provider *first = own_first ? &clt_gemm_own : &clt_gemm_clblast;
+    const clt_provider *second = own_first ? &clt_gemm_clblast : &clt_gemm_own;
     clt_error failure[2];
     if (config->m < 1 || config->n < 1 || config->k < 1 || config->m > SIZE_LIMIT ||
         config->n > SIZE_LIMIT || config->k > SIZE_LIMIT) {
@@ -151,14 +156,14 @@ clt_status clt_gemm_plan(clt_runtime *runtime, const clt_gemm_config *config, cl
         status = try_provider(runtime, made, second, &failure[1]);
         if (status == CLT_OK) {
             clt_runtime_log(runtime, CLT_LOG_NOTE, "%s: gemm=%s fails on %s (%s); using gemm=%s",
-                            config->use, first->name, device, failure[0].message, second->name);
+                            config->use, preferred, device, failure[0].message, made->variant);
         } else if (may_fall_back(runtime, &failure[1])) {
+            const char *other = made->variant;
             free(made);
             return clt_fail(
                 error, CLT_KERNEL, failure[1].native,
                 "%s: no matrix product is right on %s: gemm=%s: %.300s; gemm=%s: %.300s",
-                config->use, device, first->name, failure[0].message, second->name,
-                failure[1].message);
+                config->use, device, preferred, failure[0].message, other, failure[1].message);
         } else {
             failure[0] = failure[1];
         }
@@ -168,7 +173,7 @@ clt_status clt_gemm_plan(clt_runtime *runtime, const clt_gemm_config *config, cl
         return clt_fail(error, failure[0].status, failure[0].native, "%s: %s", config->use,
                         failure[0].message);
     }
-    clt_runtime_planned(runtime, "gemm", made->provider->name);
+    clt_runtime_planned(runtime, "gemm", made->variant);
     *gemm = made;
     return CLT_OK;
 }
@@ -181,9 +186,9 @@ void clt_gemm_destroy(clt_gemm *gemm)
     }
 }
 
-const char *clt_gemm_provider(const clt_gemm *gemm)
+const char *clt_gemm_variant(const clt_gemm *gemm)
 {
-    return gemm->provider->name;
+    return gemm->variant;
 }
 
 clt_status clt_gemm_enqueue(clt_gemm *gemm, int m, int n, int k, clt_matrix a, clt_matrix b,

@@ -1,6 +1,7 @@
 /* own.c: matrix products by cl/gemm.cl. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "blas/provider.h"
 #include "util/memory.h"
@@ -21,13 +22,24 @@ static int ceil_div(int a, int b)
 }
 
 /* Register tiles: sums, one row of B and a factor fill the registers without spilling. AVX-512 has
- * 32 of 16 lanes, AVX 16 of 8. Results have the same bits with any of them. */
-static void choose_tile(own_state *own)
+ * 32 of 16 lanes, AVX 16 of 8. Results have the same bits with any of them. "own:6x2" asks for 6
+ * rows by 2 vectors: whether panels divide the columns can count for more than their size. */
+static void choose_tile(const clt_runtime *runtime, const char *variant, own_state *own)
 {
-    int native = clt_runtime_vector_width(own->runtime);
+    int native = clt_runtime_vector_width(runtime);
     own->width = native >= 16 ? 16 : native >= 8 ? 8 : 4;
     own->rows = native >= 16 || native < 8 ? 4 : 6;
     own->vectors = native >= 16 ? 4 : 2;
+    (void)sscanf(variant, "own:%dx%d", &own->rows, &own->vectors);
+}
+
+static bool own_suits(const clt_runtime *runtime, const char *variant)
+{
+    own_state usual, asked;
+    choose_tile(runtime, clt_gemm_own.name, &usual);
+    choose_tile(runtime, variant, &asked);
+    bool other = usual.rows != asked.rows || usual.vectors != asked.vectors;
+    return strcmp(variant, clt_gemm_own.name) == 0 || (clt_runtime_is_cpu(runtime) && other);
 }
 
 static void own_destroy(void *state)
@@ -70,7 +82,7 @@ static clt_status own_plan(clt_runtime *runtime, const clt_gemm_config *config, 
     }
     own->runtime = runtime;
     own->accumulate = config->accumulate;
-    choose_tile(own);
+    choose_tile(runtime, clt_gemm_variant_of(runtime, &clt_gemm_own), own);
     snprintf(prelude, sizeof prelude,
              "#define A_TRANSPOSED %d\n#define B_TRANSPOSED %d\n#define WIDTH %d\n#define ROWS %d\n"
              "#define VECTORS %d\n#define DEPTH %d\n",
@@ -136,4 +148,4 @@ static clt_status own_enqueue(void *state, int m, int n, int k, clt_matrix a, cl
     return clt_kernel_enqueue(own->gemm, 2, items, local, args, sizeof args / sizeof *args, error);
 }
 
-const clt_provider clt_gemm_own = {"own", own_plan, own_enqueue, own_destroy};
+const clt_provider clt_gemm_own = {"own", own_suits, own_plan, own_enqueue, own_destroy};

@@ -22,21 +22,47 @@
 
 static const struct {
     clt_device_type type;
-    const clt_provider *provider;
+    const char *variant;
 } table[] = {
-    {CLT_DEVICE_CPU, &clt_gemm_own},
+    {CLT_DEVICE_CPU, "own"},
 };
 
-const clt_provider *clt_gemm_preferred(const clt_runtime *runtime)
+const char *clt_gemm_preferred(const clt_runtime *runtime)
 {
     const char *forced = clt_runtime_forced(runtime, "gemm");
-    if (forced != NULL) {
-        return strcmp(forced, clt_gemm_own.name) == 0 ? &clt_gemm_own : &clt_gemm_clblast;
+    const char *tuned = clt_runtime_tuned(runtime, "gemm");
+    if (forced != NULL || tuned != NULL) {
+        return forced != NULL ? forced : tuned;
     }
     for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
         if (table[k].type == clt_runtime_device(runtime)->type) {
-            return table[k].provider;
+            return table[k].variant;
         }
     }
-    return &clt_gemm_clblast;
+    return clt_gemm_clblast.name;
+}
+
+/* Its name, or that with parameters. */
+static bool is_of(const char *variant, const clt_provider *provider)
+{
+    size_t length = strlen(provider->name);
+    return strncmp(variant, provider->name, length) == 0 &&
+           (variant[length] == 0 || variant[length] == ':');
+}
+
+const char *clt_gemm_variant_of(const clt_runtime *runtime, const clt_provider *provider)
+{
+    const char *variant = clt_gemm_preferred(runtime);
+    return is_of(variant, provider) ? variant : provider->name;
+}
+
+bool clt_gemm_suits(const clt_runtime *runtime, const char *variant)
+{
+    return (is_of(variant, &clt_gemm_own) ? &clt_gemm_own : &clt_gemm_clblast)
+        ->suits(runtime, variant);
+}
+
+bool clt_gemm_alternate(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0 || !is_of(a, &clt_gemm_clblast) || !is_of(b, &clt_gemm_clblast);
 }

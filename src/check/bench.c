@@ -157,7 +157,7 @@ clt_status clt_bench_run(clt_model *model, clt_runtime *runtime, const clt_bench
     CLT_TRY(measure_ops(&j, error));
     CLT_TRY(tell(&j, "the device's peaks", error));
     CLT_TRY(clt_peak_measure(runtime, &j.bench->peak_flops, &j.bench->peak_bandwidth, error));
-    clt_runtime_plan(runtime, j.bench->plan, sizeof j.bench->plan);
+    clt_runtime_plan(runtime, j.bench->plan);
     *bench = j.bench;
     j.bench = NULL;
 done:

@@ -17,7 +17,7 @@ static clt_status run_gemm(clt_check *check, const clt_case *c, clt_error *error
     clt_array *a, *b, *out;
     clt_status status;
     CLT_TRY(clt_gemm_plan(check->runtime, &config, &gemm, error));
-    if (strcmp(clt_gemm_provider(gemm), c->variant) != 0) {
+    if (strcmp(clt_gemm_variant(gemm), c->variant) != 0) {
         status = clt_fail(error, CLT_KERNEL, 0, "the provider's known answer was wrong");
         goto done;
     }

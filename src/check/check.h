@@ -32,6 +32,17 @@ struct clt_case {
     clt_status (*run)(clt_check *check, const clt_case *c, clt_error *error);
 };
 
+typedef struct clt_case_result {
+    double largest_error;
+    double seconds;
+    char failure[256]; /* "": passed */
+} clt_case_result;
+
+/* Runs one case, its variant forced meanwhile. A failing call is a failed case; CLT_KERNEL only
+ * when the device is lost. */
+CLT_NODISCARD clt_status clt_case_run(clt_runtime *runtime, const clt_case *c,
+                                      clt_case_result *result, clt_error *error);
+
 /* An array on both sides. On the device it is followed by a canary. */
 typedef struct clt_array {
     float *host; /* input: the values; output: where the reference writes, zeros until then */

@@ -25,14 +25,11 @@ static void format_shape(const clt_case *c, char *text, size_t room)
     }
 }
 
-/* Runs one case. A failing call is a failed case, except on a device that is lost. */
-static clt_status run_case(clt_runtime *runtime, const clt_case *c,
-                           void (*row)(void *, const clt_selftest_row *), void *user, int *failures,
-                           clt_error *error)
+clt_status clt_case_run(clt_runtime *runtime, const clt_case *c, clt_case_result *result,
+                        clt_error *error)
 {
     clt_check check = {.runtime = runtime};
     clt_error reason = {0};
-    char shape[64];
     const char *before = NULL;
     double began = clt_now();
     if (c->variant_op != NULL) {
@@ -46,29 +43,45 @@ static clt_status run_case(clt_runtime *runtime, const clt_case *c,
     if (c->variant_op != NULL) {
         clt_runtime_force(runtime, c->variant_op, before);
     }
-    format_shape(c, shape, sizeof shape);
     clt_check_judge(&check, c->tolerance);
     if (status != CLT_OK) {
         snprintf(check.failure, sizeof check.failure, "%.*s", (int)sizeof check.failure - 1,
                  reason.message);
         check.largest_error = NAN;
     }
-    clt_selftest_row result = {.op = c->op,
-                               .variant = c->variant != NULL ? c->variant : "",
-                               .shape = shape,
-                               .largest_error = check.largest_error,
-                               .tolerance = c->tolerance,
-                               .seconds = clt_now() - began,
-                               .passed = check.failure[0] == 0,
-                               .failure = check.failure};
-    *failures += !result.passed;
-    row(user, &result);
+    result->largest_error = check.largest_error;
+    result->seconds = clt_now() - began;
+    memcpy(result->failure, check.failure, sizeof result->failure);
     clt_check_release(&check);
     if (clt_runtime_is_lost(runtime)) {
+        char shape[64];
+        format_shape(c, shape, sizeof shape);
         return clt_fail(error, CLT_KERNEL, reason.native, "the device is lost after %s (%s): %s",
                         c->op, shape, reason.message);
     }
     return CLT_OK;
+}
+
+/* Runs one case and reports it. */
+static clt_status run_case(clt_runtime *runtime, const clt_case *c,
+                           void (*row)(void *, const clt_selftest_row *), void *user, int *failures,
+                           clt_error *error)
+{
+    clt_case_result result;
+    char shape[64];
+    clt_status status = clt_case_run(runtime, c, &result, error);
+    format_shape(c, shape, sizeof shape);
+    const clt_selftest_row line = {.op = c->op,
+                                   .variant = c->variant != NULL ? c->variant : "",
+                                   .shape = shape,
+                                   .largest_error = result.largest_error,
+                                   .tolerance = c->tolerance,
+                                   .seconds = result.seconds,
+                                   .passed = result.failure[0] == 0,
+                                   .failure = result.failure};
+    *failures += !line.passed;
+    row(user, &line);
+    return status;
 }
 
 clt_status clt_selftest_run(clt_runtime *runtime,

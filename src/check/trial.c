@@ -69,7 +69,9 @@ int clt_trial_steps_max(const clt_trial *trial)
 clt_status clt_trial_run(clt_trial *trial, int steps, double *seconds, clt_error *error)
 {
     clt_dataset part = *trial->train;
-    trial->next = trial->next + steps <= clt_trial_steps_max(trial) ? trial->next : 0;
+    int most = clt_trial_steps_max(trial);
+    steps = steps < most ? steps : most;
+    trial->next = trial->next + steps <= most ? trial->next : 0;
     part.count = (size_t)steps * (size_t)trial->batch;
     part.offsets += (size_t)trial->next * (size_t)trial->batch;
     part.labels += (size_t)trial->next * (size_t)trial->batch;

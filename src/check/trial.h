@@ -16,8 +16,9 @@ void clt_trial_destroy(clt_trial *trial); /* NULL allowed */
 /* The most steps of one run: whole batches only. */
 int clt_trial_steps_max(const clt_trial *trial);
 
-/* Trains `steps` steps, on samples that follow those of the run before, and gives the seconds of
- * one. The first of several steps is not counted: the batches are not ahead of it yet. Waits. */
+/* Trains `steps` steps, or as many as there are batches, on samples that follow those of the run
+ * before, and gives the seconds of one. The first of several steps is not counted: the batches are
+ * not ahead of it yet. Waits. */
 CLT_NODISCARD clt_status clt_trial_run(clt_trial *trial, int steps, double *seconds,
                                        clt_error *error);
 

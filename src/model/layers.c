@@ -271,3 +271,15 @@ char *clt_layers_format(const clt_layers *layers, clt_error *error)
     }
     return text;
 }
+
+int clt_layers_widest_lstm(const clt_layers *layers)
+{
+    int widest = 1;
+    for (int k = 0; k < layers->count; k++) {
+        const clt_layer *layer = &layers->layers[k];
+        if (layer->kind == CLT_LAYER_LSTM && layer->outputs > widest) {
+            widest = layer->outputs;
+        }
+    }
+    return widest;
+}

@@ -64,6 +64,9 @@ CLT_NODISCARD clt_status clt_layers_parse(const char *text, int32_t num_words, c
 /* The canonical model string, freed with free(). */
 char *clt_layers_format(const clt_layers *layers, clt_error *error);
 
+/* Units of the widest LSTM; 1 where there is none. */
+int clt_layers_widest_lstm(const clt_layers *layers);
+
 /* Keras's class name. */
 const char *clt_layer_type(clt_layer_kind kind);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ops/lstm.h"
+#include "runtime/tuning.h"
 #include "util/memory.h"
 
 /* One layer on the device. */
@@ -303,6 +304,7 @@ clt_status clt_network_create(clt_runtime *runtime, const clt_model *model,
     made->limits = *limits;
     made->seed = seed;
     made->layout = clt_batch_layout_of(limits->samples, limits->timesteps);
+    clt_tuning_use(runtime, clt_layers_widest_lstm(made->layers));
     for (int k = 0; k < model->layers.count; k++) {
         made->stages[k].layer = &model->layers.layers[k];
         CLT_TRY(plan_stage(made, k, error));

@@ -142,12 +142,27 @@ done:
 
 /* ---- plan ---- */
 
+bool clt_lstm_suits(const clt_runtime *runtime, const clt_lstm_config *config, const char *name)
+{
+    for (int k = 0; k < VARIANTS; k++) {
+        if (strcmp(name, variants[k]->name) == 0) {
+            return variants[k]->suits(runtime, config);
+        }
+    }
+    return false;
+}
+
+/* The forced variant, else the tuned one where it suits, else the first that suits. */
 static const clt_lstm_loop *choose(const clt_runtime *runtime, const clt_lstm_config *config)
 {
-    const char *forced = clt_runtime_forced(runtime, "lstm");
+    const char *name = clt_runtime_forced(runtime, "lstm");
+    const char *tuned = clt_runtime_tuned(runtime, "lstm");
+    if (name == NULL && tuned != NULL && clt_lstm_suits(runtime, config, tuned)) {
+        name = tuned;
+    }
     for (int k = 0; k < VARIANTS; k++) {
-        if (forced != NULL ? strcmp(forced, variants[k]->name) == 0
-                           : variants[k]->suits(runtime, config)) {
+        if (name != NULL ? strcmp(name, variants[k]->name) == 0
+                         : variants[k]->suits(runtime, config)) {
             return variants[k];
         }
     }

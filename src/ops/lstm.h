@@ -16,6 +16,8 @@ typedef struct clt_lstm clt_lstm;
 
 CLT_NODISCARD clt_status clt_lstm_plan(clt_runtime *runtime, const clt_lstm_config *config,
                                        const clt_limits *limits, clt_lstm **op, clt_error *error);
+/* May the variant of that name be the best here? */
+bool clt_lstm_suits(const clt_runtime *runtime, const clt_lstm_config *config, const char *name);
 clt_space clt_lstm_space(const clt_lstm *op);
 CLT_NODISCARD clt_status clt_lstm_bind(clt_lstm *op, clt_buffer saved, clt_buffer scratch,
                                        clt_error *error);

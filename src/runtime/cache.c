@@ -31,7 +31,7 @@ typedef struct cache_header {
 } cache_header;
 static const char magic[8] = "cltbin1";
 
-static bool folder_of(char *path, size_t room)
+bool clt_cache_folder(char *path, size_t room)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     int length = -1;
@@ -62,7 +62,7 @@ static bool file_of(const clt_runtime *runtime, const char *const *sources, cons
                               runtime->device.version,
                               runtime->device.driver,
                               CLT_VERSION};
-    if (!is_on(runtime) || !folder_of(folder, sizeof folder)) {
+    if (!is_on(runtime) || !clt_cache_folder(folder, sizeof folder)) {
         return false;
     }
     XXH64_state_t *state = XXH64_createState();
@@ -201,7 +201,7 @@ void clt_cache_store(clt_runtime *runtime, const char *const *sources, const siz
                                            NULL) != CL_SUCCESS) {
         goto done;
     }
-    if (!folder_of(folder, sizeof folder) || clt_make_folders(folder) != 0 ||
+    if (!clt_cache_folder(folder, sizeof folder) || clt_make_folders(folder) != 0 ||
         clt_file_create(path, &file, NULL) != CLT_OK) {
         goto done;
     }

@@ -1,18 +1,31 @@
-/* plan.c: the names of ops and variants, which CLTRAIN_PLAN can force; what was planned. */
+/* plan.c: the names of ops and variants, plans as text, what is forced and what was planned. */
 #include <stdio.h>
 #include <string.h>
 
 #include "runtime/state.h"
 
+/* `name:parameters` is a refinement of `name`, behind it. */
 static const struct {
     const char *op;
-    const char *variants[4];
+    const char *variants[12];
 } table[CLT_PLAN_OPS] = {
     {"lstm", {"step", "rows", "group"}},
-    {"gemm", {"clblast", "own"}},
+    {"gemm",
+     {"own", "own:4x2", "own:4x3", "own:4x4", "own:6x2", "own:6x3", "clblast", "clblast:indirect",
+      "clblast:32x8", "clblast:8x8"}},
     {"adam", {"dense", "lazy"}},
     {"prefix", {"off", "on"}},
 };
+
+const char *clt_plan_op(size_t row)
+{
+    return row < CLT_PLAN_OPS ? table[row].op : NULL;
+}
+
+const char *clt_plan_variant(size_t row, size_t k)
+{
+    return table[row].variants[k];
+}
 
 /* The row of an op named by text[0 .. length - 1]; CLT_PLAN_OPS when there is none. */
 static size_t find_op(const char *text, size_t length)
@@ -53,12 +66,13 @@ static void list_variants(size_t op, char *text, size_t room)
     }
 }
 
-clt_status clt_plan_read(clt_runtime *runtime, const char *text, clt_error *error)
+clt_status clt_plan_parse(const char *text, clt_plan *plan, clt_error *error)
 {
-    while (text != NULL && *text != 0) {
+    *plan = (clt_plan){{NULL}};
+    while (*text != 0) {
         size_t length = strcspn(text, ","), equals = strcspn(text, "=,");
         size_t op = find_op(text, equals);
-        char choices[128];
+        char choices[512];
         const char *variant = NULL;
         if (op < CLT_PLAN_OPS) {
             list_variants(op, choices, sizeof choices);
@@ -69,27 +83,54 @@ clt_status clt_plan_read(clt_runtime *runtime, const char *text, clt_error *erro
             list_ops(choices, sizeof choices);
         }
         if (variant == NULL) {
-            return clt_fail(error, CLT_USAGE, 0, "CLTRAIN_PLAN: '%.*s' is unknown; choose from %s",
+            return clt_fail(error, CLT_USAGE, 0, "'%.*s' is unknown; choose from %s",
                             (int)(length < 100 ? length : 100), text, choices);
         }
-        runtime->forced[op] = variant;
+        plan->variants[op] = variant;
         text += length;
         text += *text == ',';
     }
     return CLT_OK;
 }
 
-const char *clt_runtime_forced(const clt_runtime *runtime, const char *op)
+void clt_plan_print(const clt_plan *plan, char text[CLT_PLAN_ROOM])
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (size_t k = 0; k < CLT_PLAN_OPS; k++) {
+        if (plan->variants[k] != NULL) {
+            used += (size_t)snprintf(text + used, CLT_PLAN_ROOM - used, "%s%s=%s",
+                                     used > 0 ? "," : "", table[k].op, plan->variants[k]);
+        }
+    }
+}
+
+/* The place of an op's variant in a plan; NULL: no such op. */
+static const char *const *place(const clt_plan *plan, const char *op)
 {
     size_t k = find_op(op, strlen(op));
-    return k < CLT_PLAN_OPS ? runtime->forced[k] : NULL;
+    return k < CLT_PLAN_OPS ? &plan->variants[k] : NULL;
+}
+
+const char *clt_runtime_forced(const clt_runtime *runtime, const char *op)
+{
+    const char *const *variant = place(&runtime->forced, op);
+    return variant != NULL ? *variant : NULL;
+}
+
+const char *clt_runtime_tuned(const clt_runtime *runtime, const char *op)
+{
+    const char *const *variant = place(&runtime->tuned, op);
+    return variant != NULL ? *variant : NULL;
 }
 
 void clt_runtime_force(clt_runtime *runtime, const char *op, const char *variant)
 {
     size_t k = find_op(op, strlen(op));
     if (k < CLT_PLAN_OPS) {
-        runtime->forced[k] = variant != NULL ? find_variant(k, variant, strlen(variant)) : NULL;
+        runtime->forced.variants[k] =
+            variant != NULL ? find_variant(k, variant, strlen(variant)) : NULL;
+        runtime->planned[k] = 0;
     }
 }
 
@@ -103,18 +144,18 @@ void clt_runtime_planned(clt_runtime *runtime, const char *op, const char *varia
     }
 }
 
-void clt_runtime_plan(const clt_runtime *runtime, char *text, size_t room)
+void clt_runtime_plan(const clt_runtime *runtime, char text[CLT_PLAN_ROOM])
 {
     size_t used = 0;
     text[0] = 0;
     for (size_t k = 0; k < CLT_PLAN_OPS; k++) {
-        const char *before = used > 0 ? "," : "";
-        for (unsigned v = 0; runtime->planned[k] >> v != 0 && used < room; v++) {
-            if (runtime->planned[k] >> v & 1) {
-                bool first = (runtime->planned[k] & ((1u << v) - 1)) == 0;
-                used += (size_t)snprintf(text + used, room - used, "%s%s%s%s", first ? before : "+",
-                                         first ? table[k].op : "", first ? "=" : "",
-                                         table[k].variants[v]);
+        const char *before = used > 0 ? "," : "", *op = table[k].op, *equals = "=";
+        for (unsigned v = 0; runtime->planned[k] >> v != 0; v++) {
+            if ((runtime->planned[k] >> v & 1) != 0 && used < CLT_PLAN_ROOM) {
+                used += (size_t)snprintf(text + used, CLT_PLAN_ROOM - used, "%s%s%s%s", before, op,
+                                         equals, table[k].variants[v]);
+                before = "+";
+                op = equals = "";
             }
         }
     }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "runtime/sources.h"
 #include "runtime/state.h"
@@ -30,6 +31,21 @@ static clt_status source_text(const char *file, const char **text, char **own, c
         }
     }
     return clt_fail(error, CLT_KERNEL, 0, "kernel file %s is not in the library", file);
+}
+
+uint64_t clt_program_hash(void)
+{
+    uint64_t hash = XXH64(build_options, strlen(build_options), 0);
+    for (const clt_kernel_source *source = clt_kernel_sources; source->name != NULL; source++) {
+        const char *text;
+        char *own;
+        if (source_text(source->name, &text, &own, NULL) != CLT_OK) {
+            return 0;
+        }
+        hash = XXH64(text, strlen(text), hash);
+        free(own);
+    }
+    return hash;
 }
 
 /* The whole log goes to the caller line by line; the error carries its first line that says

@@ -204,6 +204,16 @@ clt_status clt_runtime_make_queue(clt_runtime *runtime, bool profile, cl_command
     return clt_runtime_check(runtime, code, "clCreateCommandQueue", error);
 }
 
+static clt_status read_forced(clt_runtime *runtime, clt_error *error)
+{
+    const char *text = getenv("CLTRAIN_PLAN");
+    clt_status status = text != NULL ? clt_plan_parse(text, &runtime->forced, error) : CLT_OK;
+    if (status != CLT_OK) {
+        clt_error_prefix(error, "CLTRAIN_PLAN");
+    }
+    return status;
+}
+
 clt_status clt_runtime_create(const clt_runtime_config *config, clt_runtime **runtime,
                               clt_error *error)
 {
@@ -219,7 +229,7 @@ clt_status clt_runtime_create(const clt_runtime_config *config, clt_runtime **ru
     }
     made->log = config->log;
     made->profiling = config->profile;
-    CLT_TRY(clt_plan_read(made, getenv("CLTRAIN_PLAN"), error));
+    CLT_TRY(read_forced(made, error));
     CLT_TRY(choose(config->device, &made->device, error));
     CLT_TRY(clt_device_ids(&made->device, &made->platform, &made->id, error));
     (void)clGetPlatformInfo(made->platform, CL_PLATFORM_VERSION, sizeof made->platform_version - 1,

@@ -146,21 +146,6 @@ uint64_t clt_runtime_cache_bytes(const clt_runtime *runtime);
 void clt_runtime_log(const clt_runtime *runtime, clt_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The variant that CLTRAIN_PLAN forces for `op` ("lstm", "gemm", "adam"), or NULL. Names are
- * checked when the runtime is created, against the table in runtime/plan.c. */
-const char *clt_runtime_forced(const clt_runtime *runtime, const char *op);
-
-/* Forces a variant for ops planned from now on; NULL: no longer. Used by self-test and tests to run
- * every variant. The string must be one of the table's. */
-void clt_runtime_force(clt_runtime *runtime, const char *op, const char *variant);
-
-/* An op says which variant it was planned with. */
-void clt_runtime_planned(clt_runtime *runtime, const char *op, const char *variant);
-
-/* What was planned so far, as CLTRAIN_PLAN has it: "lstm=rows,gemm=own". Where uses of an op got
- * several variants, they are joined by '+'. */
-void clt_runtime_plan(const clt_runtime *runtime, char *text, size_t room);
-
 /* For blas: what CLBlast takes. */
 cl_command_queue clt_runtime_queue(const clt_runtime *runtime);
 cl_device_id clt_runtime_device_id(const clt_runtime *runtime);
@@ -181,6 +166,38 @@ clt_status clt_runtime_check(clt_runtime *runtime, int code, const char *what, c
 bool clt_runtime_is_lost(const clt_runtime *runtime);
 /* CLT_OK, or the error that says by what the runtime was lost. */
 CLT_NODISCARD clt_status clt_runtime_alive(const clt_runtime *runtime, clt_error *error);
+
+/* ---- the plan --------------------------------------------------------------------------------
+ * Which variant each op runs. Names are literals of the table in runtime/plan.c. */
+enum { CLT_PLAN_OPS = 4, CLT_PLAN_ROOM = 128 };
+
+typedef struct clt_plan {
+    const char *variants[CLT_PLAN_OPS]; /* by the table's rows; NULL: open */
+} clt_plan;
+
+const char *clt_plan_op(size_t row);                /* NULL past the last */
+const char *clt_plan_variant(size_t row, size_t k); /* of a row that there is; NULL past the last */
+
+/* "lstm=rows,gemm=own"; what is not named stays open. Errors: CLT_USAGE with the choices. */
+CLT_NODISCARD clt_status clt_plan_parse(const char *text, clt_plan *plan, clt_error *error);
+void clt_plan_print(const clt_plan *plan, char text[CLT_PLAN_ROOM]);
+
+/* The variant that CLTRAIN_PLAN forces for `op`, or NULL. */
+const char *clt_runtime_forced(const clt_runtime *runtime, const char *op);
+
+/* The variant that a stored tuning names for `op`, or NULL: where nothing is forced and it suits,
+ * it comes before the shipped rule (see runtime/tuning.h). */
+const char *clt_runtime_tuned(const clt_runtime *runtime, const char *op);
+
+/* Forces a variant for ops planned from now on; NULL: no longer. Used by self-test, tuning and
+ * tests. The string must be one of the table's. Forgets what the op was planned with. */
+void clt_runtime_force(clt_runtime *runtime, const char *op, const char *variant);
+
+/* An op says which variant it was planned with. */
+void clt_runtime_planned(clt_runtime *runtime, const char *op, const char *variant);
+
+/* What was planned so far. Where uses of an op got several variants, they are joined by '+'. */
+void clt_runtime_plan(const clt_runtime *runtime, char text[CLT_PLAN_ROOM]);
 
 /* ---- profile ---------------------------------------------------------------------------------
  * Queue markers around an op; nothing happens when the profile is off. Scopes do not nest. */

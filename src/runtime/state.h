@@ -26,8 +26,6 @@ typedef struct clt_marker_pair {
     cl_event begin, end;
 } clt_marker_pair;
 
-enum { CLT_PLAN_OPS = 4 };
-
 struct clt_runtime {
     clt_device device;
     char platform_version[128];
@@ -42,8 +40,10 @@ struct clt_runtime {
     void *attached;
     void (*release_attached)(void *);
     clt_program *programs;
-    const char *forced[CLT_PLAN_OPS]; /* by the rows of plan.c's table */
-    unsigned planned[CLT_PLAN_OPS];   /* bit k: the row's variant k was planned */
+    clt_plan forced, tuned;
+    unsigned planned[CLT_PLAN_OPS]; /* bit k: variant k of that row of plan.c's table */
+    int tuned_for;                  /* width that `tuned` was looked up for; 0: not yet */
+    bool ignores_tuning;
     clt_scope *scopes;
     size_t scope_count, open_scope;
     bool scope_open, host_clock; /* the host's clock is used instead of markers */
@@ -75,8 +75,11 @@ void clt_runtime_lose(clt_runtime *runtime, const char *cause);
 CLT_NODISCARD clt_status clt_runtime_make_queue(clt_runtime *runtime, bool profile,
                                                 cl_command_queue *queue, clt_error *error);
 
-/* Reads CLTRAIN_PLAN into runtime->forced. */
-CLT_NODISCARD clt_status clt_plan_read(clt_runtime *runtime, const char *text, clt_error *error);
+/* ${XDG_CACHE_HOME:-~/.cache}/cltrain; false when neither variable says where. */
+bool clt_cache_folder(char *path, size_t room);
+
+/* A hash of all kernel files and build options; 0 when they cannot be read. */
+uint64_t clt_program_hash(void);
 
 /* Binary cache (cache.c). load: *program is a built program, or NULL when there is none. */
 void clt_cache_load(clt_runtime *runtime, const char *const *sources, const size_t *lengths,

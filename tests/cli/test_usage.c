@@ -35,7 +35,7 @@ static void usage_goes_to_stderr_when_nothing_is_asked(void **state)
 static void every_verb_has_help(void **state)
 {
     static const char *const verbs[] = {"fit",     "evaluate", "predict", "data", "summary",
-                                        "devices", "selftest", "bench",   "help"};
+                                        "devices", "selftest", "bench",   "tune", "help"};
     (void)state;
     for (size_t k = 0; k < sizeof verbs / sizeof verbs[0]; k++) {
         clt_run help, flag;

@@ -104,7 +104,7 @@ static void check_product(clt_runtime *runtime, const clt_gemm_config *config, i
                                    &error));
     }
     assert_ok(clt_gemm_plan(runtime, config, &gemm, &error));
-    assert_true(forced == NULL || strcmp(clt_gemm_provider(gemm), forced) == 0);
+    assert_true(forced == NULL || strcmp(clt_gemm_variant(gemm), forced) == 0);
     assert_ok(clt_gemm_enqueue(gemm, m, n, k, a.matrix, b.matrix, c.matrix, &error));
     assert_ok(
         clt_buffer_read(runtime, c.matrix.buffer, 0, c.count * sizeof(float), c.values, &error));
@@ -112,7 +112,7 @@ static void check_product(clt_runtime *runtime, const clt_gemm_config *config, i
     snprintf(what, sizeof what, "%s%s%s %dx%dx%d of %dx%dx%d by %s",
              config->a_transposed ? "T" : "N", config->b_transposed ? "T" : "N",
              config->accumulate ? "+" : "", m, n, k, config->m, config->n, config->k,
-             clt_gemm_provider(gemm));
+             clt_gemm_variant(gemm));
     clt_test_assert_near(what, c.values, want, c.count, 1e-6 + 5e-8 * k);
     for (size_t e = 0; e < c.count; e++) { /* exactly: near a canary is not untouched */
         assert_true(want[e] != canary || c.values[e] == canary);
@@ -180,6 +180,50 @@ static void test_clblast_small(void **state)
 static void test_clblast_large(void **state)
 {
     check_shapes(*state, "clblast", large, sizeof large / sizeof *large);
+}
+
+/* Every refinement that `tune` may choose here, as the LSTM multiplies. */
+static void test_variants(void **state)
+{
+    static const clt_gemm_config uses[] = {
+        {.use = "test", .m = 130, .n = 243, .k = 100},
+        {.use = "test", .a_transposed = true, .accumulate = true, .m = 37, .n = 100, .k = 300},
+        {.use = "test", .b_transposed = true, .m = 130, .n = 37, .k = 243}};
+    clt_runtime *runtime = *state;
+    size_t row = 0;
+    int refinements = 0;
+    while (strcmp(clt_plan_op(row), "gemm") != 0) {
+        row++;
+    }
+    for (size_t k = 0; clt_plan_variant(row, k) != NULL; k++) {
+        const char *variant = clt_plan_variant(row, k);
+        if (strchr(variant, ':') == NULL || !clt_gemm_suits(runtime, variant)) {
+            continue;
+        }
+        clt_runtime_force(runtime, "gemm", variant);
+        for (size_t u = 0; u < sizeof uses / sizeof *uses; u++) {
+            check_product(runtime, &uses[u], uses[u].m, uses[u].n, uses[u].k, 13, 3);
+        }
+        refinements++;
+    }
+    clt_runtime_force(runtime, "gemm", NULL);
+    assert_true(refinements > 0);
+}
+
+static void test_suits(void **state)
+{
+    clt_runtime *runtime = *state;
+    bool cpu = clt_runtime_is_cpu(runtime);
+    assert_true(clt_gemm_suits(runtime, "own") && clt_gemm_suits(runtime, "clblast"));
+    assert_int_equal(clt_gemm_suits(runtime, "clblast:32x8"), cpu);
+    assert_int_equal(clt_gemm_suits(runtime, "clblast:indirect"), !cpu);
+    assert_int_equal(clt_gemm_suits(runtime, "own:4x3"), cpu);
+    int usual = clt_gemm_suits(runtime, "own:4x2") + clt_gemm_suits(runtime, "own:4x4") +
+                clt_gemm_suits(runtime, "own:6x2");
+    assert_int_equal(usual, cpu ? 2 : 0); /* one of them is what "own" is here */
+    assert_true(clt_gemm_alternate("own", "clblast:32x8"));
+    assert_true(clt_gemm_alternate("clblast", "clblast"));
+    assert_false(clt_gemm_alternate("clblast", "clblast:32x8"));
 }
 
 /* What other rows are in a launch, and how many were planned for, changes no bit of a row. */
@@ -294,7 +338,7 @@ static void test_default(void **state)
     clt_gemm *gemm = NULL;
     clt_gemm_config config = {.use = "a use", .m = 4, .n = 5, .k = 6};
     assert_ok(clt_gemm_plan(runtime, &config, &gemm, &error));
-    assert_string_equal(clt_gemm_provider(gemm), clt_runtime_is_cpu(runtime) ? "own" : "clblast");
+    assert_string_equal(clt_gemm_variant(gemm), clt_runtime_is_cpu(runtime) ? "own" : "clblast");
     clt_gemm_destroy(gemm);
 }
 
@@ -312,7 +356,7 @@ static void test_no_memory(void **state)
         clt_status status = clt_gemm_plan(runtime, &config, &gemm, &error);
         clt_memory_fail_at(0, false);
         if (status == CLT_OK) {
-            assert_string_equal(clt_gemm_provider(gemm), "own");
+            assert_string_equal(clt_gemm_variant(gemm), "own");
             clt_gemm_destroy(gemm);
             break;
         }
@@ -408,7 +452,7 @@ static void check_fallback(const char *good, const char *bad, const char *reason
     clt_runtime *runtime = open_broken(good, bad, &seen);
     clt_gemm_config config = {.use = "a use", .a_transposed = true, .m = 40, .n = 50, .k = 300};
     assert_ok(clt_gemm_plan(runtime, &config, &gemm, &error));
-    assert_string_equal(clt_gemm_provider(gemm), "clblast");
+    assert_string_equal(clt_gemm_variant(gemm), "clblast");
     assert_true(one_note ? seen.count == 1 : seen.count > 1);
     assert_non_null(strstr(seen.last, "a use: gemm=own fails on "));
     assert_non_null(strstr(seen.last, reason));
@@ -451,7 +495,7 @@ static void test_both_wrong(void **state)
     }
     clt_runtime *runtime = open_broken("kernel __attribute__", "kernal __attribute__", &seen);
     assert_ok(clt_gemm_plan(runtime, &use, &gemm, &error));
-    assert_string_equal(clt_gemm_provider(gemm), "clblast");
+    assert_string_equal(clt_gemm_variant(gemm), "clblast");
     clt_gemm_destroy(gemm);
     assert_int_equal(CLBlastOverrideParameters(clt_runtime_device_id(runtime), "Xgemm",
                                                CLBlastPrecisionSingle,
@@ -491,6 +535,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own_small),      cmocka_unit_test(test_own_large),
         cmocka_unit_test(test_own_rows),       cmocka_unit_test(test_own_order),
+        cmocka_unit_test(test_variants),       cmocka_unit_test(test_suits),
         cmocka_unit_test(test_limits),         cmocka_unit_test(test_default),
         cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_clblast_small),
         cmocka_unit_test(test_clblast_large),  cmocka_unit_test(test_clblast_rows),

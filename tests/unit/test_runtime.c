@@ -160,19 +160,20 @@ static void test_plan(void **state)
     assert_string_equal(clt_runtime_forced(runtime, "lstm"), "rows");
     assert_null(clt_runtime_forced(runtime, "gemm"));
     assert_null(clt_runtime_forced(runtime, "dense"));
-    char plan[64];
-    clt_runtime_plan(runtime, plan, sizeof plan);
+    char plan[CLT_PLAN_ROOM];
+    clt_runtime_plan(runtime, plan);
     assert_string_equal(plan, "");
     clt_runtime_planned(runtime, "gemm", "own");
-    clt_runtime_plan(runtime, plan, sizeof plan);
+    clt_runtime_plan(runtime, plan);
     assert_string_equal(plan, "gemm=own");
     clt_runtime_planned(runtime, "lstm", "rows");
     clt_runtime_planned(runtime, "gemm", "clblast");
     clt_runtime_planned(runtime, "gemm", "own");
-    clt_runtime_plan(runtime, plan, sizeof plan);
-    assert_string_equal(plan, "lstm=rows,gemm=clblast+own");
-    clt_runtime_plan(runtime, plan, 8); /* as much as fits */
-    assert_string_equal(plan, "lstm=ro");
+    clt_runtime_plan(runtime, plan);
+    assert_string_equal(plan, "lstm=rows,gemm=own+clblast");
+    clt_runtime_force(runtime, "gemm", "own"); /* forgets */
+    clt_runtime_plan(runtime, plan);
+    assert_string_equal(plan, "lstm=rows");
     clt_runtime_destroy(runtime);
     static const struct {
         const char *plan, *part;

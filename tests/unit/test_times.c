@@ -1,5 +1,7 @@
-/* Medians and spreads of times. */
+/* Medians and spreads of times, and who is faster. */
 #include "support/test.h"
+
+#include <math.h>
 
 #include "check/times.h"
 
@@ -29,6 +31,35 @@ static void test_times(void **state)
     }
 }
 
+static void test_compare(void **state)
+{
+    (void)state;
+    static const struct {
+        int count;
+        double first[11], second[11], ratio;
+        bool faster, clear;
+    } cases[] = {
+        {1, {1.0}, {2.0}, 0.5, false, false}, /* too few */
+        {5, {9, 9, 9, 9, 9}, {10, 10, 10, 10, 10}, 0.9, true, true},
+        {5, {99, 99, 99, 99, 99}, {100, 100, 100, 100, 100}, 0.99, false, false}, /* too little */
+        {5, {9, 9, 9, 9, 20}, {10, 10, 10, 10, 10}, 0.9, true, false},            /* not always */
+        {5, {9, 9, 9, 20, 20}, {10, 10, 10, 10, 10}, 0.9, false, false}, /* three of five */
+        {5, {11, 11, 11, 9, 9}, {10, 10, 10, 10, 10}, 1.1, false, true}, /* slower */
+        /* One that is slow together with its pair: medians of either side would say otherwise. */
+        {5, {9, 18, 18, 18, 9}, {10, 20, 20, 20, 10}, 0.9, true, true},
+        {8, {9, 9, 9, 9, 9, 9, 11, 11}, {10, 10, 10, 10, 10, 10, 10, 10}, 0.9, true, false},
+        {8, {9, 9, 9, 9, 9, 11, 11, 11}, {10, 10, 10, 10, 10, 10, 10, 10}, 0.9, false, false},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        clt_comparison found = clt_compare(cases[k].first, cases[k].second, cases[k].count);
+        assert_true(fabs(found.ratio - cases[k].ratio) < 1e-9);
+        assert_int_equal(found.faster, cases[k].faster);
+        assert_int_equal(found.clear, cases[k].clear);
+    }
+    clt_comparison found = clt_compare(cases[4].first, cases[4].second, 5);
+    assert_true(found.first == 9.0 && found.second == 10.0);
+}
+
 static void test_clock(void **state)
 {
     (void)state;
@@ -40,6 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_times),
+        cmocka_unit_test(test_compare),
         cmocka_unit_test(test_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

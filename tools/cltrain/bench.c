@@ -1,7 +1,6 @@
 /* bench.c: `cltrain bench`: how fast a device trains a network, and where the time goes. */
 #include <math.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "json.h"
 #include "output.h"
@@ -159,13 +158,7 @@ static json_t *report_value(const bench *b)
 
 static int on_progress(void *user, const char *what)
 {
-    cli_notes *notes = user;
-
-    if (cli_is_terminal(STDERR_FILENO)) {
-        fprintf(stderr, "\r\033[Kcltrain: measuring %s", what);
-        fflush(stderr);
-        notes->transient = true;
-    }
+    cli_notes_pass(user, "measuring %s", what);
     return 0;
 }
 

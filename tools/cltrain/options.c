@@ -10,7 +10,15 @@
 #include "output.h"
 #include "verbs.h"
 
-typedef enum cli_kind { CLI_TEXT, CLI_SWITCH, CLI_INT, CLI_REAL, CLI_SEED, CLI_SIDE } cli_kind;
+typedef enum cli_kind {
+    CLI_TEXT,
+    CLI_SWITCH,
+    CLI_INT,
+    CLI_REAL,
+    CLI_SECONDS,
+    CLI_SEED,
+    CLI_SIDE
+} cli_kind;
 
 typedef struct cli_option {
     const char *name;
@@ -23,15 +31,15 @@ typedef struct cli_option {
 } cli_option;
 
 #define FIELD(name) offsetof(cli_settings, name)
-#define OPENS_DATA (CLI_DATA | CLI_FIT | CLI_EVALUATE | CLI_BENCH)
-#define OPENS_DEVICE (CLI_FIT | CLI_EVALUATE | CLI_PREDICT | CLI_SELFTEST | CLI_BENCH)
-#define READS (CLI_SUMMARY | CLI_DATA | CLI_FIT | CLI_BENCH)
+#define OPENS_DATA (CLI_DATA | CLI_FIT | CLI_EVALUATE | CLI_BENCH | CLI_TUNE)
+#define OPENS_DEVICE (CLI_FIT | CLI_EVALUATE | CLI_PREDICT | CLI_SELFTEST | CLI_BENCH | CLI_TUNE)
+#define READS (CLI_SUMMARY | CLI_DATA | CLI_FIT | CLI_BENCH | CLI_TUNE)
 
 static const cli_option options[] = {
-    {"--data", CLI_FIT | CLI_EVALUATE | CLI_BENCH, CLI_TEXT, FIELD(data), 0, 0, "FILE",
+    {"--data", CLI_FIT | CLI_EVALUATE | CLI_BENCH | CLI_TUNE, CLI_TEXT, FIELD(data), 0, 0, "FILE",
      "imdb.npz, or demo[:N]: N synthetic reviews of each split, made in memory (25000)"},
-    {"--model", CLI_FIT | CLI_SUMMARY | CLI_BENCH, CLI_TEXT, FIELD(model), 0, 0, "LAYERS",
-     "embedding:D, lstm:H[:sequence], dropout:P, dense:1, comma-separated"},
+    {"--model", CLI_FIT | CLI_SUMMARY | CLI_BENCH | CLI_TUNE, CLI_TEXT, FIELD(model), 0, 0,
+     "LAYERS", "embedding:D, lstm:H[:sequence], dropout:P, dense:1, comma-separated"},
     {"--num-words", READS, CLI_INT, FIELD(reading.num_words), 3, 16777216, "N",
      "keep ids below N; the others become 2, unknown"},
     {"--maxlen", READS, CLI_INT, FIELD(reading.maxlen), 1, 65536, "N",
@@ -42,7 +50,7 @@ static const cli_option options[] = {
      "where long reviews lose ids"},
     {"--word-index", CLI_DATA | CLI_FIT, CLI_TEXT, FIELD(word_index), 0, 0, "FILE",
      "the words of the ids (else imdb_word_index.json beside the data, when it is there)"},
-    {"--batch", CLI_FIT | CLI_EVALUATE | CLI_BENCH, CLI_INT, FIELD(batch), 1, 65536, "N",
+    {"--batch", CLI_FIT | CLI_EVALUATE | CLI_BENCH | CLI_TUNE, CLI_INT, FIELD(batch), 1, 65536, "N",
      "reviews in one step"},
     {"--epochs", CLI_FIT, CLI_INT, FIELD(epochs), 1, 1000000, "N", "passes over the reviews"},
     {"--learning-rate", CLI_FIT, CLI_REAL, FIELD(learning_rate), 0, 0, "X", "Adam's"},
@@ -66,6 +74,10 @@ static const cli_option options[] = {
     {"--verbose", CLI_FIT | CLI_EVALUATE | CLI_PREDICT, CLI_INT, FIELD(verbose), 0, 2, "0|1|2",
      "0 no notes and no progress, 1 a bar, 2 a line an epoch"},
     {"--json", CLI_DEVICES | CLI_BENCH, CLI_SWITCH, FIELD(json), 0, 0, "", "print JSON"},
+    {"--budget", CLI_TUNE, CLI_SECONDS, FIELD(budget), 0, 0, "TIME",
+     "stop trying after this long, 90s or 2m"},
+    {"--reset", CLI_TUNE, CLI_SWITCH, FIELD(reset), 0, 0, "",
+     "forget what was found for this device, and try nothing"},
     {"--help", ~0U, CLI_SWITCH, FIELD(help), 0, 0, "", "print this"},
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])
@@ -77,6 +89,7 @@ static const cli_settings defaults = {.model = CLT_MODEL_DEFAULT,
                                       .verbose = 1,
                                       .show = 3,
                                       .learning_rate = 0.001,
+                                      .budget = 30,
                                       .seed = 1};
 
 /* Edits (insert, drop, change a letter) between two words of fewer than 32 letters. */
@@ -215,6 +228,17 @@ static bool set_value(const cli_verb *verb, const cli_option *option, const char
         *(double *)field = number;
         return true;
     }
+    case CLI_SECONDS: {
+        double number = strtod(text, &end);
+        double unit = strcmp(end, "m") == 0 ? 60.0 : 1.0;
+        bool known = *end == '\0' || strcmp(end, "s") == 0 || strcmp(end, "m") == 0;
+        if (end == text || !known || !(number > 0.0) || !(number <= 86400.0)) {
+            cli_fail_usage(verb, "%s %s: give it a time such as 30s or 2m", option->name, text);
+            return false;
+        }
+        *(double *)field = unit * number;
+        return true;
+    }
     case CLI_SIDE:
         if (strcmp(text, "pre") != 0 && strcmp(text, "post") != 0) {
             cli_fail_usage(verb, "%s %s: give it pre or post", option->name, text);
@@ -315,6 +339,9 @@ static void default_text(const cli_option *option, char *text, size_t size)
         break;
     case CLI_REAL:
         snprintf(text, size, " (default %g)", *(const double *)field);
+        break;
+    case CLI_SECONDS:
+        snprintf(text, size, " (default %gs)", *(const double *)field);
         break;
     case CLI_SEED:
         snprintf(text, size, " (default %llu)", (unsigned long long)*(const uint64_t *)field);

@@ -21,7 +21,8 @@ enum {
     CLI_PREDICT = 1 << 5,
     CLI_SELFTEST = 1 << 6,
     CLI_HELP = 1 << 7,
-    CLI_BENCH = 1 << 8
+    CLI_BENCH = 1 << 8,
+    CLI_TUNE = 1 << 9
 };
 
 typedef struct cli_settings {
@@ -33,9 +34,9 @@ typedef struct cli_settings {
     const char *word_index;
     clt_reading reading;
     int32_t batch, epochs, verbose, limit, show;
-    double learning_rate;
+    double learning_rate, budget;
     uint64_t seed;
-    bool no_shuffle, no_validation, profile, json, help;
+    bool no_shuffle, no_validation, profile, json, reset, help;
 } cli_settings;
 
 struct cli_verb;

@@ -1,6 +1,7 @@
 /* runtime.c: the device line and the notes about compiling. */
 #include "runtime.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,6 +17,20 @@ void cli_notes_clear(cli_notes *notes)
         fputs("\r\033[K", stderr);
         fflush(stderr);
         notes->transient = false;
+    }
+}
+
+void cli_notes_pass(cli_notes *notes, const char *format, ...)
+{
+    va_list args;
+
+    if (cli_is_terminal(STDERR_FILENO)) {
+        fputs("\r\033[Kcltrain: ", stderr);
+        va_start(args, format);
+        vfprintf(stderr, format, args);
+        va_end(args);
+        fflush(stderr);
+        notes->transient = true;
     }
 }
 
@@ -35,9 +50,7 @@ static void show_line(void *user, clt_log_level level, const char *line)
         return;
     }
     if (cli_is_terminal(STDERR_FILENO)) {
-        fprintf(stderr, "\r\033[Kcltrain: compiling %.60s", line);
-        fflush(stderr);
-        notes->transient = true;
+        cli_notes_pass(notes, "compiling %.60s", line);
         return;
     }
     if (notes->started == 0.0) {

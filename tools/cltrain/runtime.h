@@ -17,6 +17,10 @@ typedef struct cli_notes {
     double started; /* of compiling; 0: not yet */
 } cli_notes;
 
+/* On a terminal, a line that the next one takes away. */
+__attribute__((format(printf, 2, 3))) void cli_notes_pass(cli_notes *notes, const char *format,
+                                                          ...);
+
 /* Takes the transient line away. */
 void cli_notes_clear(cli_notes *notes);
 
