@@ -1,48 +1,12 @@
-/* network.c: the layers of a model as ops on a device: memory, the way forward and the way back. */
-#include "model/network.h"
+/* network.c: the layers of a model as ops on a device: planning, memory and weights. */
+#include "model/network_private.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ops/lstm.h"
 #include "runtime/tuning.h"
 #include "util/memory.h"
-
-/* One layer on the device. */
-typedef struct stage {
-    const clt_layer *layer;
-    clt_embedding *embedding; /* embedding; dropout that expands an indexed sequence */
-    clt_lstm *lstm;
-    clt_dropout *dropout;
-    clt_dense *dense;
-    bool indexed;     /* its output is rows + the batch's index */
-    clt_buffer y, dy; /* its output and that one's gradient */
-    clt_buffer saved; /* of its op */
-    size_t saved_bytes, y_offset, dy_offset, saved_offset;
-} stage;
-
-struct clt_network {
-    clt_runtime *runtime;
-    const clt_layers *layers;
-    clt_limits limits;
-    uint64_t seed;
-    uint32_t step; /* of the last forward: backward draws the same masks */
-    bool shares;   /* table and arena belong to another network */
-    bool packs;    /* batches */
-    stage stages[CLT_LAYER_COUNT_MAX];
-    clt_batch_layout layout;
-    clt_buffer batch, targets, start, index, positions, unique, offsets;
-    clt_buffer parameters[CLT_PARAMETER_COUNT_MAX], gradients[CLT_PARAMETER_COUNT_MAX];
-    clt_buffer workspace, scratch;
-    clt_buffer vocabulary; /* float [V, 4H]: clt_network_project_vocabulary */
-    bool by_id;            /* of the batch: its index is into `vocabulary` */
-    int longest;           /* of the batch: its largest start */
-    clt_buffer reduce_saved;
-    float *landing; /* training: table and arena of a download */
-    size_t scratch_bytes, reduce_bytes;
-    clt_network_state state;
-};
 
 const clt_network_state *clt_network_state_of(const clt_network *network)
 {
@@ -76,7 +40,7 @@ static size_t output_elements(const clt_network *network, const clt_layer *layer
     return rows * (size_t)layer->outputs;
 }
 
-static void need(clt_network *network, stage *s, clt_space space)
+static void need(clt_network *network, clt_stage *s, clt_space space)
 {
     s->saved_bytes = space.saved;
     if (space.scratch > network->scratch_bytes) {
@@ -86,7 +50,7 @@ static void need(clt_network *network, stage *s, clt_space space)
 
 static clt_status plan_stage(clt_network *network, int k, clt_error *error)
 {
-    stage *s = &network->stages[k], *before = k > 0 ? &network->stages[k - 1] : NULL;
+    clt_stage *s = &network->stages[k], *before = k > 0 ? &network->stages[k - 1] : NULL;
     const clt_layer *layer = s->layer;
     clt_runtime *runtime = network->runtime;
     clt_status status = CLT_OK;
@@ -119,29 +83,13 @@ static clt_status plan_stage(clt_network *network, int k, clt_error *error)
     return status;
 }
 
-/* The first layer behind the embedding that works at inference. */
-static const stage *first_stage(const clt_network *network)
-{
-    int k = 1;
-    while (network->stages[k].layer->kind == CLT_LAYER_DROPOUT) {
-        k++;
-    }
-    return &network->stages[k];
-}
-
 /* For a layer that reads the table's rows from the padded side on, and gives its last state. */
 static void plan_packs(clt_network *network, clt_side padding)
 {
-    const stage *first = first_stage(network);
+    const clt_stage *first = clt_network_first_stage(network);
     bool reads = padding == CLT_PRE && first->lstm != NULL && first[-1].indexed;
     network->packs = reads && clt_lstm_packs(first->lstm);
     clt_runtime_planned(network->runtime, "prefix", network->packs ? "on" : "off");
-}
-
-/* A dropout layer that does not expand works in the place of the layer before. */
-static bool in_place(const stage *s)
-{
-    return s->layer->kind == CLT_LAYER_DROPOUT && s->embedding == NULL;
 }
 
 static clt_status slice(clt_network *network, size_t offset, size_t bytes, clt_buffer *buffer,
@@ -158,9 +106,9 @@ static clt_status allocate(clt_network *network, clt_error *error)
     int count = network->layers->count;
     clt_status status = CLT_OK;
     for (int k = 0; k < count; k++) {
-        stage *s = &network->stages[k];
+        clt_stage *s = &network->stages[k];
         size_t bytes = clt_align(output_elements(network, s->layer) * sizeof(float));
-        if (!in_place(s)) {
+        if (!clt_stage_in_place(s)) {
             s->y_offset = total;
             s->dy_offset = total + bytes;
             total += train ? 2 * bytes : bytes;
@@ -172,9 +120,9 @@ static clt_status allocate(clt_network *network, clt_error *error)
     total = scratch + network->scratch_bytes;
     CLT_TRY(clt_buffer_create(network->runtime, total, "workspace", &network->workspace, error));
     for (int k = 0; k < count; k++) {
-        stage *s = &network->stages[k];
+        clt_stage *s = &network->stages[k];
         size_t bytes = output_elements(network, s->layer) * sizeof(float);
-        if (!in_place(s)) {
+        if (!clt_stage_in_place(s)) {
             CLT_TRY(slice(network, s->y_offset, bytes, &s->y, error));
             if (train) {
                 CLT_TRY(slice(network, s->dy_offset, bytes, &s->dy, error));
@@ -188,7 +136,7 @@ static clt_status allocate(clt_network *network, clt_error *error)
         CLT_TRY(slice(network, scratch, network->scratch_bytes, &network->scratch, error));
     }
     for (int k = 0; k < count; k++) {
-        stage *s = &network->stages[k];
+        clt_stage *s = &network->stages[k];
         if (s->lstm != NULL) {
             CLT_TRY(clt_lstm_bind(s->lstm, s->saved, network->scratch, error));
         }
@@ -346,7 +294,7 @@ void clt_network_destroy(clt_network *network)
     clt_runtime *runtime = network->runtime;
     clt_network_state *state = &network->state;
     for (int k = 0; k < network->layers->count; k++) {
-        stage *s = &network->stages[k];
+        clt_stage *s = &network->stages[k];
         clt_embedding_destroy(s->embedding);
         clt_lstm_destroy(s->lstm);
         clt_dropout_destroy(s->dropout);
@@ -391,212 +339,6 @@ clt_status clt_network_download(clt_network *network, clt_model *model, clt_erro
                             network->landing + count, error));
     memcpy(model->table, network->landing, table);
     memcpy(model->arena, network->landing + count, arena);
-done:
-    return status;
-}
-
-/* ---- a step ---------------------------------------------------------------------------------- */
-
-/* The output of stage k as a sequence. */
-static clt_sequence sequence_of(const clt_network *network, int k)
-{
-    const stage *s = &network->stages[k];
-    const clt_network_state *state = &network->state;
-    clt_sequence sequence = {.extent = state->extent,
-                             .features = s->layer->outputs,
-                             .row_count = state->extent.samples * state->extent.timesteps,
-                             .rows = s->y};
-    while (in_place(&network->stages[k])) {
-        sequence.rows = network->stages[--k].y;
-    }
-    if (s->indexed && network->longest > 0) {
-        sequence.start = network->start;
-        sequence.longest = network->longest;
-    }
-    if (s->indexed && network->by_id) {
-        sequence.row_count = network->layers->parameters[0].shape[0];
-        sequence.rows = state->table;
-        sequence.index = network->index;
-        sequence.projected = network->vocabulary;
-    } else if (s->indexed) {
-        sequence.row_count = state->row_count;
-        sequence.index = network->index;
-        sequence.offsets = network->offsets;
-        sequence.positions = network->positions;
-    }
-    return sequence;
-}
-
-/* The buffer that holds stage k's output, or with `gradient` that one's gradient. */
-static clt_buffer output_of(const clt_network *network, int k, bool gradient)
-{
-    while (in_place(&network->stages[k])) {
-        k--;
-    }
-    return gradient ? network->stages[k].dy : network->stages[k].y;
-}
-
-static clt_lstm_parameters lstm_parameters(const clt_buffer *buffers, const clt_layer *layer)
-{
-    return (clt_lstm_parameters){.kernel = buffers[layer->parameter],
-                                 .recurrent_kernel = buffers[layer->parameter + 1],
-                                 .bias = buffers[layer->parameter + 2]};
-}
-
-/* Masks lie over positions, or over samples behind a layer that keeps one vector a sample. */
-static clt_extent dropout_extent(const clt_network *network, const clt_layer *layer)
-{
-    clt_extent extent = network->state.extent;
-    if (!layer->sequence) {
-        extent.timesteps = 0;
-    }
-    return extent;
-}
-
-static clt_status forward_dropout(clt_network *network, int k, uint32_t step, clt_error *error)
-{
-    stage *s = &network->stages[k];
-    clt_buffer y = output_of(network, k, false);
-    clt_status status = CLT_OK;
-    if (s->dropout == NULL) {
-        return CLT_OK;
-    }
-    if (s->embedding != NULL) {
-        clt_sequence x = sequence_of(network, k - 1);
-        status = clt_embedding_expand(s->embedding, &x, y, error);
-    }
-    if (status == CLT_OK) {
-        clt_extent extent = dropout_extent(network, s->layer);
-        clt_dropout_counter counter = {network->seed, (uint32_t)k, step};
-        status = clt_dropout_apply(s->dropout, &extent, &counter, y, y, error);
-    }
-    return status;
-}
-
-static clt_status forward_stage(clt_network *network, int k, uint32_t step, clt_error *error)
-{
-    stage *s = &network->stages[k];
-    const clt_layer *layer = s->layer;
-    const clt_network_state *state = &network->state;
-    switch (layer->kind) {
-    case CLT_LAYER_EMBEDDING:
-        if (network->by_id) {
-            return CLT_OK;
-        }
-        return clt_embedding_forward(s->embedding, state->table, network->unique, state->row_count,
-                                     s->y, error);
-    case CLT_LAYER_LSTM: {
-        clt_sequence x = sequence_of(network, k - 1);
-        clt_lstm_parameters parameters = lstm_parameters(network->parameters, layer);
-        clt_lstm_range all = {0, state->extent.timesteps};
-        return clt_lstm_forward(s->lstm, &parameters, &x, all, NULL, s->y, NULL, error);
-    }
-    case CLT_LAYER_DROPOUT:
-        return forward_dropout(network, k, step, error);
-    case CLT_LAYER_DENSE:
-        return clt_dense_forward(s->dense, state->extent.samples,
-                                 network->parameters[layer->parameter],
-                                 network->parameters[layer->parameter + 1],
-                                 output_of(network, k - 1, false), s->y, error);
-    }
-    return CLT_OK;
-}
-
-clt_status clt_network_project_vocabulary(clt_network *network, size_t positions, bool *projected,
-                                          clt_error *error)
-{
-    static const size_t bytes_max = (size_t)256 << 20;
-    uint64_t allocation_max = clt_runtime_device(network->runtime)->max_allocation;
-    size_t words = (size_t)network->layers->parameters[0].shape[0];
-    const stage *first = first_stage(network);
-    clt_status status = CLT_OK;
-    *projected = false;
-    if (first->lstm == NULL || words > positions) {
-        return CLT_OK;
-    }
-    size_t bytes = words * 4 * (size_t)first->layer->outputs * sizeof(float);
-    if (bytes > bytes_max || bytes > allocation_max) {
-        return CLT_OK;
-    }
-    if (network->vocabulary.mem == NULL) {
-        CLT_TRY(clt_buffer_create(network->runtime, bytes, "the projected vocabulary",
-                                  &network->vocabulary, error));
-    }
-    clt_lstm_parameters parameters = lstm_parameters(network->parameters, first->layer);
-    CLT_TRY(clt_lstm_project(first->lstm, &parameters, network->state.table, (int)words,
-                             network->vocabulary, error));
-    *projected = true;
-done:
-    return status;
-}
-
-clt_status clt_network_upload(clt_network *network, const clt_batch *batch, clt_error *error)
-{
-    network->state.extent = batch->extent;
-    network->state.row_count = batch->row_count;
-    network->by_id = batch->by_id;
-    network->longest = batch->longest;
-    return clt_buffer_write_later(network->runtime, network->batch, 0, batch->used * 4,
-                                  batch->packed, error);
-}
-
-clt_status clt_network_forward(clt_network *network, uint32_t step, clt_error *error)
-{
-    clt_status status = CLT_OK;
-    network->step = step;
-    for (int k = 0; k < network->layers->count; k++) {
-        CLT_TRY(forward_stage(network, k, step, error));
-    }
-done:
-    return status;
-}
-
-/* The gradient of stage k's output becomes that of the stage before, and of its parameters. */
-static clt_status backward_stage(clt_network *network, int k, clt_error *error)
-{
-    stage *s = &network->stages[k];
-    const clt_layer *layer = s->layer;
-    const clt_network_state *state = &network->state;
-    clt_buffer dy = output_of(network, k, true), dx = output_of(network, k - 1, true);
-    clt_status status;
-    switch (layer->kind) {
-    case CLT_LAYER_LSTM: {
-        clt_sequence x = sequence_of(network, k - 1);
-        clt_lstm_parameters parameters = lstm_parameters(network->parameters, layer);
-        clt_lstm_parameters dparameters = lstm_parameters(network->gradients, layer);
-        clt_lstm_range all = {0, state->extent.timesteps};
-        return clt_lstm_backward(s->lstm, &parameters, &x, all, dy, NULL, dx, &dparameters, NULL,
-                                 error);
-    }
-    case CLT_LAYER_DROPOUT: {
-        clt_extent extent = dropout_extent(network, layer);
-        clt_dropout_counter counter = {network->seed, (uint32_t)k, network->step};
-        status = clt_dropout_apply(s->dropout, &extent, &counter, dy, dy, error);
-        if (status == CLT_OK && s->embedding != NULL) {
-            clt_sequence x = sequence_of(network, k - 1);
-            status = clt_reduce_segments(state->reduce, &x, layer->outputs, dy, dx, error);
-        }
-        return status;
-    }
-    case CLT_LAYER_DENSE:
-        return clt_dense_backward(s->dense, &state->extent, network->parameters[layer->parameter],
-                                  output_of(network, k - 1, false), dy, dx,
-                                  network->gradients[layer->parameter],
-                                  network->gradients[layer->parameter + 1], error);
-    case CLT_LAYER_EMBEDDING:
-        break; /* the rows' gradient is the table's */
-    }
-    return CLT_OK;
-}
-
-clt_status clt_network_backward(clt_network *network, clt_error *error)
-{
-    clt_status status;
-    CLT_TRY(clt_buffer_zero(network->runtime, network->state.darena, 0,
-                            network->layers->arena * sizeof(float), error));
-    for (int k = network->layers->count - 1; k > 0; k--) {
-        CLT_TRY(backward_stage(network, k, error));
-    }
 done:
     return status;
 }

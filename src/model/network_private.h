@@ -1,0 +1,60 @@
+/* network_private.h: what network.c (planning, memory, weights) and network_step.c (the way forward
+ * and back) share. */
+#ifndef CLT_MODEL_NETWORK_PRIVATE_H
+#define CLT_MODEL_NETWORK_PRIVATE_H
+
+#include "model/network.h"
+#include "ops/lstm.h"
+
+/* One layer on the device. */
+typedef struct clt_stage {
+    const clt_layer *layer;
+    clt_embedding *embedding; /* embedding; dropout that expands an indexed sequence */
+    clt_lstm *lstm;
+    clt_dropout *dropout;
+    clt_dense *dense;
+    bool indexed;     /* its output is rows + the batch's index */
+    clt_buffer y, dy; /* its output and that one's gradient */
+    clt_buffer saved; /* of its op */
+    size_t saved_bytes, y_offset, dy_offset, saved_offset;
+} clt_stage;
+
+struct clt_network {
+    clt_runtime *runtime;
+    const clt_layers *layers;
+    clt_limits limits;
+    uint64_t seed;
+    uint32_t step; /* of the last forward: backward draws the same masks */
+    bool shares;   /* table and arena belong to another network */
+    bool packs;    /* batches */
+    clt_stage stages[CLT_LAYER_COUNT_MAX];
+    clt_batch_layout layout;
+    clt_buffer batch, targets, start, index, positions, unique, offsets;
+    clt_buffer parameters[CLT_PARAMETER_COUNT_MAX], gradients[CLT_PARAMETER_COUNT_MAX];
+    clt_buffer workspace, scratch;
+    clt_buffer vocabulary; /* float [V, 4H]: clt_network_project_vocabulary */
+    bool by_id;            /* of the batch: its index is into `vocabulary` */
+    int longest;           /* of the batch: its largest start */
+    clt_buffer reduce_saved;
+    float *landing; /* training: table and arena of a download */
+    size_t scratch_bytes, reduce_bytes;
+    clt_network_state state;
+};
+
+/* The first layer behind the embedding that works at inference. */
+static inline const clt_stage *clt_network_first_stage(const clt_network *network)
+{
+    int k = 1;
+    while (network->stages[k].layer->kind == CLT_LAYER_DROPOUT) {
+        k++;
+    }
+    return &network->stages[k];
+}
+
+/* A dropout layer that does not expand works in the place of the layer before. */
+static inline bool clt_stage_in_place(const clt_stage *s)
+{
+    return s->layer->kind == CLT_LAYER_DROPOUT && s->embedding == NULL;
+}
+
+#endif

@@ -1,0 +1,206 @@
+/* network_step.c: a batch's way through the layers, forward and back. */
+#include "model/network_private.h"
+
+/* The output of stage k as a sequence. */
+static clt_sequence sequence_of(const clt_network *network, int k)
+{
+    const clt_stage *s = &network->stages[k];
+    const clt_network_state *state = &network->state;
+    clt_sequence sequence = {.extent = state->extent,
+                             .features = s->layer->outputs,
+                             .row_count = state->extent.samples * state->extent.timesteps,
+                             .rows = s->y};
+    while (clt_stage_in_place(&network->stages[k])) {
+        sequence.rows = network->stages[--k].y;
+    }
+    if (s->indexed && network->longest > 0) {
+        sequence.start = network->start;
+        sequence.longest = network->longest;
+    }
+    if (s->indexed && network->by_id) {
+        sequence.row_count = network->layers->parameters[0].shape[0];
+        sequence.rows = state->table;
+        sequence.index = network->index;
+        sequence.projected = network->vocabulary;
+    } else if (s->indexed) {
+        sequence.row_count = state->row_count;
+        sequence.index = network->index;
+        sequence.offsets = network->offsets;
+        sequence.positions = network->positions;
+    }
+    return sequence;
+}
+
+/* The buffer that holds stage k's output, or with `gradient` that one's gradient. */
+static clt_buffer output_of(const clt_network *network, int k, bool gradient)
+{
+    while (clt_stage_in_place(&network->stages[k])) {
+        k--;
+    }
+    return gradient ? network->stages[k].dy : network->stages[k].y;
+}
+
+static clt_lstm_parameters lstm_parameters(const clt_buffer *buffers, const clt_layer *layer)
+{
+    return (clt_lstm_parameters){.kernel = buffers[layer->parameter],
+                                 .recurrent_kernel = buffers[layer->parameter + 1],
+                                 .bias = buffers[layer->parameter + 2]};
+}
+
+/* Masks lie over positions, or over samples behind a layer that keeps one vector a sample. */
+static clt_extent dropout_extent(const clt_network *network, const clt_layer *layer)
+{
+    clt_extent extent = network->state.extent;
+    if (!layer->sequence) {
+        extent.timesteps = 0;
+    }
+    return extent;
+}
+
+static clt_status forward_dropout(clt_network *network, int k, uint32_t step, clt_error *error)
+{
+    clt_stage *s = &network->stages[k];
+    clt_buffer y = output_of(network, k, false);
+    clt_status status = CLT_OK;
+    if (s->dropout == NULL) {
+        return CLT_OK;
+    }
+    if (s->embedding != NULL) {
+        clt_sequence x = sequence_of(network, k - 1);
+        status = clt_embedding_expand(s->embedding, &x, y, error);
+    }
+    if (status == CLT_OK) {
+        clt_extent extent = dropout_extent(network, s->layer);
+        clt_dropout_counter counter = {network->seed, (uint32_t)k, step};
+        status = clt_dropout_apply(s->dropout, &extent, &counter, y, y, error);
+    }
+    return status;
+}
+
+static clt_status forward_stage(clt_network *network, int k, uint32_t step, clt_error *error)
+{
+    clt_stage *s = &network->stages[k];
+    const clt_layer *layer = s->layer;
+    const clt_network_state *state = &network->state;
+    switch (layer->kind) {
+    case CLT_LAYER_EMBEDDING:
+        if (network->by_id) {
+            return CLT_OK;
+        }
+        return clt_embedding_forward(s->embedding, state->table, network->unique, state->row_count,
+                                     s->y, error);
+    case CLT_LAYER_LSTM: {
+        clt_sequence x = sequence_of(network, k - 1);
+        clt_lstm_parameters parameters = lstm_parameters(network->parameters, layer);
+        clt_lstm_range all = {0, state->extent.timesteps};
+        return clt_lstm_forward(s->lstm, &parameters, &x, all, NULL, s->y, NULL, error);
+    }
+    case CLT_LAYER_DROPOUT:
+        return forward_dropout(network, k, step, error);
+    case CLT_LAYER_DENSE:
+        return clt_dense_forward(s->dense, state->extent.samples,
+                                 network->parameters[layer->parameter],
+                                 network->parameters[layer->parameter + 1],
+                                 output_of(network, k - 1, false), s->y, error);
+    }
+    return CLT_OK;
+}
+
+clt_status clt_network_project_vocabulary(clt_network *network, size_t positions, bool *projected,
+                                          clt_error *error)
+{
+    static const size_t bytes_max = (size_t)256 << 20;
+    uint64_t allocation_max = clt_runtime_device(network->runtime)->max_allocation;
+    size_t words = (size_t)network->layers->parameters[0].shape[0];
+    const clt_stage *first = clt_network_first_stage(network);
+    clt_status status = CLT_OK;
+    *projected = false;
+    if (first->lstm == NULL || words > positions) {
+        return CLT_OK;
+    }
+    size_t bytes = words * 4 * (size_t)first->layer->outputs * sizeof(float);
+    if (bytes > bytes_max || bytes > allocation_max) {
+        return CLT_OK;
+    }
+    if (network->vocabulary.mem == NULL) {
+        CLT_TRY(clt_buffer_create(network->runtime, bytes, "the projected vocabulary",
+                                  &network->vocabulary, error));
+    }
+    clt_lstm_parameters parameters = lstm_parameters(network->parameters, first->layer);
+    CLT_TRY(clt_lstm_project(first->lstm, &parameters, network->state.table, (int)words,
+                             network->vocabulary, error));
+    *projected = true;
+done:
+    return status;
+}
+
+clt_status clt_network_upload(clt_network *network, const clt_batch *batch, clt_error *error)
+{
+    network->state.extent = batch->extent;
+    network->state.row_count = batch->row_count;
+    network->by_id = batch->by_id;
+    network->longest = batch->longest;
+    return clt_buffer_write_later(network->runtime, network->batch, 0, batch->used * 4,
+                                  batch->packed, error);
+}
+
+clt_status clt_network_forward(clt_network *network, uint32_t step, clt_error *error)
+{
+    clt_status status = CLT_OK;
+    network->step = step;
+    for (int k = 0; k < network->layers->count; k++) {
+        CLT_TRY(forward_stage(network, k, step, error));
+    }
+done:
+    return status;
+}
+
+/* The gradient of stage k's output becomes that of the stage before, and of its parameters. */
+static clt_status backward_stage(clt_network *network, int k, clt_error *error)
+{
+    clt_stage *s = &network->stages[k];
+    const clt_layer *layer = s->layer;
+    const clt_network_state *state = &network->state;
+    clt_buffer dy = output_of(network, k, true), dx = output_of(network, k - 1, true);
+    clt_status status;
+    switch (layer->kind) {
+    case CLT_LAYER_LSTM: {
+        clt_sequence x = sequence_of(network, k - 1);
+        clt_lstm_parameters parameters = lstm_parameters(network->parameters, layer);
+        clt_lstm_parameters dparameters = lstm_parameters(network->gradients, layer);
+        clt_lstm_range all = {0, state->extent.timesteps};
+        return clt_lstm_backward(s->lstm, &parameters, &x, all, dy, NULL, dx, &dparameters, NULL,
+                                 error);
+    }
+    case CLT_LAYER_DROPOUT: {
+        clt_extent extent = dropout_extent(network, layer);
+        clt_dropout_counter counter = {network->seed, (uint32_t)k, network->step};
+        status = clt_dropout_apply(s->dropout, &extent, &counter, dy, dy, error);
+        if (status == CLT_OK && s->embedding != NULL) {
+            clt_sequence x = sequence_of(network, k - 1);
+            status = clt_reduce_segments(state->reduce, &x, layer->outputs, dy, dx, error);
+        }
+        return status;
+    }
+    case CLT_LAYER_DENSE:
+        return clt_dense_backward(s->dense, &state->extent, network->parameters[layer->parameter],
+                                  output_of(network, k - 1, false), dy, dx,
+                                  network->gradients[layer->parameter],
+                                  network->gradients[layer->parameter + 1], error);
+    case CLT_LAYER_EMBEDDING:
+        break; /* the rows' gradient is the table's */
+    }
+    return CLT_OK;
+}
+
+clt_status clt_network_backward(clt_network *network, clt_error *error)
+{
+    clt_status status;
+    CLT_TRY(clt_buffer_zero(network->runtime, network->state.darena, 0,
+                            network->layers->arena * sizeof(float), error));
+    for (int k = network->layers->count - 1; k > 0; k--) {
+        CLT_TRY(backward_stage(network, k, error));
+    }
+done:
+    return status;
+}
