@@ -9,8 +9,10 @@
 #include "model/network.h"
 #include "util/memory.h"
 
-enum { WARMUP_STEPS = 3, REPEATS = 7, INFERENCE_REPEATS = 5, REPEAT_STEPS_MAX = 64 };
+enum { FIRST_STEPS = 3, REPEATS = 7, INFERENCE_REPEATS = 5, REPEAT_STEPS_MAX = 64 };
 static const double REPEAT_SECONDS = 0.5;
+/* An epoch at most: the steps of a lazy Adam cost more the more words it has seen. */
+static const double WARMUP_SECONDS = 2.0;
 static const double INFERENCE_SECONDS = 20.0; /* of all passes together */
 
 typedef struct job {
@@ -30,17 +32,28 @@ static clt_status tell(const job *j, const char *what, clt_error *error)
     return CLT_OK;
 }
 
+/* Steps that take so long, `least` to `most` (which may be less). */
+static int steps_within(double seconds, double of_one, int least, int most)
+{
+    double wanted = seconds / (of_one > 1e-6 ? of_one : 1e-6);
+    int steps = wanted < least ? least : wanted < most ? (int)wanted : most;
+    return steps < most ? steps : most;
+}
+
 static clt_status measure_steps(const job *j, clt_error *error)
 {
     clt_bench *bench = j->bench;
-    int most = clt_trial_steps_max(j->trial);
+    int epoch = clt_trial_steps_max(j->trial);
+    int first = epoch < FIRST_STEPS ? epoch : FIRST_STEPS;
     double seconds, values[REPEATS];
     clt_status status;
-    bench->warmup_steps = most < WARMUP_STEPS ? most : WARMUP_STEPS;
-    CLT_TRY(clt_trial_run(j->trial, bench->warmup_steps, &seconds, error));
-    double wanted = REPEAT_SECONDS / (seconds > 1e-6 ? seconds : 1e-6);
-    most = most < REPEAT_STEPS_MAX ? most : REPEAT_STEPS_MAX;
-    bench->repeat_steps = wanted > most ? most : wanted > 2.0 ? (int)wanted : most < 2 ? 1 : 2;
+    CLT_TRY(clt_trial_run(j->trial, first, &seconds, error)); /* compiles */
+    CLT_TRY(clt_trial_run(j->trial, first, &seconds, error));
+    int warmup = steps_within(WARMUP_SECONDS, seconds, 1, epoch);
+    CLT_TRY(clt_trial_run(j->trial, warmup, &seconds, error));
+    bench->warmup_steps = 2 * first + warmup;
+    bench->repeat_steps = steps_within(REPEAT_SECONDS, seconds, 2,
+                                       epoch < REPEAT_STEPS_MAX ? epoch : REPEAT_STEPS_MAX);
     for (int k = 0; k < REPEATS; k++) {
         CLT_TRY(tell(j, "training steps", error));
         CLT_TRY(clt_trial_run(j->trial, bench->repeat_steps, &values[k], error));

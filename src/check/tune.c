@@ -18,7 +18,7 @@
 #include "ops/lstm.h"
 #include "runtime/tuning.h"
 
-enum { WARMUP_STEPS = 3, RUN_STEPS_MAX = 64 };
+enum { STEPS_MIN = 3, STEPS_MAX = 64 }; /* of one run */
 static const double RUN_SECONDS = 0.2;
 /* What is so much slower is not measured further; nor are refinements of it. */
 static const double HOPELESS = 1.5;
@@ -29,14 +29,13 @@ typedef struct search {
     const clt_tune_config *config;
     const clt_dataset *train;
     clt_tune_result *result;
-    double began;                /* the search, once the untuned plan is measured */
-    int steps;                   /* of one run */
-    clt_plan base;               /* what runs where nothing is forced; open: not one variant */
-    clt_plan best;               /* what is forced; open: as in base */
-    clt_trial *untuned, *leader; /* leader: of `best`; the same as `untuned` at first */
+    double began;  /* the search, once the untuned plan is measured */
+    int steps;     /* of one run */
+    clt_plan base; /* what runs where nothing is forced; open: not one variant */
+    clt_plan best; /* what is forced; open: as in base */
     char untuned_plan[CLT_PLAN_ROOM];
     double untuned_seconds; /* of a step */
-    double ratio;           /* of the leader's time to the untuned one's */
+    double ratio;           /* of the best plan's time to the untuned one's */
 } search;
 
 /* "" where it is not one variant. */
@@ -142,7 +141,8 @@ static bool gemm_suits(const search *s, const clt_layer *layer, const char *vari
 }
 
 /* What is searched. Not the updates of the table: what lazy ones cost grows with the rows that were
- * ever touched, so that a few steps say nothing. */
+ * ever touched, so that a few steps say nothing. Not the prefix: what it saves depends on the
+ * length of texts, which a stored plan does not know. */
 static const struct searched {
     const char *op;
     bool (*suits)(const search *s, const clt_layer *layer, const char *variant);
@@ -203,28 +203,52 @@ static clt_status check_answers(search *s, const clt_plan *plan, char *failure, 
 
 /* ---- times ---- */
 
-/* Trains with `plan` and with the leader in turn, longer where it is close. Two plans of CLBlast
- * that would compile at every turn train one after the other. */
-static clt_status duel(search *s, clt_trial *trial, const clt_plan *plan, clt_comparison *found,
-                       clt_error *error)
+/* Prepares training with a plan, and says what was really planned. */
+static clt_status prepare(search *s, const clt_plan *plan, clt_trial **trial,
+                          char text[CLT_PLAN_ROOM], clt_error *error)
 {
-    double own[CLT_PAIRS_MAX], leader[CLT_PAIRS_MAX];
-    size_t gemm = row_of("gemm");
-    bool in_turn = clt_gemm_alternate(variant_in(s, plan, gemm), variant_in(s, &s->best, gemm));
-    clt_status status = CLT_OK;
-    for (int k = 0; !in_turn && k < CLT_PAIRS_MIN; k++) {
-        CLT_TRY(clt_trial_run(s->leader, s->steps, &leader[k], error));
+    force(s, plan);
+    clt_runtime_forget_planned(s->runtime);
+    clt_status status =
+        clt_trial_create(s->model, s->runtime, s->config->batch, s->train, trial, error);
+    clt_runtime_plan(s->runtime, text);
+    return status;
+}
+
+/* Was all planned that is forced? A product that was wrong is not there. */
+static bool has_all(const search *s, const clt_plan *plan)
+{
+    for (int k = 0; k < SEARCHED; k++) {
+        const char *wanted = plan->variants[row_of(searched[k].op)];
+        if (wanted != NULL && wanted != clt_runtime_planned_as(s->runtime, searched[k].op)) {
+            return false;
+        }
     }
+    return true;
+}
+
+/* Runs two trials in turn, longer where it is close. Two plans of CLBlast that would compile at
+ * every turn train one after the other. */
+static clt_status run_pairs(search *s, clt_trial *trial, clt_trial *other, bool in_turn,
+                            clt_comparison *found, clt_error *error)
+{
+    double own[CLT_PAIRS_MAX], others[CLT_PAIRS_MAX], warmup;
+    clt_status status;
+    CLT_TRY(clt_trial_run(other, s->steps, &warmup, error));
+    for (int k = 0; !in_turn && k < CLT_PAIRS_MIN; k++) {
+        CLT_TRY(clt_trial_run(other, s->steps, &others[k], error));
+    }
+    CLT_TRY(clt_trial_run(trial, s->steps, &warmup, error));
     for (int k = 0; k < (in_turn ? CLT_PAIRS_MAX : CLT_PAIRS_MIN); k++) {
-        bool leader_first = k % 2 == 0;
-        if (in_turn && leader_first) {
-            CLT_TRY(clt_trial_run(s->leader, s->steps, &leader[k], error));
+        bool other_first = k % 2 == 0;
+        if (in_turn && other_first) {
+            CLT_TRY(clt_trial_run(other, s->steps, &others[k], error));
         }
         CLT_TRY(clt_trial_run(trial, s->steps, &own[k], error));
-        if (in_turn && !leader_first) {
-            CLT_TRY(clt_trial_run(s->leader, s->steps, &leader[k], error));
+        if (in_turn && !other_first) {
+            CLT_TRY(clt_trial_run(other, s->steps, &others[k], error));
         }
-        *found = clt_compare(own, leader, k + 1);
+        *found = clt_compare(own, others, k + 1);
         if (stopped(s) || found->ratio > HOPELESS || found->clear) {
             break;
         }
@@ -233,86 +257,62 @@ done:
     return status;
 }
 
-/* Prepares training with a plan, and says what was really planned. */
-static clt_status prepare(search *s, const clt_plan *plan, clt_trial **trial,
-                          char text[CLT_PLAN_ROOM], clt_error *error)
+/* Trains with two plans. Both begin anew, because the steps of a lazy Adam cost more the more words
+ * it has seen. text: what `plan` really is. */
+static clt_status duel(search *s, const clt_plan *plan, const clt_plan *other,
+                       char text[CLT_PLAN_ROOM], clt_comparison *found, clt_error *error)
 {
-    force(s, plan);
-    clt_status status =
-        clt_trial_create(s->model, s->runtime, s->config->batch, s->train, trial, error);
-    clt_runtime_plan(s->runtime, text);
+    char other_text[CLT_PLAN_ROOM];
+    clt_trial *trials[2] = {NULL, NULL};
+    size_t gemm = row_of("gemm");
+    bool in_turn = clt_gemm_alternate(variant_in(s, plan, gemm), variant_in(s, other, gemm));
+    clt_status status;
+    CLT_TRY(prepare(s, other, &trials[1], other_text, error));
+    CLT_TRY(prepare(s, plan, &trials[0], text, error));
+    if (!has_all(s, plan)) {
+        clt_plan_print(plan, text);
+        status = clt_fail(error, CLT_KERNEL, 0, "a product's known answer is wrong");
+        goto done;
+    }
+    CLT_TRY(run_pairs(s, trials[0], trials[1], in_turn, found, error));
+done:
+    clt_trial_destroy(trials[0]);
+    clt_trial_destroy(trials[1]);
     return status;
 }
 
-/* Does the text of a plan have all that `plan` forces? A product that was wrong is not there. */
-static bool has_all(const char *text, const clt_plan *plan)
-{
-    clt_plan actual;
-    if (clt_plan_parse(text, &actual, NULL) != CLT_OK) {
-        return false;
-    }
-    for (size_t k = 0; k < CLT_PLAN_OPS; k++) {
-        if (plan->variants[k] != NULL && plan->variants[k] != actual.variants[k]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Tries a plan against the leader; *ratio of their times, INFINITY when it fails. A failure that
- * is the plan's is no error: the search goes on. */
+/* Tries a plan against the best so far; *ratio of their times, INFINITY when it fails. A failure
+ * that is the plan's is no error: the search goes on. */
 static clt_status challenge(search *s, const clt_plan *plan, double *ratio, clt_error *error)
 {
     char failure[256], text[CLT_PLAN_ROOM];
     clt_comparison found = {0};
-    double seconds;
     clt_error reason = {0};
-    clt_trial *trial = NULL;
     clt_status status;
     *ratio = INFINITY;
     clt_plan_print(plan, text);
     report(s, text, CLT_TUNE_TRYING, NAN, NAN, "");
     force(s, plan);
     CLT_TRY(check_answers(s, plan, failure, sizeof failure, error));
-    if (failure[0] == 0) {
-        status = prepare(s, plan, &trial, text, &reason);
-        if (status == CLT_OK && !has_all(text, plan)) {
-            clt_plan_print(plan, text);
-            snprintf(failure, sizeof failure, "a product's known answer was wrong");
-        } else if (status == CLT_OK) {
-            status = clt_trial_run(trial, WARMUP_STEPS, &seconds, &reason);
+    if (failure[0] == 0 && duel(s, plan, &s->best, text, &found, &reason) != CLT_OK) {
+        if (clt_runtime_is_lost(s->runtime)) {
+            return clt_fail(error, reason.status, reason.native, "%s", reason.message);
         }
-        if (status == CLT_OK && failure[0] == 0) {
-            status = duel(s, trial, plan, &found, &reason);
-        }
-        if (status != CLT_OK && clt_runtime_is_lost(s->runtime)) {
-            status = clt_fail(error, status, reason.native, "%s", reason.message);
-            goto done;
-        }
-        if (status != CLT_OK) {
-            snprintf(failure, sizeof failure, "%.*s", (int)sizeof failure - 1, reason.message);
-            status = CLT_OK;
-        }
+        snprintf(failure, sizeof failure, "%.*s", (int)sizeof failure - 1, reason.message);
     }
     if (failure[0] != 0) {
         report(s, text, CLT_TUNE_FAILED, NAN, NAN, failure);
-        goto done;
+        return CLT_OK;
     }
     *ratio = found.ratio;
     report(s, text, found.faster ? CLT_TUNE_FASTER : CLT_TUNE_NO_GAIN, found.first, found.second,
            "");
     if (found.faster) {
-        if (s->leader != s->untuned) {
-            clt_trial_destroy(s->leader);
-        }
-        s->leader = trial;
-        trial = NULL;
         s->best = *plan;
         s->ratio *= *ratio;
         snprintf(s->result->plan, sizeof s->result->plan, "%s", text);
     }
 done:
-    clt_trial_destroy(trial);
     return status;
 }
 
@@ -354,24 +354,25 @@ static clt_status search_op(search *s, const struct searched *what, clt_error *e
 static clt_status begin(search *s, clt_error *error)
 {
     const clt_plan open = {{NULL}};
+    clt_trial *trial = NULL;
     double seconds;
     clt_status status;
-    CLT_TRY(prepare(s, &open, &s->untuned, s->untuned_plan, error));
+    CLT_TRY(prepare(s, &open, &trial, s->untuned_plan, error));
     snprintf(s->result->plan, sizeof s->result->plan, "%s", s->untuned_plan);
-    if (clt_plan_parse(s->untuned_plan, &s->base, NULL) != CLT_OK) {
-        s->base = open; /* uses of one op differ */
+    for (size_t row = 0; row < CLT_PLAN_OPS; row++) {
+        s->base.variants[row] = clt_runtime_planned_as(s->runtime, clt_plan_op(row));
     }
-    s->leader = s->untuned;
-    int most = clt_trial_steps_max(s->untuned);
-    CLT_TRY(clt_trial_run(s->untuned, most < WARMUP_STEPS ? most : WARMUP_STEPS, &seconds, error));
+    for (int k = 0; k < 2; k++) { /* the first ones compile */
+        CLT_TRY(clt_trial_run(trial, STEPS_MIN, &seconds, error));
+    }
     double wanted = RUN_SECONDS / (seconds > 1e-6 ? seconds : 1e-6);
-    s->steps = wanted > RUN_STEPS_MAX ? RUN_STEPS_MAX : wanted < 3.0 ? 3 : (int)wanted;
-    s->steps = s->steps < most ? s->steps : most;
-    CLT_TRY(clt_trial_run(s->untuned, s->steps, &seconds, error));
-    report(s, s->result->plan, CLT_TUNE_UNTUNED, seconds, seconds, "");
+    s->steps = wanted > STEPS_MAX ? STEPS_MAX : wanted < STEPS_MIN ? STEPS_MIN : (int)wanted;
+    CLT_TRY(clt_trial_run(trial, s->steps, &seconds, error));
+    report(s, s->untuned_plan, CLT_TUNE_UNTUNED, seconds, seconds, "");
     s->untuned_seconds = seconds;
     s->ratio = 1.0;
 done:
+    clt_trial_destroy(trial);
     return status;
 }
 
@@ -379,29 +380,26 @@ done:
  * the search was stopped. */
 static clt_status end(search *s, clt_error *error)
 {
-    clt_trial *winner = s->leader;
-    clt_plan best = s->best;
+    const clt_plan open = {{NULL}};
+    bool changed = memcmp(&s->best, &open, sizeof open) != 0;
     clt_comparison found = {.first = s->untuned_seconds * s->ratio,
                             .second = s->untuned_seconds,
                             .ratio = s->ratio,
-                            .faster = winner != s->untuned};
+                            .faster = changed};
     clt_status status;
-    if (winner == s->untuned && s->result->stopped) {
+    if (!changed && s->result->stopped) {
         return CLT_OK; /* what is stored may be better: it was not measured to the end */
     }
-    if (winner != s->untuned && !s->result->stopped) {
-        s->leader = s->untuned;
-        s->best = (clt_plan){{NULL}};
-        s->untuned = winner; /* so that both are destroyed */
-        CLT_TRY(duel(s, winner, &best, &found, error));
+    if (changed && !s->result->stopped) {
+        CLT_TRY(duel(s, &s->best, &open, s->result->plan, &found, error));
     }
     if (found.faster) {
         s->result->gain = 1.0 - found.ratio;
     } else {
-        best = (clt_plan){{NULL}};
+        s->best = open;
         snprintf(s->result->plan, sizeof s->result->plan, "%s", s->untuned_plan);
     }
-    CLT_TRY(clt_tuning_store(s->runtime, clt_layers_widest_lstm(&s->model->layers), &best,
+    CLT_TRY(clt_tuning_store(s->runtime, clt_layers_widest_lstm(&s->model->layers), &s->best,
                              found.first, found.second, error));
 done:
     return status;
@@ -451,10 +449,6 @@ clt_status clt_tune_run(clt_model *model, clt_runtime *runtime, const clt_tune_c
     }
     CLT_TRY(end(&s, error));
 done:
-    if (s.leader != s.untuned) {
-        clt_trial_destroy(s.leader);
-    }
-    clt_trial_destroy(s.untuned);
     return status;
 }
 

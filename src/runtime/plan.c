@@ -130,7 +130,6 @@ void clt_runtime_force(clt_runtime *runtime, const char *op, const char *variant
     if (k < CLT_PLAN_OPS) {
         runtime->forced.variants[k] =
             variant != NULL ? find_variant(k, variant, strlen(variant)) : NULL;
-        runtime->planned[k] = 0;
     }
 }
 
@@ -142,6 +141,22 @@ void clt_runtime_planned(clt_runtime *runtime, const char *op, const char *varia
             runtime->planned[k] |= 1u << v;
         }
     }
+}
+
+const char *clt_runtime_planned_as(const clt_runtime *runtime, const char *op)
+{
+    size_t k = find_op(op, strlen(op));
+    for (unsigned v = 0; k < CLT_PLAN_OPS && table[k].variants[v] != NULL; v++) {
+        if (runtime->planned[k] == 1u << v) {
+            return table[k].variants[v];
+        }
+    }
+    return NULL;
+}
+
+void clt_runtime_forget_planned(clt_runtime *runtime)
+{
+    memset(runtime->planned, 0, sizeof runtime->planned);
 }
 
 void clt_runtime_plan(const clt_runtime *runtime, char text[CLT_PLAN_ROOM])

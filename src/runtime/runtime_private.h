@@ -190,11 +190,15 @@ const char *clt_runtime_forced(const clt_runtime *runtime, const char *op);
 const char *clt_runtime_tuned(const clt_runtime *runtime, const char *op);
 
 /* Forces a variant for ops planned from now on; NULL: no longer. Used by self-test, tuning and
- * tests. The string must be one of the table's. Forgets what the op was planned with. */
+ * tests. The string must be one of the table's. */
 void clt_runtime_force(clt_runtime *runtime, const char *op, const char *variant);
 
 /* An op says which variant it was planned with. */
 void clt_runtime_planned(clt_runtime *runtime, const char *op, const char *variant);
+
+/* The one variant that all uses of the op were planned with; NULL: none, or several. */
+const char *clt_runtime_planned_as(const clt_runtime *runtime, const char *op);
+void clt_runtime_forget_planned(clt_runtime *runtime);
 
 /* What was planned so far. Where uses of an op got several variants, they are joined by '+'. */
 void clt_runtime_plan(const clt_runtime *runtime, char text[CLT_PLAN_ROOM]);

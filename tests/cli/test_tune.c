@@ -128,6 +128,14 @@ static void searches_within_its_budget(void **state)
     assert_contains(run.out, " plans were not tried; a longer --budget tries more\n");
     assert_contains(run.out, "is what is used without tuning; nothing is kept\n");
     clt_run_free(&run);
+    /* A variant that cannot do what else is forced, and those after it, are no failures. */
+    clt_run_command(&run, 0,
+                    "env CLTRAIN_PLAN=prefix=on XDG_CACHE_HOME=$PWD/fresh cltrain tune " SMALL
+                    " --budget 1s");
+    assert_contains(run.out, "lstm=step,gemm=own,adam=dense,prefix=off ");
+    assert_contains(run.out, "lstm=rows,gemm=own:");
+    assert_lacks(run.out, "left out");
+    clt_run_free(&run);
 }
 
 /* A copy of the kernels in which the forward kernel of a variant begins with `statement`. */

@@ -171,9 +171,14 @@ static void test_plan(void **state)
     clt_runtime_planned(runtime, "gemm", "own");
     clt_runtime_plan(runtime, plan);
     assert_string_equal(plan, "lstm=rows,gemm=own+clblast");
-    clt_runtime_force(runtime, "gemm", "own"); /* forgets */
+    assert_string_equal(clt_runtime_planned_as(runtime, "lstm"), "rows");
+    assert_null(clt_runtime_planned_as(runtime, "gemm")); /* two */
+    assert_null(clt_runtime_planned_as(runtime, "adam"));
+    assert_null(clt_runtime_planned_as(runtime, "dense"));
+    clt_runtime_forget_planned(runtime);
+    assert_null(clt_runtime_planned_as(runtime, "lstm"));
     clt_runtime_plan(runtime, plan);
-    assert_string_equal(plan, "lstm=rows");
+    assert_string_equal(plan, "");
     clt_runtime_destroy(runtime);
     static const struct {
         const char *plan, *part;

@@ -99,9 +99,8 @@ static void print_report(const bench *b)
 
     printf("%-16s %10s %10s %10s\n", "", "Median", "Lowest", "Highest");
     print_times("Training step", &r->step, 1.0);
-    printf("of %d, after %d warm-up step%s; each the mean of %d step%s\n", r->step.repeats,
-           (int)r->warmup_steps, r->warmup_steps == 1 ? "" : "s", (int)r->repeat_steps,
-           r->repeat_steps == 1 ? "" : "s");
+    printf("of %d, after %d warm-up steps; each the mean of %d step%s\n", r->step.repeats,
+           (int)r->warmup_steps, (int)r->repeat_steps, r->repeat_steps == 1 ? "" : "s");
     print_times("Training epoch", &r->step, (double)epoch_steps(b));
     printf("%s reviews: %zu of these steps\n", train, epoch_steps(b));
     print_times("Inference", &r->inference, 1.0);
