@@ -22,11 +22,6 @@
 static const clt_lstm_loop *const variants[] = {&clt_lstm_rows, &clt_lstm_group, &clt_lstm_step};
 enum { VARIANTS = sizeof variants / sizeof *variants };
 
-static size_t ceil_divide(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* ---- space ---- */
 
 clt_status clt_lstm_reserve(clt_lstm_slices *slices, clt_buffer *buffer, size_t rows,
@@ -81,8 +76,8 @@ static clt_status reserve(clt_lstm *op, clt_error *error)
         CLT_TRY(clt_lstm_reserve(&op->saved, &op->h_in, positions, hidden, error));
         CLT_TRY(clt_lstm_reserve(&op->saved, &op->c_in, positions, hidden, error));
         CLT_TRY(clt_lstm_reserve(&op->saved, &op->tanh_c, positions, hidden, error));
-        CLT_TRY(clt_lstm_reserve(&op->scratch, &op->bias_sums, ceil_divide(positions, ROWS_PER_SUM),
-                                 columns, error));
+        CLT_TRY(clt_lstm_reserve(&op->scratch, &op->bias_sums,
+                                 clt_ceil_divide(positions, ROWS_PER_SUM), columns, error));
         clt_space space = clt_reduce_space(op->reduce);
         CLT_TRY(reserve_bytes(&op->scratch, &op->reduce_saved, space.saved, error));
         CLT_TRY(reserve_bytes(&op->scratch, &op->reduce_scratch, space.scratch, error));
@@ -358,7 +353,7 @@ static clt_status add_recurrent_gradient(clt_lstm *op, const clt_sequence *x, cl
     const clt_arg args[] = {clt_arg_int((int)elements), clt_arg_int(x->extent.shards.count),
                             clt_arg_buffer(op->projected), clt_arg_buffer(dst)};
     CLT_TRY(op->variant->recurrent_gradient(op, x, error));
-    CLT_TRY(clt_kernel_enqueue_1d(op->add_shards, ceil_divide(elements, BLOCK),
+    CLT_TRY(clt_kernel_enqueue_1d(op->add_shards, clt_ceil_divide(elements, BLOCK),
                                   clt_kernel_item_group(op->add_shards), args, 4, error));
 done:
     return status;
@@ -370,10 +365,10 @@ static clt_status add_bias_gradient(clt_lstm *op, clt_buffer dp, int rows, clt_b
 {
     clt_status status;
     int columns = 4 * op->config.hidden;
-    size_t blocks = ceil_divide((size_t)columns, BLOCK);
-    size_t sums = ceil_divide((size_t)rows, ROWS_PER_SUM);
+    size_t blocks = clt_ceil_divide((size_t)columns, BLOCK);
+    size_t sums = clt_ceil_divide((size_t)rows, ROWS_PER_SUM);
     size_t group[2] = {clt_kernel_item_group(op->sum_rows), 1};
-    size_t global[2] = {ceil_divide(blocks, group[0]) * group[0], sums};
+    size_t global[2] = {clt_ceil_divide(blocks, group[0]) * group[0], sums};
     const clt_arg parts[] = {clt_arg_int(rows), clt_arg_int(columns), clt_arg_buffer(dp),
                              clt_arg_buffer(op->bias_sums)};
     const clt_arg whole[] = {clt_arg_int((int)sums), clt_arg_int(columns),

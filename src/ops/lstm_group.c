@@ -33,11 +33,6 @@ typedef struct group_state {
     clt_buffer packed; /* scratch: the recurrent kernel transposed */
 } group_state;
 
-static size_t ceil_divide(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* The kernels' local memory: of the larger one, backward. */
 static size_t local_bytes(int rows, size_t padded, size_t columns)
 {
@@ -50,8 +45,8 @@ clt_lstm_group_shape clt_lstm_group_shape_of(const clt_device *device, int hidde
     if (group_max == 0) {
         return none;
     }
-    size_t columns = 4 * (size_t)hidden, padded = ceil_divide((size_t)hidden, 4) * 4;
-    size_t slots = ceil_divide(columns, group_max);
+    size_t columns = 4 * (size_t)hidden, padded = clt_ceil_divide((size_t)hidden, 4) * 4;
+    size_t slots = clt_ceil_divide(columns, group_max);
     bool registers = slots * padded <= WEIGHTS_MAX;
     int rows = !registers ? ROWS_READING : device->compute_units >= MANY_UNITS ? 1 : ROWS_KEEPING;
     while (rows > 0 && local_bytes(rows, padded, columns) > device->local_memory) {
@@ -61,7 +56,7 @@ clt_lstm_group_shape clt_lstm_group_shape_of(const clt_device *device, int hidde
         return none;
     }
     return (clt_lstm_group_shape){
-        .group = ceil_divide(columns, slots), .rows = rows, .registers = registers};
+        .group = clt_ceil_divide(columns, slots), .rows = rows, .registers = registers};
 }
 
 static bool suits(const clt_runtime *runtime, const clt_lstm_config *config)
@@ -157,8 +152,8 @@ static clt_status enqueue(const group_state *group, clt_kernel *kernel, const cl
                           const clt_arg *args, int arg_count, clt_error *error)
 {
     size_t shards = (size_t)extent->shards.count;
-    size_t largest = ceil_divide((size_t)extent->samples, shards); /* of the shards */
-    size_t groups = ceil_divide(largest, (size_t)group->shape.rows);
+    size_t largest = (size_t)clt_shards_largest(&extent->shards);
+    size_t groups = clt_ceil_divide(largest, (size_t)group->shape.rows);
     const size_t global[2] = {groups * group->shape.group, shards};
     const size_t local[2] = {group->shape.group, 1};
     return clt_kernel_enqueue(kernel, 2, global, local, args, arg_count, error);
@@ -222,8 +217,8 @@ static clt_status recurrent_gradient(clt_lstm *op, const clt_sequence *x, clt_er
     const clt_arg args[] = {clt_arg_int(extent->timesteps),    clt_arg_int(extent->samples),
                             clt_arg_int(extent->shards.count), clt_arg_buffer(op->h_in),
                             clt_arg_buffer(op->gates),         clt_arg_buffer(op->projected)};
-    const size_t global[3] = {ceil_divide(4 * hidden, size) * size, ceil_divide(hidden, TILE_UNITS),
-                              (size_t)extent->shards.count};
+    const size_t global[3] = {clt_ceil_divide(4 * hidden, size) * size,
+                              clt_ceil_divide(hidden, TILE_UNITS), (size_t)extent->shards.count};
     const size_t local[3] = {size, 1, 1};
     return clt_kernel_enqueue(group->gradient, 3, global, local, args, sizeof args / sizeof *args,
                               error);

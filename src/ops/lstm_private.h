@@ -5,6 +5,11 @@
 
 #include "ops/lstm.h"
 
+static inline size_t clt_ceil_divide(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
 #define CLT_LSTM_SLICES_MAX 10
 
 /* A part of the saved or scratch bytes, made a buffer by bind. */

@@ -47,19 +47,9 @@ static void destroy(void *state)
     free(rows);
 }
 
-static size_t blocks_of(int hidden, int columns)
-{
-    return ((size_t)hidden + (size_t)columns - 1) / (size_t)columns;
-}
-
 static size_t tiles_of(const clt_shards *shards, int groups)
 {
-    int largest = 0;
-    for (int s = 0; s < shards->count; s++) {
-        int size = shards->first[s + 1] - shards->first[s];
-        largest = size > largest ? size : largest;
-    }
-    return blocks_of(largest, ROWS * groups);
+    return clt_ceil_divide((size_t)clt_shards_largest(shards), ROWS * (size_t)groups);
 }
 
 /* A recurrent kernel that fills the second cache of a core is read once a tile and time step: tiles
@@ -199,7 +189,7 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
                             clt_arg_buffer(op->h_in),
                             clt_arg_buffer(op->c_in),
                             clt_arg_buffer(op->tanh_c)};
-    CLT_TRY(enqueue(rows->pack, blocks_of(op->config.hidden, LANES), h, pack, 2, error));
+    CLT_TRY(enqueue(rows->pack, clt_ceil_divide(h, LANES), h, pack, 2, error));
     if (is_packed) {
         CLT_TRY(forward_prefix(op, call, error));
     }
@@ -220,7 +210,8 @@ static clt_status backward_prefix(clt_lstm *op, const clt_lstm_call *call, clt_e
                             clt_arg_buffer(op->prefix_gates),  clt_arg_buffer(op->prefix_h),
                             clt_arg_buffer(op->prefix_c),      clt_arg_buffer(op->prefix_tanh_c),
                             clt_arg_buffer(op->gates),         clt_arg_buffer(op->h_in)};
-    return enqueue(rows->backward_prefix, blocks_of(extent->shards.count, ROWS * rows->groups), 1,
+    return enqueue(rows->backward_prefix,
+                   clt_ceil_divide((size_t)extent->shards.count, ROWS * (size_t)rows->groups), 1,
                    args, sizeof args / sizeof *args, error);
 }
 
@@ -250,8 +241,7 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
                             clt_arg_buffer(op->tanh_c),
                             clt_arg_buffer(to.h),
                             clt_arg_buffer(to.c)};
-    CLT_TRY(
-        enqueue(rows->pack_transposed, blocks_of(op->config.hidden, PANEL), 4 * h, pack, 2, error));
+    CLT_TRY(enqueue(rows->pack_transposed, clt_ceil_divide(h, PANEL), 4 * h, pack, 2, error));
     CLT_TRY(enqueue(rows->backward, tiles_of(&extent->shards, rows->groups),
                     (size_t)extent->shards.count, args, sizeof args / sizeof *args, error));
     if (is_packed) {
@@ -269,7 +259,7 @@ static clt_status recurrent_gradient(clt_lstm *op, const clt_sequence *x, clt_er
                             clt_arg_int(extent->shards.count), clt_arg_buffer(x->start),
                             clt_arg_buffer(op->h_in),          clt_arg_buffer(op->gates),
                             clt_arg_buffer(op->projected)};
-    return enqueue(rows->gradient, blocks_of(4 * op->config.hidden, PANEL),
+    return enqueue(rows->gradient, clt_ceil_divide(4 * (size_t)op->config.hidden, PANEL),
                    (size_t)extent->shards.count, args, sizeof args / sizeof *args, error);
 }
 

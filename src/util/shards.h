@@ -28,6 +28,12 @@ static inline clt_shards clt_shards_of(int batch)
     return shards;
 }
 
+/* Samples of the largest shard. */
+static inline int clt_shards_largest(const clt_shards *shards)
+{
+    return (shards->first[shards->count] + shards->count - 1) / shards->count;
+}
+
 static inline int clt_shard_of_sample(const clt_shards *shards, int sample)
 {
     int s = 0;

@@ -17,13 +17,16 @@ static void test_shards_cover_the_batch(void **state)
         assert_int_equal(shards.count, expected < 8 ? expected : 8);
         assert_int_equal(shards.first[0], 0);
         assert_int_equal(shards.first[shards.count], batch);
+        int largest = 0;
         for (int s = 0; s < shards.count; s++) {
             int size = shards.first[s + 1] - shards.first[s];
+            largest = size > largest ? size : largest;
             assert_true(size >= batch / shards.count && size <= batch / shards.count + 1);
             for (int b = shards.first[s]; b < shards.first[s + 1]; b++) {
                 assert_int_equal(clt_shard_of_sample(&shards, b), s);
             }
         }
+        assert_int_equal(clt_shards_largest(&shards), largest);
     }
 }
 
