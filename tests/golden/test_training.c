@@ -11,6 +11,7 @@
 #include "cltrain/trainer.h"
 #include "golden/tolerance.h"
 #include "model/network.h"
+#include "support/runtime.h"
 
 static clt_runtime *runtime;
 
@@ -243,26 +244,10 @@ static void test_case(void **state)
     close_case(&s);
 }
 
-static void print_line(void *user, clt_log_level level, const char *line)
-{
-    (void)user;
-    if (level == CLT_LOG_NOTE) {
-        print_message("%s\n", line);
-    }
-}
-
 static int open_device(void **state)
 {
     (void)state;
-    clt_error error;
-    const char *device = getenv("CLTRAIN_TEST_DEVICE");
-    clt_runtime_config config = {.device = device != NULL ? device : "cpu",
-                                 .log = {print_line, NULL}};
-    if (clt_runtime_create(&config, &runtime, &error) != CLT_OK) {
-        print_error("%s\n", error.message);
-        return -1;
-    }
-    return 0;
+    return clt_test_runtime_open(&runtime);
 }
 
 static int close_device(void **state)

@@ -3,25 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CANARY 0x7FC0DEADu /* a NaN as float, 2,143,346,349 as int */
+#include "support/runtime.h"
 
-static void print_line(void *user, clt_log_level level, const char *line)
-{
-    (void)user;
-    if (level == CLT_LOG_NOTE) {
-        print_message("%s\n", line);
-    }
-}
+#define CANARY 0x7FC0DEADu /* a NaN as float, 2,143,346,349 as int */
 
 int clt_test_device_open(void **state)
 {
-    clt_error error;
     clt_test_device *device = calloc(1, sizeof *device);
-    const char *spec = getenv("CLTRAIN_TEST_DEVICE");
-    clt_runtime_config config = {.device = spec != NULL && spec[0] != '\0' ? spec : "cpu",
-                                 .log = {print_line, NULL}};
-    if (device == NULL || clt_runtime_create(&config, &device->runtime, &error) != CLT_OK) {
-        print_error("%s\n", device == NULL ? "out of memory" : error.message);
+    if (device == NULL || clt_test_runtime_open(&device->runtime) != 0) {
         free(device);
         return -1;
     }

@@ -8,6 +8,7 @@
 #include "cltrain/trainer.h"
 #include "layer/layer.h"
 #include "model/network.h"
+#include "support/runtime.h"
 
 enum { BATCH = 16, STEPS = 6, EPOCHS = 2 };
 
@@ -203,11 +204,7 @@ static void test_evaluation(void **state)
 static int open_device(void **state)
 {
     (void)state;
-    clt_error error;
-    const char *device = getenv("CLTRAIN_TEST_DEVICE");
-    clt_runtime_config config = {device != NULL ? device : "cpu", false, {NULL, NULL}};
-    assert_ok(clt_runtime_create(&config, &runtime, &error));
-    return 0;
+    return clt_test_runtime_open(&runtime);
 }
 
 static int close_device(void **state)

@@ -8,6 +8,7 @@
 #include "cltrain/model.h"
 #include "model/network.h"
 #include "runtime/runtime_private.h"
+#include "support/runtime.h"
 #include "util/random.h"
 
 enum { WORDS = 50, LENGTH = 10, COUNT = 61, FEW = 4 };
@@ -115,12 +116,8 @@ static void test_rule(void **state)
 static int open_device(void **state)
 {
     (void)state;
-    clt_error error;
-    const char *device = getenv("CLTRAIN_TEST_DEVICE");
-    clt_runtime_config config = {device != NULL ? device : "cpu", false, {NULL, NULL}};
     fill_texts();
-    assert_ok(clt_runtime_create(&config, &runtime, &error));
-    return 0;
+    return clt_test_runtime_open(&runtime);
 }
 
 static int close_device(void **state)

@@ -8,6 +8,7 @@
 #include "cltrain/trainer.h"
 #include "data/vocabulary.h"
 #include "runtime/runtime_private.h"
+#include "support/runtime.h"
 #include "util/random.h"
 
 enum { WORDS = 40, LENGTH = 12, COUNT = 150, RARE = 9 };
@@ -358,11 +359,7 @@ static void test_predict_text(void **state)
 static int open_device(void **state)
 {
     (void)state;
-    clt_error error;
-    const char *device = getenv("CLTRAIN_TEST_DEVICE");
-    clt_runtime_config config = {device != NULL ? device : "cpu", false, {NULL, NULL}};
-    assert_ok(clt_runtime_create(&config, &runtime, &error));
-    return 0;
+    return clt_test_runtime_open(&runtime);
 }
 
 static int close_device(void **state)
