@@ -86,10 +86,10 @@ void clt_vocabulary_free(clt_vocabulary *vocabulary);
 const char *clt_vocabulary_word(const clt_vocabulary *vocabulary, const clt_reading *reading,
                                 int32_t id);
 
-/* The ids of a text: UTF-8 (damaged bytes become U+FFFD), `<br />` a space, lower case, Keras's
- * filters !"#$%&()*+,-./:;<=>?@[\]^_`{|}~ and white space split words; start_char in front;
- * unknown words and those at or above num_words become oov_char.
- * (keras.preprocessing.text.text_to_word_sequence; datasets/imdb.py.)
+/* The ids of a text: UTF-8 (damaged bytes become U+FFFD), `<br />` a space, lower case as Python's
+ * str.lower(), split where Keras's Tokenizer splits: at !"#$%&()*+,-./:;<=>?@[\]^_`{|}~, space, tab
+ * and ends of lines; start_char in front; unknown words and those at or above num_words become
+ * oov_char. (keras/src/legacy/preprocessing/text.py; datasets/imdb.py.)
  *
  * ids          out: an array of *count ids, freed by the caller with free(). */
 CLT_NODISCARD clt_status clt_vocabulary_encode(const clt_vocabulary *vocabulary,

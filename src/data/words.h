@@ -1,0 +1,31 @@
+/* words.h: the words of a text, as Keras's Tokenizer finds them. */
+#ifndef CLT_DATA_WORDS_H
+#define CLT_DATA_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "util/error.h"
+
+/* A walk over the words of texts, one text after the other. Zeroed before the first. */
+typedef struct clt_words {
+    const char *text;
+    size_t bytes, at;
+    char *word;  /* the word that clt_words_next has found, not terminated */
+    size_t room; /* of word */
+} clt_words;
+
+/* Begins a text, which must stay: UTF-8, damaged bytes are U+FFFD, a byte order mark in front is
+ * left out, `<br>`, `<br/>` and `<br />` are spaces; then lower case, and what stands between any
+ * of !"#$%&()*+,-./:;<=>?@[\]^_`{|}~, space, tab and ends of lines (LF, CR) is a word. 0 separates
+ * words too, because it ends them in a vocabulary. Errors: CLT_FAILED. */
+CLT_NODISCARD clt_status clt_words_begin(clt_words *words, const char *text, size_t bytes,
+                                         clt_error *error);
+
+/* Goes to the next word, of *length >= 1 bytes; false behind the last one. A text of n bytes has
+ * at most (n + 1) / 2. */
+bool clt_words_next(clt_words *words, size_t *length);
+
+void clt_words_end(clt_words *words); /* frees its memory */
+
+#endif
