@@ -11,6 +11,7 @@
 #include "cltrain/selftest.h"
 #include "cltrain/trainer.h"
 #include "cltrain/tune.h"
+#include "cltrain/vocabulary.h"
 
 #ifdef __cplusplus
 extern "C" {

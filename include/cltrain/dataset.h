@@ -42,8 +42,7 @@ typedef struct clt_reading {
         20000, 0, 1, 2, 3, 100, CLT_PRE, CLT_PRE                                                   \
     }
 
-/* The words of a vocabulary, by rank: words[r] for rank r = 1 .. count; the id is r + index_from.
- */
+/* The words that ids stand for: vocabulary.h. */
 typedef struct clt_vocabulary clt_vocabulary;
 
 /* Reads imdb.npz as Keras's `imdb.load_data(num_words, skip_top, maxlen=drop_length, seed,
@@ -74,28 +73,6 @@ CLT_NODISCARD clt_status clt_dataset_open_demo(size_t count, const clt_reading *
                                                clt_dataset **test, clt_vocabulary **vocabulary,
                                                clt_error *error);
 void clt_dataset_free(clt_dataset *dataset);
-
-/* Reads a JSON word index, {"word": rank, ...} (Keras's imdb_word_index.json); ranks are unique
- * and 1 or more. Errors: CLT_INPUT with file and line. */
-CLT_NODISCARD clt_status clt_vocabulary_open_json(const char *path, clt_vocabulary **vocabulary,
-                                                  clt_error *error);
-void clt_vocabulary_free(clt_vocabulary *vocabulary);
-
-/* The word of an id, or NULL where none is known (0 pad, 1 start, 2 unknown, 3 unused have none).
- * Belongs to the vocabulary. NULL vocabulary: NULL. */
-const char *clt_vocabulary_word(const clt_vocabulary *vocabulary, const clt_reading *reading,
-                                int32_t id);
-
-/* The ids of a text: UTF-8 (damaged bytes become U+FFFD), `<br />` a space, lower case as Python's
- * str.lower(), split where Keras's Tokenizer splits: at !"#$%&()*+,-./:;<=>?@[\]^_`{|}~, space, tab
- * and ends of lines; start_char in front; unknown words and those at or above num_words become
- * oov_char. (keras/src/legacy/preprocessing/text.py; datasets/imdb.py.)
- *
- * ids          out: an array of *count ids, freed by the caller with free(). */
-CLT_NODISCARD clt_status clt_vocabulary_encode(const clt_vocabulary *vocabulary,
-                                               const clt_reading *reading, const char *text,
-                                               size_t bytes, int32_t **ids, size_t *count,
-                                               clt_error *error);
 
 /* keras.utils.pad_sequences for one sample: writes exactly reading->maxlen ids, zeros where it is
  * short, cut where it is long.

@@ -123,6 +123,9 @@ static clt_status make_vocabulary(const clt_demo_grammar *grammar, const word_ra
         at += length;
     }
     clt_status status = clt_vocabulary_create(text, bytes, grammar->word_count, vocabulary, error);
+    for (int32_t r = 0; status == CLT_OK && r < grammar->word_count; r++) {
+        (*vocabulary)->words[r + 1].count = ranked[r].count;
+    }
     free(text);
     return status;
 }

@@ -2,7 +2,6 @@
 #include "data/vocabulary.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,28 +13,142 @@
 
 static const char *word_of(const clt_vocabulary *vocabulary, int32_t rank)
 {
-    return vocabulary->text + vocabulary->starts[rank];
+    return vocabulary->text + vocabulary->words[rank].start;
+}
+
+/* Its length without the 0. */
+static size_t length_of(const clt_vocabulary *vocabulary, int32_t rank)
+{
+    return vocabulary->words[rank + 1].start - vocabulary->words[rank].start - 1;
 }
 
 /* The slot where a word stands, or the free one where it would. */
-static size_t find_slot(const clt_vocabulary *vocabulary, const char *word, size_t bytes)
+static clt_word_slot *find_slot(const clt_vocabulary *vocabulary, const char *word, size_t bytes,
+                                uint32_t hash)
 {
-    size_t slot = (size_t)XXH3_64bits(word, bytes) & (vocabulary->slot_count - 1);
-    while (vocabulary->slots[slot] != 0) {
-        const char *other = word_of(vocabulary, (int32_t)vocabulary->slots[slot]);
-        if (strncmp(other, word, bytes) == 0 && other[bytes] == 0) {
+    size_t mask = vocabulary->slot_count - 1, at = hash & mask;
+    for (; vocabulary->slots[at].rank != 0; at = (at + 1) & mask) {
+        int32_t rank = vocabulary->slots[at].rank;
+        if (vocabulary->slots[at].hash == hash && length_of(vocabulary, rank) == bytes &&
+            memcmp(word_of(vocabulary, rank), word, bytes) == 0) {
             break;
         }
-        slot = (slot + 1) & (vocabulary->slot_count - 1);
     }
-    return slot;
+    return &vocabulary->slots[at];
+}
+
+static uint32_t hash_of(const char *word, size_t bytes)
+{
+    return (uint32_t)XXH3_64bits(word, bytes);
 }
 
 int32_t clt_vocabulary_rank(const clt_vocabulary *vocabulary, const char *word, size_t bytes)
 {
-    return bytes == 0 || memchr(word, 0, bytes) != NULL
-               ? 0
-               : (int32_t)vocabulary->slots[find_slot(vocabulary, word, bytes)];
+    return bytes == 0 ? 0 : find_slot(vocabulary, word, bytes, hash_of(word, bytes))->rank;
+}
+
+static clt_status grow_slots(clt_vocabulary *v, size_t count, clt_error *error)
+{
+    size_t mask = count - 1;
+    clt_word_slot *slots = clt_alloc(count, sizeof *slots, "a vocabulary", error);
+    if (slots == NULL) {
+        return CLT_FAILED;
+    }
+    for (size_t k = 0; k < v->slot_count; k++) {
+        size_t at = v->slots[k].hash & mask;
+        if (v->slots[k].rank != 0) {
+            while (slots[at].rank != 0) {
+                at = (at + 1) & mask;
+            }
+            slots[at] = v->slots[k];
+        }
+    }
+    free(v->slots);
+    v->slots = slots;
+    v->slot_count = count;
+    return CLT_OK;
+}
+
+/* Makes room for that many words and bytes of text, and what grows at least twice as large. */
+static clt_status make_room(clt_vocabulary *v, size_t words, size_t text_bytes, clt_error *error)
+{
+    clt_status status = CLT_OK;
+    size_t slot_count = v->slot_count;
+    void *grown;
+    if (words >= INT32_MAX || text_bytes > UINT32_MAX) {
+        return clt_fail(error, CLT_INPUT, 0,
+                        "too many different words: %" PRId32 " take %zu bytes already", v->count,
+                        v->text_bytes);
+    }
+    if (text_bytes > v->text_room) {
+        size_t room = text_bytes > 2 * v->text_room ? text_bytes : 2 * v->text_room;
+        grown = v->text;
+        CLT_TRY(clt_resize(&grown, room, 1, "a vocabulary", error));
+        v->text = grown;
+        v->text_room = room;
+    }
+    if (words + 2 > v->word_room) {
+        size_t room = words + 2 > 2 * v->word_room ? words + 2 : 2 * v->word_room;
+        grown = v->words;
+        CLT_TRY(clt_resize(&grown, room, sizeof *v->words, "a vocabulary", error));
+        v->words = grown;
+        v->word_room = room;
+    }
+    while (slot_count < 2 * words) {
+        slot_count *= 2;
+    }
+    if (slot_count > v->slot_count) {
+        CLT_TRY(grow_slots(v, slot_count, error));
+    }
+done:
+    return status;
+}
+
+clt_status clt_vocabulary_add(clt_vocabulary *v, const char *word, size_t bytes, int32_t *rank,
+                              clt_error *error)
+{
+    uint32_t hash = hash_of(word, bytes);
+    if (bytes > 0) {
+        *rank = find_slot(v, word, bytes, hash)->rank;
+        if (*rank != 0) {
+            return CLT_OK;
+        }
+    }
+    size_t text_bytes;
+    if (!clt_add(v->text_bytes + 1, bytes, &text_bytes)) {
+        return clt_fail_memory(error, bytes, "a word");
+    }
+    clt_status status = make_room(v, (size_t)v->count + 1, text_bytes, error);
+    if (status != CLT_OK) {
+        return status;
+    }
+    *rank = ++v->count;
+    v->words[*rank] = (clt_word){.start = (uint32_t)v->text_bytes};
+    if (bytes > 0) {
+        memcpy(v->text + v->text_bytes, word, bytes);
+        *find_slot(v, word, bytes, hash) = (clt_word_slot){hash, *rank};
+    }
+    v->text[text_bytes - 1] = 0;
+    v->text_bytes = text_bytes;
+    v->words[*rank + 1].start = (uint32_t)text_bytes;
+    return CLT_OK;
+}
+
+clt_status clt_vocabulary_create_empty(clt_vocabulary **vocabulary, clt_error *error)
+{
+    enum { SLOTS = 16 };
+    clt_vocabulary *made = clt_alloc(1, sizeof *made, "a vocabulary", error);
+    if (made == NULL) {
+        return CLT_FAILED;
+    }
+    made->slot_count = SLOTS;
+    made->slots = clt_alloc(SLOTS, sizeof *made->slots, "a vocabulary", error);
+    if (made->slots == NULL) {
+        clt_vocabulary_free(made);
+        return CLT_FAILED;
+    }
+    *vocabulary = made;
+    return CLT_OK;
 }
 
 static bool is_utf8(const char *text, size_t bytes)
@@ -47,71 +160,53 @@ static bool is_utf8(const char *text, size_t bytes)
     return !damaged;
 }
 
-/* Finds the words in `text` and puts each into the table. */
-static clt_status index_words(clt_vocabulary *v, clt_error *error)
+/* The word of a rank from a text that may be anything. */
+static clt_status take_word(clt_vocabulary *v, const char *word, size_t bytes, int32_t rank,
+                            clt_error *error)
 {
-    size_t at = 0;
-    for (int32_t rank = 1; rank <= v->count; rank++) {
-        const char *word = v->text + at, *end = memchr(word, 0, v->text_bytes - at);
-        if (end == NULL) {
-            return clt_fail(error, CLT_INPUT, 0,
-                            "the text of the words ends after %" PRId32 " of %" PRId32 " words",
-                            rank - 1, v->count);
-        }
-        size_t bytes = (size_t)(end - word);
-        v->starts[rank] = (uint32_t)at;
-        at += bytes + 1;
-        if (bytes == 0) {
-            continue; /* an absent rank */
-        }
-        if (!is_utf8(word, bytes)) {
-            return clt_fail(error, CLT_INPUT, 0, "word %" PRId32 " is not UTF-8", rank);
-        }
-        size_t slot = find_slot(v, word, bytes);
-        if (v->slots[slot] != 0) {
-            return clt_fail(error, CLT_INPUT, 0, "word '%s' has the ranks %" PRIu32 " and %" PRId32,
-                            word, v->slots[slot], rank);
-        }
-        v->slots[slot] = (uint32_t)rank;
+    clt_status status = CLT_OK;
+    int32_t got;
+    if (!is_utf8(word, bytes)) {
+        return clt_fail(error, CLT_INPUT, 0, "word %" PRId32 " is not UTF-8", rank);
     }
-    if (at != v->text_bytes) {
-        return clt_fail(error, CLT_INPUT, 0,
-                        "the text of the words has %zu bytes, %" PRId32 " words take %zu",
-                        v->text_bytes, v->count, at);
+    CLT_TRY(clt_vocabulary_add(v, word, bytes, &got, error));
+    if (got != rank) {
+        status = clt_fail(error, CLT_INPUT, 0, "word '%s' has the ranks %" PRId32 " and %" PRId32,
+                          word, got, rank);
     }
-    return CLT_OK;
+done:
+    return status;
 }
 
 clt_status clt_vocabulary_create(const char *text, size_t bytes, int32_t count,
                                  clt_vocabulary **vocabulary, clt_error *error)
 {
     clt_vocabulary *made = NULL;
-    clt_status status = CLT_FAILED;
-    /* Every word has its 0, so that the text bounds the count before anything is allocated. */
-    if (count < 0 || (size_t)count > bytes || bytes > UINT32_MAX) {
+    clt_status status = CLT_OK;
+    size_t at = 0;
+    if (count < 0 || (size_t)count > bytes) {
         return clt_fail(error, CLT_INPUT, 0, "%" PRId32 " words in %zu bytes of text", count,
                         bytes);
     }
-    made = clt_alloc(1, sizeof *made, "a vocabulary", error);
-    if (made == NULL) {
+    CLT_TRY(clt_vocabulary_create_empty(&made, error));
+    CLT_TRY(make_room(made, (size_t)count, bytes, error));
+    for (int32_t rank = 1; rank <= count; rank++) {
+        const char *end = memchr(text + at, 0, bytes - at);
+        if (end == NULL) {
+            status = clt_fail(error, CLT_INPUT, 0,
+                              "the text of the words ends after %" PRId32 " of %" PRId32 " words",
+                              rank - 1, count);
+            goto done;
+        }
+        CLT_TRY(take_word(made, text + at, (size_t)(end - text) - at, rank, error));
+        at = (size_t)(end - text) + 1;
+    }
+    if (at != bytes) {
+        status = clt_fail(error, CLT_INPUT, 0,
+                          "the text of the words has %zu bytes, %" PRId32 " words take %zu", bytes,
+                          count, at);
         goto done;
     }
-    made->count = count;
-    made->text_bytes = bytes;
-    made->slot_count = 16;
-    while (made->slot_count < 2 * (size_t)count) {
-        made->slot_count *= 2;
-    }
-    made->text = clt_alloc(bytes, 1, "a vocabulary", error);
-    made->starts = clt_alloc((size_t)count + 1, sizeof *made->starts, "a vocabulary", error);
-    made->slots = clt_alloc(made->slot_count, sizeof *made->slots, "a vocabulary", error);
-    if (made->text == NULL || made->starts == NULL || made->slots == NULL) {
-        goto done;
-    }
-    if (bytes > 0) {
-        memcpy(made->text, text, bytes);
-    }
-    CLT_TRY(index_words(made, error));
     *vocabulary = made;
     made = NULL;
 done:
@@ -122,20 +217,21 @@ done:
 clt_status clt_vocabulary_copy_below(const clt_vocabulary *vocabulary, int64_t limit,
                                      clt_vocabulary **copy, clt_error *error)
 {
-    if (limit > vocabulary->count) {
-        return clt_vocabulary_create(vocabulary->text, vocabulary->text_bytes, vocabulary->count,
-                                     copy, error);
+    int64_t all = vocabulary->count, wanted = limit > 1 ? limit - 1 : 0;
+    int32_t count = (int32_t)(wanted < all ? wanted : all);
+    size_t bytes = count > 0 ? vocabulary->words[count + 1].start : 0;
+    clt_status status = clt_vocabulary_create(vocabulary->text, bytes, count, copy, error);
+    for (int32_t rank = 1; status == CLT_OK && rank <= count; rank++) {
+        (*copy)->words[rank].count = vocabulary->words[rank].count;
     }
-    int32_t count = limit > 1 ? (int32_t)(limit - 1) : 0;
-    size_t bytes = count > 0 ? vocabulary->starts[count + 1] : 0;
-    return clt_vocabulary_create(vocabulary->text, bytes, count, copy, error);
+    return status;
 }
 
 void clt_vocabulary_free(clt_vocabulary *vocabulary)
 {
     if (vocabulary != NULL) {
         free(vocabulary->text);
-        free(vocabulary->starts);
+        free(vocabulary->words);
         free(vocabulary->slots);
         free(vocabulary);
     }
@@ -153,4 +249,14 @@ const char *clt_vocabulary_word(const clt_vocabulary *vocabulary, const clt_read
     }
     const char *word = word_of(vocabulary, (int32_t)rank);
     return *word != 0 ? word : NULL;
+}
+
+int32_t clt_vocabulary_size(const clt_vocabulary *vocabulary)
+{
+    return vocabulary->count;
+}
+
+int64_t clt_vocabulary_count_of(const clt_vocabulary *vocabulary, int32_t rank)
+{
+    return rank >= 1 && rank <= vocabulary->count ? vocabulary->words[rank].count : 0;
 }

@@ -5,22 +5,41 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cltrain/dataset.h"
+#include "cltrain/vocabulary.h"
 
-/* words[0] is unused; words[r] is the word of rank r. All text lies in one block. */
+typedef struct clt_word {
+    uint32_t start; /* into text */
+    int64_t count;  /* occurrences in the training texts; 0: not known */
+} clt_word;
+
+typedef struct clt_word_slot {
+    uint32_t hash; /* the low bits of the word's */
+    int32_t rank;  /* 0: free */
+} clt_word_slot;
+
+/* Words in order of rank, and an open-addressing hash table of them; both grow. */
 struct clt_vocabulary {
     int32_t count; /* ranks 1 .. count */
     char *text;    /* words, each terminated by 0, in order of rank; an absent rank is "" */
-    size_t text_bytes;
-    uint32_t *starts;  /* [count + 1] into text */
-    uint32_t *slots;   /* open-addressing hash table of ranks, 0 = free */
-    size_t slot_count; /* a power of two */
+    size_t text_bytes, text_room;
+    clt_word *words; /* [word_room]; 0 is unused, and words[count + 1].start is text_bytes */
+    size_t word_room;
+    clt_word_slot *slots;
+    size_t slot_count; /* a power of two, at least twice the words */
 };
 
 /* From `text` as above (copied): `count` strings ended by 0. Errors: CLT_INPUT when the text does
  * not hold exactly that, is not UTF-8, or repeats a word. */
 CLT_NODISCARD clt_status clt_vocabulary_create(const char *text, size_t bytes, int32_t count,
                                                clt_vocabulary **vocabulary, clt_error *error);
+
+/* One without words, to add to. */
+CLT_NODISCARD clt_status clt_vocabulary_create_empty(clt_vocabulary **vocabulary, clt_error *error);
+
+/* The rank of a word, which is added behind the others when it is not there; no bytes: an absent
+ * rank. The word has no 0 in it. Errors: CLT_INPUT for words of over 4 GiB or 2^31 - 2 in all. */
+CLT_NODISCARD clt_status clt_vocabulary_add(clt_vocabulary *vocabulary, const char *word,
+                                            size_t bytes, int32_t *rank, clt_error *error);
 
 /* A copy with the words of ranks below `limit`: num_words - index_from for what a model can know. A
  * limit of 1 or less gives a vocabulary without words. */

@@ -134,12 +134,19 @@ static void test_vocabulary(void **state)
     (void)state;
     assert_int_equal(full.words->count + 4, full.all->num_words);
     assert_string_equal(clt_vocabulary_word(full.words, &tutorial, 4), "the");
+    int64_t *counts = calloc((size_t)full.all->num_words, sizeof *counts);
+    assert_non_null(counts);
+    for (size_t i = 0; i < full.all->offsets[full.all->count]; i++) {
+        counts[full.all->ids[i]]++;
+    }
     for (int32_t rank = 1; rank <= full.words->count; rank++) {
         const char *word = clt_vocabulary_word(full.words, &tutorial, rank + 3);
         assert_non_null(word);
         assert_int_equal(clt_vocabulary_rank(full.words, word, strlen(word)), rank);
+        assert_int_equal(clt_vocabulary_count_of(full.words, rank), counts[rank + 3]);
         assert_int_equal(strspn(word, "abcdefghijklmnopqrstuvwxyz"), strlen(word));
     }
+    free(counts);
 }
 
 /* Naive Bayes over the last 100 words, or over pairs of neighbours hashed: the share of test

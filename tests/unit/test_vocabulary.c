@@ -90,6 +90,35 @@ static void test_create_refusals(void **state)
                  "word 2 is not UTF-8");
 }
 
+static void test_add(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_vocabulary *v;
+    int32_t rank;
+    assert_ok(clt_vocabulary_create_empty(&v, &error));
+    assert_int_equal(clt_vocabulary_rank(v, "the", 3), 0);
+    assert_ok(clt_vocabulary_add(v, "the", 3, &rank, &error));
+    assert_int_equal(rank, 1);
+    assert_ok(clt_vocabulary_add(v, "", 0, &rank, &error)); /* an absent rank */
+    assert_int_equal(rank, 2);
+    assert_ok(clt_vocabulary_add(v, "", 0, &rank, &error));
+    assert_int_equal(rank, 3);
+    assert_ok(clt_vocabulary_add(v, "then", 4, &rank, &error));
+    assert_int_equal(rank, 4);
+    assert_ok(clt_vocabulary_add(v, "the", 3, &rank, &error));
+    assert_int_equal(rank, 1);
+    assert_int_equal(clt_vocabulary_size(v), 4);
+    assert_memory_equal(v->text, "the\0\0\0then", 11);
+    size_t bytes = v->text_bytes;
+    v->text_bytes = UINT32_MAX - 3;
+    assert_fails(clt_vocabulary_add(v, "new", 3, &rank, &error), CLT_INPUT,
+                 "too many different words: 4 take 4294967292 bytes");
+    v->text_bytes = bytes;
+    assert_int_equal(clt_vocabulary_rank(v, "new", 3), 0);
+    clt_vocabulary_free(v);
+}
+
 static void test_copy_below(void **state)
 {
     (void)state;
@@ -213,10 +242,10 @@ static void test_damaged_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create),        cmocka_unit_test(test_create_refusals),
-        cmocka_unit_test(test_copy_below),    cmocka_unit_test(test_json),
-        cmocka_unit_test(test_json_refusals), cmocka_unit_test(test_json_bomb),
-        cmocka_unit_test(test_damaged_json),
+        cmocka_unit_test(test_create),    cmocka_unit_test(test_create_refusals),
+        cmocka_unit_test(test_add),       cmocka_unit_test(test_copy_below),
+        cmocka_unit_test(test_json),      cmocka_unit_test(test_json_refusals),
+        cmocka_unit_test(test_json_bomb), cmocka_unit_test(test_damaged_json),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

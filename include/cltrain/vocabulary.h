@@ -1,0 +1,53 @@
+/* vocabulary.h: the words of a data set, and texts as their ids. */
+#ifndef CLTRAIN_VOCABULARY_H
+#define CLTRAIN_VOCABULARY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cltrain/dataset.h"
+#include "cltrain/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A clt_vocabulary holds words by rank, 1 .. its size, most frequent first; a word's id is its rank
+ * + index_from. It knows how often each word occurred in the training texts, where it was made from
+ * texts.
+ *
+ * The words of a text are those of Keras's Tokenizer: UTF-8 (damaged bytes become U+FFFD, a byte
+ * order mark in front is left out), `<br />` a space, lower case as Python's str.lower(), split at
+ * !"#$%&()*+,-./:;<=>?@[\]^_`{|}~, space, tab, ends of lines (LF, CR LF, CR) and 0.
+ * (keras/src/legacy/preprocessing/text.py) */
+
+/* Reads a JSON word index, {"word": rank, ...} (Keras's imdb_word_index.json); ranks are unique
+ * and 1 or more. Errors: CLT_INPUT with file and line. */
+CLT_NODISCARD clt_status clt_vocabulary_open_json(const char *path, clt_vocabulary **vocabulary,
+                                                  clt_error *error);
+void clt_vocabulary_free(clt_vocabulary *vocabulary); /* NULL allowed */
+
+/* The largest rank: the number of words, but for ranks that a word index leaves out. */
+int32_t clt_vocabulary_size(const clt_vocabulary *vocabulary);
+
+/* How often the word of a rank occurred in the training texts; 0: not known. */
+int64_t clt_vocabulary_count_of(const clt_vocabulary *vocabulary, int32_t rank);
+
+/* The word of an id, or NULL where none is known (0 pad, 1 start, 2 unknown, 3 unused have none).
+ * Belongs to the vocabulary. NULL vocabulary: NULL. */
+const char *clt_vocabulary_word(const clt_vocabulary *vocabulary, const clt_reading *reading,
+                                int32_t id);
+
+/* The ids of a text: start_char in front; unknown words and those at or above num_words become
+ * oov_char. (datasets/imdb.py)
+ *
+ * ids          out: an array of *count ids, freed by the caller with free(). */
+CLT_NODISCARD clt_status clt_vocabulary_encode(const clt_vocabulary *vocabulary,
+                                               const clt_reading *reading, const char *text,
+                                               size_t bytes, int32_t **ids, size_t *count,
+                                               clt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
