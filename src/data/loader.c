@@ -31,7 +31,8 @@ struct clt_loader {
     /* under the mutex: */
     bool quit, filling;
     int limit;  /* batches of this pass: steps, or 0 while none runs */
-    int filled; /* batches ready or taken */
+    int first;  /* the pass began with this one */
+    int filled; /* batches ready, taken or left out */
     int taken;
 };
 
@@ -175,7 +176,7 @@ static void sort_shards(clt_loader *loader)
 static bool may_fill(const clt_loader *loader)
 {
     return loader->filled < loader->limit &&
-           (loader->filled < RING || loader->filled <= loader->taken);
+           (loader->filled < loader->first + RING || loader->filled <= loader->taken);
 }
 
 static void *fill_batches(void *argument)
@@ -242,7 +243,7 @@ static void set_order(clt_loader *loader, bool shuffle, uint64_t seed, uint32_t 
 }
 
 clt_status clt_loader_start(clt_loader *loader, bool shuffle, uint64_t seed, uint32_t epoch,
-                            clt_error *error)
+                            int first, clt_error *error)
 {
     if (!loader->running) {
         clt_status status = start_thread(loader, error);
@@ -256,7 +257,7 @@ clt_status clt_loader_start(clt_loader *loader, bool shuffle, uint64_t seed, uin
         pthread_cond_wait(&loader->changed, &loader->mutex);
     }
     set_order(loader, shuffle, seed, epoch);
-    loader->filled = loader->taken = 0;
+    loader->filled = loader->taken = loader->first = first;
     loader->limit = loader->steps;
     pthread_cond_broadcast(&loader->changed);
     pthread_mutex_unlock(&loader->mutex);

@@ -34,9 +34,11 @@ int clt_loader_steps(const clt_loader *loader); /* batches of one pass */
 /* Starts a pass over all samples; what is left of an earlier one is dropped. With `shuffle` the
  * order is a Fisher-Yates permutation drawn from (seed, CLT_RANDOM_SHUFFLE, epoch), else the data
  * set's; then each shard is sorted by leading pads, whoever packs. Starts the thread at the first
- * call. */
+ * call.
+ *
+ * first    the batches before this one are left out; 0 .. steps. */
 CLT_NODISCARD clt_status clt_loader_start(clt_loader *loader, bool shuffle, uint64_t seed,
-                                          uint32_t epoch, clt_error *error);
+                                          uint32_t epoch, int first, clt_error *error);
 
 /* The next batch, in order; waits for it. NULL at the end of the pass. It stays valid until the
  * next-but-one call (the ring's third place is being filled meanwhile), so an upload of it may

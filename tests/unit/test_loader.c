@@ -48,13 +48,13 @@ static uint32_t sample_of(const clt_batch *batch, int b)
     return (uint32_t)batch->unique[batch->index[b]];
 }
 
-/* Takes a whole pass; got[k] is the sample in place k. */
-static void take_pass(clt_loader *loader, size_t count, int batch_size, uint32_t *got)
+/* Takes a pass from batch `first` on; got[k] is the sample in place k. */
+static void take_rest(clt_loader *loader, int first, size_t count, int batch_size, uint32_t *got)
 {
     const clt_batch *batch, *before = NULL;
     clt_batch copy = {0};
-    size_t at = 0;
-    int steps = 0;
+    size_t at = (size_t)first * (size_t)batch_size;
+    int steps = first;
     while ((batch = clt_loader_next(loader)) != NULL) {
         size_t left = count - at, expected = left < (size_t)batch_size ? left : (size_t)batch_size;
         assert_int_equal(batch->extent.samples, expected);
@@ -82,6 +82,11 @@ static void take_pass(clt_loader *loader, size_t count, int batch_size, uint32_t
     assert_null(clt_loader_next(loader));
 }
 
+static void take_pass(clt_loader *loader, size_t count, int batch_size, uint32_t *got)
+{
+    take_rest(loader, 0, count, batch_size, got);
+}
+
 static void test_order(void **state)
 {
     (void)state;
@@ -98,14 +103,14 @@ static void test_order(void **state)
         clt_loader *loader;
         assert_ok(clt_loader_create(&dataset, &reading, cases[c].batch, &loader, &error));
         assert_null(clt_loader_next(loader)); /* no pass yet */
-        assert_ok(clt_loader_start(loader, false, 1, 0, &error));
+        assert_ok(clt_loader_start(loader, false, 1, 0, 0, &error));
         take_pass(loader, count, cases[c].batch, got);
         for (size_t k = 0; k < count; k++) {
             assert_int_equal(got[k], k);
         }
-        assert_ok(clt_loader_start(loader, true, 9, 4, &error));
+        assert_ok(clt_loader_start(loader, true, 9, 4, 0, &error));
         take_pass(loader, count, cases[c].batch, got);
-        assert_ok(clt_loader_start(loader, true, 9, 4, &error));
+        assert_ok(clt_loader_start(loader, true, 9, 4, 0, &error));
         take_pass(loader, count, cases[c].batch, again);
         assert_memory_equal(got, again, count * sizeof *got);
         clt_loader_destroy(loader, false);
@@ -129,7 +134,7 @@ static void test_shuffle(void **state)
     assert_ok(clt_loader_create(&dataset, &reading, 64, &loader, &error));
     for (int p = 0; p < 3; p++) {
         bool seen[COUNT] = {false};
-        assert_ok(clt_loader_start(loader, true, draws[p].seed, draws[p].epoch, &error));
+        assert_ok(clt_loader_start(loader, true, draws[p].seed, draws[p].epoch, 0, &error));
         take_pass(loader, COUNT, 64, passes[p]);
         for (int k = 0; k < COUNT; k++) {
             assert_false(seen[passes[p][k]]);
@@ -198,8 +203,8 @@ static void test_sorted(void **state)
         assert_ok(clt_loader_create(&dataset, &reading, BATCH, &plain, &error));
         assert_ok(clt_loader_create(&dataset, &reading, BATCH, &sorted, &error));
         clt_loader_pack(sorted, whole);
-        assert_ok(clt_loader_start(plain, !whole, 1, 2, &error));
-        assert_ok(clt_loader_start(sorted, !whole, 1, 2, &error));
+        assert_ok(clt_loader_start(plain, !whole, 1, 2, 0, &error));
+        assert_ok(clt_loader_start(sorted, !whole, 1, 2, 0, &error));
         const uint32_t *order = clt_loader_order(sorted), *before = clt_loader_order(plain);
         if (whole) {
             check_sorted(order, before, COUNT);
@@ -236,22 +241,47 @@ static void test_restart_and_stop(void **state)
         uint32_t got[500];
         assert_ok(clt_loader_create(&dataset, &reading, 7, &loader, &error));
         for (int pass = 0; pass < 4; pass++) {
-            assert_ok(clt_loader_start(loader, true, 3, (uint32_t)pass, &error));
+            assert_ok(clt_loader_start(loader, true, 3, (uint32_t)pass, 0, &error));
             for (int k = 0; k < take; k++) {
                 assert_non_null(clt_loader_next(loader));
             }
         }
-        assert_ok(clt_loader_start(loader, false, 3, 0, &error));
+        assert_ok(clt_loader_start(loader, false, 3, 0, 0, &error));
         take_pass(loader, 500, 7, got);
         for (uint32_t k = 0; k < 500; k++) {
             assert_int_equal(got[k], k);
         }
-        assert_ok(clt_loader_start(loader, false, 3, 0, &error));
+        assert_ok(clt_loader_start(loader, false, 3, 0, 0, &error));
         for (int k = 0; k < take; k++) {
             assert_non_null(clt_loader_next(loader));
         }
         clt_loader_destroy(loader, false); /* in mid-pass */
     }
+    free_dataset(&dataset);
+}
+
+/* What is left of a pass has the same samples in the same places. */
+static void test_from_the_middle(void **state)
+{
+    (void)state;
+    enum { COUNT = 50, BATCH = 7, STEPS = 8 };
+    clt_error error;
+    clt_dataset dataset = make_dataset(COUNT);
+    clt_reading reading = one_step();
+    clt_loader *loader;
+    uint32_t whole[COUNT], rest[COUNT];
+    assert_ok(clt_loader_create(&dataset, &reading, BATCH, &loader, &error));
+    assert_ok(clt_loader_start(loader, true, 3, 5, 0, &error));
+    take_pass(loader, COUNT, BATCH, whole);
+    for (int first = 0; first < STEPS; first++) {
+        size_t from = (size_t)first * BATCH;
+        assert_ok(clt_loader_start(loader, true, 3, 5, first, &error));
+        take_rest(loader, first, COUNT, BATCH, rest);
+        assert_memory_equal(rest + from, whole + from, (COUNT - from) * sizeof *rest);
+    }
+    assert_ok(clt_loader_start(loader, true, 3, 5, STEPS, &error));
+    assert_null(clt_loader_next(loader));
+    clt_loader_destroy(loader, false);
     free_dataset(&dataset);
 }
 
@@ -264,7 +294,7 @@ static void test_edges(void **state)
     clt_dataset empty = make_dataset(0), some = make_dataset(10);
     assert_ok(clt_loader_create(&empty, &reading, 4, &loader, &error));
     assert_int_equal(clt_loader_steps(loader), 0);
-    assert_ok(clt_loader_start(loader, true, 1, 0, &error));
+    assert_ok(clt_loader_start(loader, true, 1, 0, 0, &error));
     assert_null(clt_loader_next(loader));
     clt_loader_destroy(loader, false);
 
@@ -292,9 +322,9 @@ static void test_edges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),  cmocka_unit_test(test_shuffle),
-        cmocka_unit_test(test_sorted), cmocka_unit_test(test_restart_and_stop),
-        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_order),           cmocka_unit_test(test_shuffle),
+        cmocka_unit_test(test_sorted),          cmocka_unit_test(test_restart_and_stop),
+        cmocka_unit_test(test_from_the_middle), cmocka_unit_test(test_edges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
