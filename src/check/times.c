@@ -1,15 +1,7 @@
-/* times.c: the clock, medians, and who is faster. */
+/* times.c: medians, and who is faster. */
 #include "check/times.h"
 
 #include <stdlib.h>
-#include <time.h>
-
-double clt_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int by_value(const void *a, const void *b)
 {

@@ -1,13 +1,11 @@
-/* times.h: times that were measured several times, and the clock they come from. */
+/* times.h: times that were measured several times. */
 #ifndef CLT_CHECK_TIMES_H
 #define CLT_CHECK_TIMES_H
 
 #include <stdbool.h>
 
 #include "cltrain/bench.h"
-
-/* Seconds of a clock that only goes forward. */
-double clt_now(void);
+#include "util/clock.h"
 
 /* Median (the mean of the middle two when there are two), least and largest of values[0 .. count -
  * 1], count 1 or more. Sorts the values. */

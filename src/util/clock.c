@@ -1,0 +1,11 @@
+/* clock.c: the monotonic clock. */
+#include "util/clock.h"
+
+#include <time.h>
+
+double clt_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
