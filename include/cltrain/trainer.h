@@ -40,6 +40,18 @@ typedef struct clt_progress {
     const clt_epoch *done;     /* CLT_PROGRESS_EPOCH_END: the epoch's row */
 } clt_progress;
 
+/* Where and how often a run is saved so that it can go on (clt_trainer_resume). Each checkpoint is
+ * a file FOLDER/checkpoint-N.safetensors, N optimiser steps, that appears whole or not at all. It
+ * is a model file with Adam's moments, the history and the place in the epoch beside the weights.
+ * Saving changes no bits of the training. */
+typedef struct clt_checkpoints {
+    const char *folder; /* is there already; copied. NULL: no checkpoints */
+    uint64_t steps;     /* one after every so many optimiser steps; 0: not for that */
+    double seconds;     /* one when so many have gone by; 0: not for that */
+    int32_t epochs;     /* one after every so many epochs; 0: not for that */
+    int32_t keep;       /* the newest so many stay, 1 or more */
+} clt_checkpoints;
+
 typedef struct clt_trainer_config {
     int32_t batch; /* samples a step; the last, smaller batch of an epoch is kept */
     int32_t epochs;
@@ -51,30 +63,58 @@ typedef struct clt_trainer_config {
      * it. NULL: not called. */
     int (*progress)(void *user, const clt_progress *progress);
     void *user;
+    clt_checkpoints checkpoints; /* with a folder, there is one at the end of a stop, too */
 } clt_trainer_config;
 #define CLT_TRAINER_CONFIG_DEFAULT                                                                 \
     {                                                                                              \
-        128, 5, 0.001, 1, true, NULL, NULL                                                         \
+        128, 5, 0.001, 1, true, NULL, NULL,                                                        \
+        {                                                                                          \
+            NULL, 0, 0.0, 0, 2                                                                     \
+        }                                                                                          \
     }
 
 typedef struct clt_trainer clt_trainer;
 
 /* Prepares training of `model` on `runtime`: plans every op, checks its products, copies the
- * weights to the device. model and runtime must outlive the trainer.
+ * weights to the device. model and runtime must outlive the trainer. A new run begins: checkpoints
+ * that an earlier one left in config->checkpoints.folder are removed.
  *
  * config   NULL: the defaults. Copied. Errors: CLT_USAGE for values that make no sense. */
 CLT_NODISCARD clt_status clt_trainer_create(clt_model *model, clt_runtime *runtime,
                                             const clt_trainer_config *config, clt_trainer **trainer,
                                             clt_error *error);
 
+/* The same at the place of the newest good checkpoint of a folder, or at the beginning when there
+ * is none. On the same device, build and data, what clt_trainer_fit does from there on ends in the
+ * same bits as a run that was never interrupted; ops are planned as they were. Notes (clt_log) say
+ * which checkpoint it is, which ones are damaged and therefore passed over (renamed to end in
+ * .damaged), and whether another device or plan will lead to other bits.
+ *
+ * model    of the same layers, reading options and words; its weights are replaced.
+ * config   with the same recipe: batch, epochs, learning rate, seed, shuffle.
+ * Errors   CLT_INPUT: a difference, which the message names, or no checkpoint that is whole. */
+CLT_NODISCARD clt_status clt_trainer_resume(const char *folder, clt_model *model,
+                                            clt_runtime *runtime, const clt_trainer_config *config,
+                                            clt_trainer **trainer, clt_error *error);
+
 /* Trains config.epochs epochs and validates after each. When it returns, whatever the reason, the
- * model on the host holds the last good weights. Waits for the device.
+ * model on the host holds the last good weights. Waits for the device. A trainer that was resumed,
+ * or stopped by its callback, goes on where it was; any other one begins a new fit.
  *
  * validation  NULL: none.
  * Errors      CLT_DIVERGED: loss or gradient NaN or infinite; the message names epoch and step, the
- *             weights are those before that step. CLT_STOPPED: the callback asked for it. */
+ *             weights are those before that step. CLT_STOPPED: the callback asked for it.
+ *             CLT_INPUT: to go on, the data must be those of the beginning. CLT_FAILED: a
+ *             checkpoint cannot be written; the one before it is still there. */
 CLT_NODISCARD clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
                                          const clt_dataset *validation, clt_error *error);
+
+/* Writes a checkpoint into a folder, which is there already, as config.checkpoints asks for by
+ * itself; all but the newest config.checkpoints.keep are removed. After a fit that came to its end
+ * or was stopped, or after clt_trainer_resume. Waits for the device. Errors: CLT_USAGE: there is
+ * nothing to save; CLT_FAILED with the path and the reason. */
+CLT_NODISCARD clt_status clt_trainer_save(clt_trainer *trainer, const char *folder,
+                                          clt_error *error);
 
 /* What the epochs measured so far; complete epochs only. Belongs to the trainer. */
 const clt_history *clt_trainer_history(const clt_trainer *trainer);

@@ -1,5 +1,8 @@
 /* model_file.c: the model file: a safetensors container with the parameters, the vocabulary as a U8
- * tensor, and in its metadata a format version, the model string and the reading options. */
+ * tensor, and in its metadata a format version, the model string and the reading options. A
+ * checkpoint is a model file with more in it. */
+#include "model/model_file.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -9,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/safetensors.h"
+#include "data/fingerprint.h"
 #include "data/vocabulary.h"
 #include "model/model_private.h"
 #include "util/memory.h"
@@ -46,63 +49,103 @@ static const char *const side_names[] = {[CLT_PRE] = "pre", [CLT_POST] = "post"}
 
 /* ---- saving ---- */
 
-static size_t fill_metadata(const clt_model *model, char (*text)[16], clt_metadata *metadata)
+/* All that a model file holds, and room for what stands behind it in a checkpoint. */
+typedef struct contents {
+    clt_stored_tensor tensors[CLT_PARAMETER_COUNT_MAX + 1 + CLT_MODEL_MORE_TENSORS];
+    clt_metadata metadata[METADATA_COUNT + CLT_MODEL_MORE_METADATA + 1];
+    size_t tensor_count, metadata_count;
+    char text[NUMBER_COUNT][16];
+} contents;
+
+static void fill_metadata(const clt_model *model, contents *c)
 {
     const char *reading = (const char *)&model->reading;
+    clt_metadata *metadata = c->metadata;
     size_t count = 0;
     metadata[count++] = (clt_metadata){"format", FORMAT};
     metadata[count++] = (clt_metadata){"model", model->text};
     for (size_t k = 0; k < NUMBER_COUNT; k++) {
         int32_t value;
         memcpy(&value, reading + numbers[k].offset, sizeof value);
-        snprintf(text[k], sizeof text[k], "%d", (int)value);
-        metadata[count++] = (clt_metadata){numbers[k].key, text[k]};
+        snprintf(c->text[k], sizeof c->text[k], "%d", (int)value);
+        metadata[count++] = (clt_metadata){numbers[k].key, c->text[k]};
     }
     for (size_t k = 0; k < SIDE_COUNT; k++) {
         clt_side side;
         memcpy(&side, reading + sides[k].offset, sizeof side);
         metadata[count++] = (clt_metadata){sides[k].key, side_names[side]};
     }
-    return count;
+    c->metadata_count = count;
+}
+
+static contents *collect(const clt_model *model, clt_error *error)
+{
+    contents *c = clt_alloc(1, sizeof *c, "a model file", error);
+    if (c == NULL) {
+        return NULL;
+    }
+    fill_metadata(model, c);
+    for (int k = 0; k < model->layers.parameter_count; k++) {
+        const clt_parameter *p = &model->layers.parameters[k];
+        c->tensors[c->tensor_count++] =
+            (clt_stored_tensor){.name = p->name,
+                                .dtype = CLT_F32,
+                                .rank = p->rank,
+                                .shape = {(uint64_t)p->shape[0], (uint64_t)p->shape[1]},
+                                .bytes = p->count * sizeof(float),
+                                .data = clt_model_values(model, p)};
+    }
+    if (model->vocabulary != NULL) {
+        c->tensors[c->tensor_count++] =
+            (clt_stored_tensor){.name = VOCABULARY,
+                                .dtype = CLT_U8,
+                                .rank = 1,
+                                .shape = {model->vocabulary->text_bytes},
+                                .bytes = model->vocabulary->text_bytes,
+                                .data = model->vocabulary->text};
+    }
+    return c;
 }
 
 clt_status clt_model_save(const clt_model *model, const char *path, clt_error *error)
 {
-    clt_stored_tensor tensors[CLT_PARAMETER_COUNT_MAX + 1] = {{0}};
-    clt_metadata metadata[METADATA_COUNT];
-    char text[NUMBER_COUNT][16];
-    size_t count = 0;
-    for (; count < (size_t)model->layers.parameter_count; count++) {
-        const clt_parameter *p = &model->layers.parameters[count];
-        tensors[count] = (clt_stored_tensor){.name = p->name,
-                                             .dtype = CLT_F32,
-                                             .rank = p->rank,
-                                             .shape = {(uint64_t)p->shape[0]},
-                                             .bytes = p->count * sizeof(float),
-                                             .data = clt_model_values(model, p)};
-        if (p->rank == 2) {
-            tensors[count].shape[1] = (uint64_t)p->shape[1];
-        }
+    contents *c = collect(model, error);
+    clt_status status = c == NULL ? CLT_FAILED
+                                  : clt_safetensors_save(path, c->tensors, c->tensor_count,
+                                                         c->metadata, c->metadata_count, error);
+    free(c);
+    return status;
+}
+
+clt_status clt_model_save_more(const clt_model *model, const char *path,
+                               const clt_stored_tensor *tensors, size_t tensor_count,
+                               const clt_metadata *metadata, size_t metadata_count,
+                               clt_error *error)
+{
+    char digest[CLT_DIGEST_ROOM];
+    contents *c = collect(model, error);
+    if (c == NULL) {
+        return CLT_FAILED;
     }
-    if (model->vocabulary != NULL) {
-        tensors[count++] = (clt_stored_tensor){.name = VOCABULARY,
-                                               .dtype = CLT_U8,
-                                               .rank = 1,
-                                               .shape = {model->vocabulary->text_bytes},
-                                               .bytes = model->vocabulary->text_bytes,
-                                               .data = model->vocabulary->text};
-    }
-    return clt_safetensors_save(path, tensors, count, metadata,
-                                fill_metadata(model, text, metadata), error);
+    memcpy(c->tensors + c->tensor_count, tensors, tensor_count * sizeof *tensors);
+    c->tensor_count += tensor_count;
+    memcpy(c->metadata + c->metadata_count, metadata, metadata_count * sizeof *metadata);
+    c->metadata_count += metadata_count;
+    clt_safetensors_digest(c->tensors, c->tensor_count, c->metadata, c->metadata_count, digest);
+    c->metadata[c->metadata_count++] = (clt_metadata){CLT_DIGEST_KEY, digest};
+    clt_status status = clt_safetensors_save(path, c->tensors, c->tensor_count, c->metadata,
+                                             c->metadata_count, error);
+    free(c);
+    return status;
 }
 
 /* ---- opening ---- */
 
-static clt_status check_tensor(const char *path, const clt_parameter *p,
-                               const clt_stored_tensor *tensor, clt_error *error)
+clt_status clt_model_check_tensor(const char *path, const char *name, const clt_parameter *p,
+                                  const clt_stored_tensor *tensor, clt_error *error)
 {
     if (tensor == NULL) {
-        return clt_fail(error, CLT_INPUT, 0, "%s: tensor %s is missing", path, p->name);
+        return clt_fail(error, CLT_INPUT, 0, "%s: tensor %s is missing", path, name);
     }
     bool same = tensor->dtype == CLT_F32 && tensor->rank == p->rank;
     for (int d = 0; same && d < p->rank; d++) {
@@ -110,22 +153,27 @@ static clt_status check_tensor(const char *path, const clt_parameter *p,
     }
     if (!same) {
         return clt_fail(error, CLT_INPUT, 0, "%s: tensor %s is not F32 of shape [%d%s%.0d]", path,
-                        p->name, p->shape[0], p->rank == 2 ? ", " : "",
+                        name, p->shape[0], p->rank == 2 ? ", " : "",
                         p->rank == 2 ? p->shape[1] : 0);
     }
     const float *values = tensor->data;
     for (size_t k = 0; k < p->count; k++) {
         if (!isfinite(values[k])) {
-            return clt_fail(error, CLT_INPUT, 0, "%s: tensor %s: element %zu is %s", path, p->name,
-                            k, isnan(values[k]) ? "NaN" : "infinite");
+            return clt_fail(error, CLT_INPUT, 0, "%s: tensor %s: element %zu is %s", path, name, k,
+                            isnan(values[k]) ? "NaN" : "infinite");
         }
     }
     return CLT_OK;
 }
 
+static bool is_more(const char *name)
+{
+    return strncmp(name, CLT_MODEL_MORE, sizeof CLT_MODEL_MORE - 1) == 0;
+}
+
 static bool is_known(const clt_model *model, const char *name)
 {
-    bool known = strcmp(name, VOCABULARY) == 0;
+    bool known = strcmp(name, VOCABULARY) == 0 || is_more(name);
     for (int k = 0; k < model->layers.parameter_count; k++) {
         known = known || strcmp(name, model->layers.parameters[k].name) == 0;
     }
@@ -144,7 +192,8 @@ static clt_status take_weights(clt_model *model, const char *path, const clt_saf
     }
     for (int k = 0; k < model->layers.parameter_count; k++) {
         const clt_parameter *p = &model->layers.parameters[k];
-        clt_status status = check_tensor(path, p, clt_safetensors_find(file, p->name), error);
+        clt_status status =
+            clt_model_check_tensor(path, p->name, p, clt_safetensors_find(file, p->name), error);
         if (status != CLT_OK) {
             return status;
         }
@@ -248,7 +297,8 @@ clt_status clt_model_open(const char *path, clt_model **model, clt_error *error)
     status = clt_layers_parse(text, reading.num_words, &layers, error);
     for (int k = 0; status == CLT_OK && k < layers.parameter_count; k++) {
         const clt_parameter *p = &layers.parameters[k];
-        status = check_tensor(path, p, clt_safetensors_find(&file, p->name), error);
+        status =
+            clt_model_check_tensor(path, p->name, p, clt_safetensors_find(&file, p->name), error);
     }
     if (status == CLT_OK) {
         status = clt_model_create_empty(text, &reading, &made, error);
@@ -271,6 +321,50 @@ done:
     clt_model_free(made);
     clt_safetensors_close(&file);
     return status;
+}
+
+/* All that is not weights must be this model's. */
+static clt_status check_same(const clt_model *model, const char *path, const clt_safetensors *file,
+                             clt_error *error)
+{
+    contents *c = collect(model, error);
+    clt_status status = c != NULL ? CLT_OK : CLT_FAILED;
+    size_t of_model = 0;
+    for (size_t k = 0; status == CLT_OK && k < c->metadata_count; k++) {
+        const clt_metadata *own = &c->metadata[k];
+        const char *there = clt_safetensors_metadata(file, own->key);
+        if (there == NULL || strcmp(there, own->value) != 0) {
+            status =
+                clt_fail(error, CLT_INPUT, 0, "%s: of another model: its %s is %.200s, not %.200s",
+                         path, own->key, there != NULL ? there : "missing", own->value);
+        }
+    }
+    for (size_t k = (size_t)model->layers.parameter_count; status == CLT_OK && k < c->tensor_count;
+         k++) {
+        const clt_stored_tensor *own = &c->tensors[k];
+        const clt_stored_tensor *there = clt_safetensors_find(file, own->name);
+        if (there == NULL || there->bytes != own->bytes ||
+            memcmp(there->data, own->data, own->bytes) != 0) {
+            status = clt_fail(error, CLT_INPUT, 0, "%s: of another model: it has another %s", path,
+                              own->name);
+        }
+    }
+    for (size_t k = 0; k < file->tensor_count; k++) {
+        of_model += !is_more(file->tensors[k].name);
+    }
+    if (status == CLT_OK && of_model != c->tensor_count) {
+        status = clt_fail(error, CLT_INPUT, 0, "%s: of another model: it has %zu tensors, not %zu",
+                          path, of_model, c->tensor_count);
+    }
+    free(c);
+    return status;
+}
+
+clt_status clt_model_take(clt_model *model, const char *path, const clt_safetensors *file,
+                          clt_error *error)
+{
+    clt_status status = check_same(model, path, file, error);
+    return status == CLT_OK ? take_weights(model, path, file, error) : status;
 }
 
 clt_status clt_model_load_weights(clt_model *model, const char *path, clt_error *error)

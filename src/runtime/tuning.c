@@ -47,7 +47,7 @@ static int width_of(int hidden)
 }
 
 /* NULL without memory, or when the kernel files cannot be read. */
-static json_t *make_key(const clt_runtime *runtime, int hidden)
+static json_t *identity(const clt_runtime *runtime)
 {
     const clt_device *device = &runtime->device;
     uint64_t kernels = clt_program_hash();
@@ -55,13 +55,34 @@ static json_t *make_key(const clt_runtime *runtime, int hidden)
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)kernels);
     return kernels == 0
                ? NULL
-               : json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:s, s:i}", "device",
-                           text_value(device->name), "device_version", text_value(device->version),
-                           "driver", text_value(device->driver), "platform",
-                           text_value(device->platform_name), "platform_version",
-                           text_value(runtime->platform_version), "compute_units",
-                           (json_int_t)device->compute_units, "version", CLT_VERSION, "kernels",
-                           hash, "hidden", width_of(hidden));
+               : json_pack(
+                     "{s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:s}", "device", text_value(device->name),
+                     "device_version", text_value(device->version), "driver",
+                     text_value(device->driver), "platform", text_value(device->platform_name),
+                     "platform_version", text_value(runtime->platform_version), "compute_units",
+                     (json_int_t)device->compute_units, "version", CLT_VERSION, "kernels", hash);
+}
+
+char *clt_runtime_identity(const clt_runtime *runtime, clt_error *error)
+{
+    json_t *all = identity(runtime);
+    char *text = all != NULL ? json_dumps(all, JSON_COMPACT) : NULL;
+    json_decref(all);
+    if (text == NULL) {
+        (void)clt_fail(error, CLT_FAILED, 0,
+                       "cannot name the device: no memory is left, or a kernel file is not there");
+    }
+    return text;
+}
+
+static json_t *make_key(const clt_runtime *runtime, int hidden)
+{
+    json_t *key = identity(runtime);
+    if (key != NULL && json_object_set_new(key, "hidden", json_integer(width_of(hidden))) != 0) {
+        json_decref(key);
+        key = NULL;
+    }
+    return key;
 }
 
 /* ---- reading ---- */

@@ -10,6 +10,10 @@
 
 #include "runtime/runtime_private.h"
 
+/* All but `hidden` of that key, as the text of a JSON object: what equal bits depend on beside the
+ * plan. Freed with free(). NULL: an error. */
+char *clt_runtime_identity(const clt_runtime *runtime, clt_error *error);
+
 /* What is stored for this device and networks of that width; false: nothing. */
 bool clt_tuning_find(clt_runtime *runtime, int hidden, clt_plan *plan);
 

@@ -1,51 +1,9 @@
-/* trainer.c: epochs of Adam steps, their running means, validation, and what ends training early.
- *
- * The host is one step behind the device: the record of step n - 1 is read while step n runs, so
- * the queue never runs dry. A bad record keeps the device from every later update (the flag is
- * sticky), so the weights on it are always the last good ones. */
-#include "cltrain/trainer.h"
-
+/* trainer.c: what a trainer holds on the device, and one training step. */
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "data/loader.h"
-#include "model/network.h"
+#include "train/trainer_private.h"
 #include "util/memory.h"
-
-struct clt_trainer {
-    clt_model *model;
-    clt_runtime *runtime;
-    clt_trainer_config config;
-    clt_network *network;   /* training */
-    clt_network *inference; /* the same parameters */
-    clt_loss *loss;
-    clt_optimizer *optimizer;
-    clt_buffer sample_loss, sample_hit; /* float, int [B] */
-    clt_buffer record;
-    clt_ticket reads[2];                           /* of the record, by step % 2 */
-    clt_buffer moments;                            /* m and v of table and arena */
-    clt_buffer m_table, v_table, m_arena, v_arena; /* slices of it */
-    uint64_t step;                                 /* optimiser steps so far, all epochs */
-    clt_history history;
-};
-
-/* The epoch under way. */
-typedef struct running {
-    clt_progress progress;
-    struct timespec began;
-    double loss; /* sums over the samples seen */
-    double hits;
-    size_t samples;
-    int in_batch[2]; /* samples of a step, by step % 2 */
-} running;
-
-static double seconds_since(const struct timespec *begin)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - begin->tv_sec) + 1e-9 * (double)(now.tv_nsec - begin->tv_nsec);
-}
 
 static clt_status check_config(const clt_trainer_config *config, clt_error *error)
 {
@@ -58,6 +16,15 @@ static clt_status check_config(const clt_trainer_config *config, clt_error *erro
     if (!(config->learning_rate > 0.0) || !isfinite(config->learning_rate)) {
         return clt_fail(error, CLT_USAGE, 0, "learning rate %g: a number above 0",
                         config->learning_rate);
+    }
+    if (config->checkpoints.folder != NULL &&
+        (config->checkpoints.keep < 1 || config->checkpoints.epochs < 0 ||
+         !(config->checkpoints.seconds >= 0.0))) {
+        return clt_fail(error, CLT_USAGE, 0,
+                        "checkpoints every %g seconds or %d epochs, %d of them kept: numbers from "
+                        "0, and keep 1 or more",
+                        config->checkpoints.seconds, (int)config->checkpoints.epochs,
+                        (int)config->checkpoints.keep);
     }
     return CLT_OK;
 }
@@ -90,9 +57,9 @@ done:
     return status;
 }
 
-clt_status clt_trainer_create(clt_model *model, clt_runtime *runtime,
-                              const clt_trainer_config *config, clt_trainer **trainer,
-                              clt_error *error)
+clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
+                               const clt_trainer_config *config, clt_trainer **trainer,
+                               clt_error *error)
 {
     static const clt_trainer_config defaults = CLT_TRAINER_CONFIG_DEFAULT;
     clt_status status = check_config(config != NULL ? config : &defaults, error);
@@ -106,6 +73,12 @@ clt_status clt_trainer_create(clt_model *model, clt_runtime *runtime,
     made->model = model;
     made->runtime = runtime;
     made->config = config != NULL ? *config : defaults;
+    if (made->config.checkpoints.folder != NULL) {
+        made->folder = clt_strdup(made->config.checkpoints.folder, error);
+        made->config.checkpoints.folder = made->folder;
+        CLT_TRY(made->folder != NULL ? CLT_OK : CLT_FAILED);
+    }
+    clt_runtime_forget_planned(runtime); /* so that a checkpoint names this trainer's plan */
     clt_limits limits = {made->config.batch, model->reading.maxlen, true};
     size_t samples = (size_t)limits.samples;
     CLT_TRY(clt_network_create(runtime, model, &limits, made->config.seed, NULL, &made->network,
@@ -150,6 +123,7 @@ void clt_trainer_destroy(clt_trainer *trainer)
     clt_network_destroy(trainer->inference);
     clt_network_destroy(trainer->network);
     free(trainer->history.epochs);
+    free(trainer->folder);
     free(trainer);
 }
 
@@ -166,8 +140,7 @@ static clt_adam_state table_state(const clt_trainer *trainer)
                             trainer->v_table};
 }
 
-/* Queues forward, loss, backward, record and update of one batch. */
-static clt_status enqueue_step(clt_trainer *trainer, const clt_batch *batch, clt_error *error)
+clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, clt_error *error)
 {
     const clt_network_state *state = clt_network_state_of(trainer->network);
     const clt_layers *layers = &trainer->model->layers;
@@ -196,206 +169,20 @@ done:
     return status;
 }
 
-/* Takes in the record of step `step` of the epoch and reports it. */
-static clt_status take_record(clt_trainer *trainer, running *run, int32_t step, clt_error *error)
-{
-    clt_progress *progress = &run->progress;
-    clt_ticket *read = &trainer->reads[step % 2];
-    const clt_record *record = read->data;
-    int samples = run->in_batch[step % 2];
-    clt_status status = clt_ticket_wait(trainer->runtime, read, error);
-    if (status != CLT_OK) {
-        return status;
-    }
-    if (record->bad) {
-        return clt_fail(error, CLT_DIVERGED, 0,
-                        "diverged at epoch %d, step %d of %d: loss %g, squared gradient norm %g; "
-                        "try a learning rate below %g",
-                        (int)progress->epoch + 1, (int)step + 1, (int)progress->steps,
-                        fabs((double)record->loss) / samples, fabs((double)record->squared_norm),
-                        trainer->config.learning_rate);
-    }
-    run->loss += record->loss;
-    run->hits += record->hits;
-    run->samples += (size_t)samples;
-    progress->step = step + 1;
-    progress->train.loss = run->loss / (double)run->samples;
-    progress->train.accuracy = run->hits / (double)run->samples;
-    progress->seconds = seconds_since(&run->began);
-    if (step == 0) {
-        progress->first_step_seconds = progress->seconds;
-    }
-    progress->event = CLT_PROGRESS_STEP;
-    if (trainer->config.progress != NULL &&
-        trainer->config.progress(trainer->config.user, progress) != 0) {
-        return clt_fail(error, CLT_STOPPED, 0, "stopped at epoch %d, step %d of %d",
-                        (int)progress->epoch + 1, (int)step + 1, (int)progress->steps);
-    }
-    return CLT_OK;
-}
-
-/* ---- one epoch ------------------------------------------------------------------------------- */
-
-static clt_status run_steps(clt_trainer *trainer, clt_loader *loader, running *run,
-                            clt_error *error)
-{
-    const clt_batch *batch;
-    int32_t step = 0;
-    clt_status status;
-    CLT_TRY(clt_loader_start(loader, trainer->config.shuffle, trainer->config.seed,
-                             (uint32_t)run->progress.epoch, error));
-    while ((batch = clt_loader_next(loader)) != NULL) {
-        CLT_TRY(enqueue_step(trainer, batch, error));
-        run->in_batch[step % 2] = batch->extent.samples;
-        CLT_TRY(clt_buffer_read_later(trainer->runtime, trainer->record, 0, sizeof(clt_record),
-                                      &trainer->reads[step % 2], error));
-        CLT_TRY(clt_runtime_flush(trainer->runtime, error));
-        step++;
-        if (step > 1) {
-            CLT_TRY(take_record(trainer, run, step - 2, error));
-        }
-    }
-    CLT_TRY(take_record(trainer, run, step - 1, error));
-done:
-    return status;
-}
-
-/* After a failure or a stop: lets the device finish, so that the next fit may use the loader's
- * batches and the records again. A bad record that was still under way outranks a stop. */
-static clt_status drain(clt_trainer *trainer, running *run, clt_status status, clt_error *error)
-{
-    bool bad = false;
-    (void)!clt_runtime_finish(trainer->runtime, NULL);
-    for (int k = 0; k < 2; k++) {
-        const clt_record *record = trainer->reads[k].data;
-        if (trainer->reads[k].event != NULL &&
-            clt_ticket_wait(trainer->runtime, &trainer->reads[k], NULL) == CLT_OK) {
-            bad = bad || record->bad;
-        }
-    }
-    if (status == CLT_STOPPED && bad) {
-        return clt_fail(
-            error, CLT_DIVERGED, 0,
-            "diverged at epoch %d, in the last step before the stop; try a learning rate "
-            "below %g",
-            (int)run->progress.epoch + 1, trainer->config.learning_rate);
-    }
-    return status;
-}
-
-/* The weights of the last good step, on the device and then in the model. Waits. */
-static clt_status download(clt_trainer *trainer, clt_error *error)
+clt_status clt_trainer_download(clt_trainer *trainer, clt_error *error)
 {
     clt_status status = clt_optimizer_catch_up_all(trainer->optimizer, table_state(trainer), error);
     return status == CLT_OK ? clt_network_download(trainer->network, trainer->model, error)
                             : status;
 }
 
-/* Reads the table from the device: after a download. */
-static clt_status validate(clt_trainer *trainer, const clt_dataset *validation, float *logits,
-                           clt_epoch *epoch, clt_error *error)
+clt_status clt_trainer_reserve_history(clt_trainer *trainer, size_t epochs, clt_error *error)
 {
-    struct timespec began;
-    clock_gettime(CLOCK_MONOTONIC, &began);
+    void *rows = trainer->history.epochs;
     clt_status status =
-        clt_network_logits(trainer->inference, validation, &trainer->model->reading, logits, error);
+        clt_resize(&rows, trainer->history.count + epochs, sizeof(clt_epoch), "the history", error);
     if (status == CLT_OK) {
-        epoch->validation = clt_metrics_of(logits, validation->labels, validation->count);
-        epoch->validation_seconds = seconds_since(&began);
-        if (!isfinite(epoch->validation.loss)) {
-            status = clt_fail(error, CLT_DIVERGED, 0,
-                              "diverged: the validation loss after epoch %zu is %g; try a learning "
-                              "rate below %g",
-                              trainer->history.count + 1, fabs(epoch->validation.loss),
-                              trainer->config.learning_rate);
-        }
+        trainer->history.epochs = rows;
     }
-    return status;
-}
-
-static clt_status report(clt_trainer *trainer, running *run, const clt_epoch *done,
-                         clt_error *error)
-{
-    run->progress.done = done;
-    run->progress.event = done != NULL ? CLT_PROGRESS_EPOCH_END : CLT_PROGRESS_EPOCH_BEGIN;
-    run->progress.seconds = seconds_since(&run->began);
-    if (trainer->config.progress != NULL &&
-        trainer->config.progress(trainer->config.user, &run->progress) != 0) {
-        return clt_fail(error, CLT_STOPPED, 0, "stopped %s epoch %d",
-                        done != NULL ? "after" : "before", (int)run->progress.epoch + 1);
-    }
-    return CLT_OK;
-}
-
-static clt_status run_epoch(clt_trainer *trainer, clt_loader *loader, int32_t epoch,
-                            const clt_dataset *validation, float *logits, clt_error *error)
-{
-    running run = {.progress = {.epoch = epoch,
-                                .epochs = trainer->config.epochs,
-                                .steps = clt_loader_steps(loader)}};
-    clt_epoch row = {.validation = {NAN, NAN}};
-    clt_status status;
-    clock_gettime(CLOCK_MONOTONIC, &run.began);
-    CLT_TRY(report(trainer, &run, NULL, error));
-    status = run_steps(trainer, loader, &run, error);
-    if (status != CLT_OK) {
-        return drain(trainer, &run, status, error);
-    }
-    row.train = run.progress.train;
-    row.seconds = run.progress.seconds;
-    /* Once an epoch the host has the weights too: a device that is lost later takes one epoch. */
-    CLT_TRY(download(trainer, error));
-    if (validation != NULL) {
-        CLT_TRY(validate(trainer, validation, logits, &row, error));
-    }
-    trainer->history.epochs[trainer->history.count++] = row;
-    CLT_TRY(report(trainer, &run, &row, error));
-done:
-    return status;
-}
-
-static clt_status reserve_history(clt_trainer *trainer, clt_error *error)
-{
-    size_t need = trainer->history.count + (size_t)trainer->config.epochs;
-    void *epochs = trainer->history.epochs;
-    clt_status status = clt_resize(&epochs, need, sizeof(clt_epoch), "the history", error);
-    if (status == CLT_OK) {
-        trainer->history.epochs = epochs;
-    }
-    return status;
-}
-
-clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
-                           const clt_dataset *validation, clt_error *error)
-{
-    clt_loader *loader = NULL;
-    float *logits = NULL;
-    clt_status status;
-    CLT_TRY(clt_model_check_dataset(trainer->model, train, error));
-    if (validation != NULL) {
-        CLT_TRY(clt_model_check_dataset(trainer->model, validation, error));
-        logits = clt_alloc(validation->count, sizeof *logits, "validation", error);
-        CLT_TRY(logits != NULL ? CLT_OK : CLT_FAILED);
-    }
-    CLT_TRY(reserve_history(trainer, error));
-    trainer->history.validated = validation != NULL;
-    CLT_TRY(
-        clt_loader_create(train, &trainer->model->reading, trainer->config.batch, &loader, error));
-    if (clt_network_packs(trainer->network)) {
-        clt_loader_pack(loader, false);
-    }
-    for (int32_t epoch = 0; epoch < trainer->config.epochs; epoch++) {
-        status = run_epoch(trainer, loader, epoch, validation, logits, error);
-        if (status != CLT_OK) {
-            /* The last good weights, whatever happened; an error here would hide the first one. */
-            if (!clt_runtime_is_lost(trainer->runtime)) {
-                (void)!download(trainer, NULL);
-            }
-            goto done;
-        }
-    }
-done:
-    clt_loader_destroy(loader, clt_runtime_is_lost(trainer->runtime));
-    free(logits);
     return status;
 }

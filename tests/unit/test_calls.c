@@ -142,7 +142,11 @@ static void check_training(const char *layers, const unsigned long *limits)
     clt_model *model = NULL;
     clt_trainer *trainer = NULL;
     clt_dataset *samples = create_samples(BATCH * STEPS);
-    clt_trainer_config config = {BATCH, EPOCHS, 0.001, 1, true, watch, &s};
+    clt_trainer_config config = CLT_TRAINER_CONFIG_DEFAULT;
+    config.batch = BATCH;
+    config.epochs = EPOCHS;
+    config.progress = watch;
+    config.user = &s;
     assert_ok(clt_model_create(layers, &reading, 1, &model, &error));
     unsigned long before = allocations, buffers = clt_layer_count("clCreateBuffer");
     assert_ok(clt_trainer_create(model, runtime, &config, &trainer, &error));

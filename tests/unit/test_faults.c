@@ -70,7 +70,7 @@ static void close_runtime(void)
 static bool fit(const char *name, bool fresh, unsigned long k)
 {
     clt_error error;
-    const clt_trainer_config config = {8, 1, 0.001, 1, true, NULL, NULL};
+    const clt_trainer_config config = {.batch = 8, .epochs = 1, .learning_rate = 0.001};
     clt_model *model = NULL;
     clt_trainer *trainer = NULL;
     assert_ok(clt_model_create("embedding:4,lstm:3,dense:1", &reading, 1, &model, &error));

@@ -79,6 +79,19 @@ static int watch(void *user, const clt_progress *progress)
     return s->stop_at_step > 0 && s->steps >= s->stop_at_step;
 }
 
+/* s NULL: not watched. */
+static clt_trainer_config recipe(int32_t batch, int32_t epochs, double learning_rate, seen *s)
+{
+    clt_trainer_config config = CLT_TRAINER_CONFIG_DEFAULT;
+    config.batch = batch;
+    config.epochs = epochs;
+    config.learning_rate = learning_rate;
+    config.seed = 3;
+    config.progress = s != NULL ? watch : NULL;
+    config.user = s;
+    return config;
+}
+
 /* Trains and returns the status. */
 static clt_status train(clt_model *model, const clt_trainer_config *config, clt_history *history,
                         clt_error *error)
@@ -110,7 +123,7 @@ static void test_learns(void **state)
     clt_history history = {0};
     seen s = {0};
     clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
-    clt_trainer_config config = {32, 12, 0.02, 3, true, watch, &s};
+    clt_trainer_config config = recipe(32, 12, 0.02, &s);
     assert_ok(train(model, &config, &history, &error));
     assert_int_equal(history.count, 12);
     assert_true(history.validated);
@@ -143,7 +156,7 @@ static void test_layers_learn(void **state)
         clt_error error;
         clt_history history = {0};
         clt_model *model = create_model(models[k], 1);
-        clt_trainer_config config = {25, 15, 0.02, 3, true, NULL, NULL};
+        clt_trainer_config config = recipe(25, 15, 0.02, NULL);
         assert_ok(train(model, &config, &history, &error));
         assert_true(history.epochs[14].validation.accuracy > 0.8);
         free(history.epochs);
@@ -160,7 +173,7 @@ static void test_same_seed_same_bits(void **state)
     for (int dropout = 0; dropout < 2; dropout++) {
         const char *layers = dropout ? "embedding:6,dropout:0.3,lstm:5,dropout:0.3,dense:1"
                                      : "embedding:6,lstm:5,dense:1";
-        clt_trainer_config config = {32, 2, 0.01, 3, true, NULL, NULL};
+        clt_trainer_config config = recipe(32, 2, 0.01, NULL);
         for (int run = 0; run < 2; run++) {
             clt_model *model = create_model(layers, 1);
             assert_ok(train(model, &config, NULL, &error));
@@ -186,7 +199,7 @@ static void test_prefix(void **state)
     clt_history histories[3] = {{0}};
     size_t count = 0;
     for (int run = 0; run < 3; run++) {
-        clt_trainer_config config = {32, 4, 0.01, 3, true, NULL, NULL};
+        clt_trainer_config config = recipe(32, 4, 0.01, NULL);
         clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
         clt_runtime_force(runtime, "prefix", run == 0 ? "off" : "on");
         assert_ok(train(model, &config, &histories[run], &error));
@@ -215,7 +228,7 @@ static void test_diverges(void **state)
     clt_error error;
     clt_history history = {0};
     clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
-    clt_trainer_config config = {32, 20, 1e38, 3, true, NULL, NULL};
+    clt_trainer_config config = recipe(32, 20, 1e38, NULL);
     assert_fails(train(model, &config, &history, &error), CLT_DIVERGED,
                  "diverged at epoch 1, step");
     size_t count = copy_weights(model, weights);
@@ -235,7 +248,7 @@ static void test_nan_weights(void **state)
     clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
     clt_model_tensor(model, "lstm.bias", NULL)[3] = NAN;
     size_t count = copy_weights(model, before);
-    clt_trainer_config config = {32, 2, 0.01, 3, true, NULL, NULL};
+    clt_trainer_config config = recipe(32, 2, 0.01, NULL);
     assert_fails(train(model, &config, NULL, &error), CLT_DIVERGED, "epoch 1, step 1 of 5");
     copy_weights(model, after);
     assert_memory_equal(before, after, count * sizeof(float));
@@ -247,7 +260,7 @@ static void test_nan_weights(void **state)
 static size_t train_with(const char *variant, bool poisoned, float *weights, clt_error *error)
 {
     clt_model *model = create_model("embedding:19,lstm:5,dense:1", 1);
-    clt_trainer_config config = {2, 3, 0.01, 3, true, NULL, NULL};
+    clt_trainer_config config = recipe(2, 3, 0.01, NULL);
     if (poisoned) {
         clt_model_tensor(model, "embedding.embeddings", NULL)[RARE * 19 + 7] = NAN;
     }
@@ -291,7 +304,7 @@ static void test_stops(void **state)
     seen s = {.stop_at_step = 7};
     clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
     size_t count = copy_weights(model, before);
-    clt_trainer_config config = {32, 20, 0.01, 3, true, watch, &s};
+    clt_trainer_config config = recipe(32, 20, 0.01, &s);
     assert_fails(train(model, &config, &history, &error), CLT_STOPPED,
                  "stopped at epoch 2, step 2");
     assert_int_equal(s.steps, 7);
@@ -308,15 +321,15 @@ static void test_refused(void **state)
     clt_error error;
     clt_trainer *trainer = NULL;
     clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
-    static const struct {
+    const struct {
         clt_trainer_config config;
         const char *part;
     } cases[] = {
-        {{0, 5, 0.001, 1, true, NULL, NULL}, "batch 0"},
-        {{128, -1, 0.001, 1, true, NULL, NULL}, "epochs -1"},
-        {{128, 5, 0.0, 1, true, NULL, NULL}, "learning rate 0"},
-        {{128, 5, NAN, 1, true, NULL, NULL}, "learning rate"},
-        {{INT32_MAX, 5, 0.001, 1, true, NULL, NULL}, "positions in all"},
+        {recipe(0, 5, 0.001, NULL), "batch 0"},
+        {recipe(128, -1, 0.001, NULL), "epochs -1"},
+        {recipe(128, 5, 0.0, NULL), "learning rate 0"},
+        {recipe(128, 5, NAN, NULL), "learning rate"},
+        {recipe(INT32_MAX, 5, 0.001, NULL), "positions in all"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         assert_fails(clt_trainer_create(model, runtime, &cases[k].config, &trainer, &error),
