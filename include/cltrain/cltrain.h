@@ -3,6 +3,7 @@
 #define CLTRAIN_H
 
 #include "cltrain/bench.h"
+#include "cltrain/corpus.h"
 #include "cltrain/dataset.h"
 #include "cltrain/device.h"
 #include "cltrain/error.h"

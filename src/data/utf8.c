@@ -1,6 +1,11 @@
 /* utf8.c: strict UTF-8. */
 #include "data/utf8.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/memory.h"
+
 uint32_t clt_utf8_decode(const char *text, size_t bytes, size_t *length, int *damaged)
 {
     const unsigned char *byte = (const unsigned char *)text;
@@ -55,4 +60,55 @@ size_t clt_utf8_encode(uint32_t point, char *text)
     }
     text[0] = (char)(leads[length] | point);
     return length;
+}
+
+/* How many bytes at the beginning of text are ASCII, eight at a time and so perhaps a few less. */
+static size_t ascii_length(const char *text, size_t bytes)
+{
+    size_t at = 0;
+    uint64_t word;
+    for (; bytes - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        if ((word & UINT64_C(0x8080808080808080)) != 0) {
+            break;
+        }
+    }
+    return at;
+}
+
+/* Writes the text repaired to `to`, unless that is NULL; returns how long it is. */
+static size_t repair(const char *text, size_t bytes, char *to, int *damaged)
+{
+    size_t wrote = 0;
+    for (size_t at = 0, length; at < bytes; at += length) {
+        size_t part = length = ascii_length(text + at, bytes - at);
+        char point[4];
+        const char *from = text + at;
+        if (length == 0) {
+            part = clt_utf8_encode(clt_utf8_decode(text + at, bytes - at, &length, damaged), point);
+            from = point;
+        }
+        if (to != NULL) {
+            memcpy(to + wrote, from, part);
+        }
+        wrote += part;
+    }
+    return wrote;
+}
+
+clt_status clt_utf8_repair(char **text, size_t *bytes, clt_error *error)
+{
+    int damaged = 0;
+    size_t repaired = repair(*text, *bytes, NULL, &damaged);
+    if (!damaged) {
+        return CLT_OK;
+    }
+    char *made = clt_alloc(repaired, 1, "a repaired text", error);
+    if (made == NULL) {
+        return CLT_FAILED;
+    }
+    *bytes = repair(*text, *bytes, made, &damaged);
+    free(*text);
+    *text = made;
+    return CLT_OK;
 }

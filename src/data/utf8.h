@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/error.h"
+
 #define CLT_UTF8_REPLACEMENT 0xfffd
 
 /* The code point at text[0], of `bytes` >= 1; its length in *length. Damaged bytes give U+FFFD for
@@ -14,5 +16,10 @@ uint32_t clt_utf8_decode(const char *text, size_t bytes, size_t *length, int *da
 
 /* Writes a code point that clt_utf8_decode can give, 1 to 4 bytes; returns how many. */
 size_t clt_utf8_encode(uint32_t point, char *text);
+
+/* Makes bytes that may be anything valid UTF-8, as above. *text is from malloc, and is another
+ * block, as long as needed, only when something was damaged. Errors: CLT_FAILED, with all as it
+ * was. */
+CLT_NODISCARD clt_status clt_utf8_repair(char **text, size_t *bytes, clt_error *error);
 
 #endif

@@ -159,3 +159,42 @@ done:
     close(descriptor);
     return status;
 }
+
+clt_status clt_file_read_rest(int descriptor, const char *name, size_t limit, char **bytes,
+                              size_t *size, clt_error *error)
+{
+    char *memory = NULL;
+    size_t have = 0, room = 0;
+    clt_status status = CLT_OK;
+    for (;;) {
+        if (have + 1 >= room) {
+            room = room == 0 ? 65536 : 2 * room;
+            CLT_TRY(clt_resize((void **)&memory, room, 1, name, error));
+        }
+        ssize_t got = read(descriptor, memory + have, room - 1 - have);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            int code = errno;
+            status = clt_fail(error, CLT_INPUT, code, "cannot read %s: %s", name, strerror(code));
+            goto done;
+        }
+        if (got == 0) {
+            break;
+        }
+        have += (size_t)got;
+        if (have > limit) {
+            status =
+                clt_fail(error, CLT_INPUT, 0, "%s: more than the limit of %zu bytes", name, limit);
+            goto done;
+        }
+    }
+    memory[have] = 0;
+    *bytes = memory;
+    *size = have;
+    memory = NULL;
+done:
+    free(memory);
+    return status;
+}

@@ -30,4 +30,8 @@ void clt_file_abandon(clt_file *file);
 CLT_NODISCARD clt_status clt_file_read(const char *path, size_t limit, char **bytes, size_t *size,
                                        clt_error *error);
 
+/* The same for an open descriptor of any kind, from where it stands to its end. */
+CLT_NODISCARD clt_status clt_file_read_rest(int descriptor, const char *name, size_t limit,
+                                            char **bytes, size_t *size, clt_error *error);
+
 #endif

@@ -1,0 +1,62 @@
+/* corpus.h: labelled texts as people wrote them, before they are ids. */
+#ifndef CLTRAIN_CORPUS_H
+#define CLTRAIN_CORPUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cltrain/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Texts and their classes, in the order of the file. Read-only for callers; made by a function
+ * below, freed with clt_corpus_free. */
+typedef struct clt_corpus {
+    size_t count;        /* samples */
+    char *text;          /* all texts, valid UTF-8, one behind the other, no terminators */
+    size_t *offsets;     /* [count + 1]; sample k is text[offsets[k]] .. text[offsets[k + 1]] */
+    int32_t *labels;     /* [count], index into classes; NULL: no labels were read */
+    size_t *lines;       /* [count], where the row begins, from 1; NULL: a file each */
+    char **classes;      /* [class_count] names, in byte order (strcmp) */
+    int32_t class_count; /* 0: no labels were read */
+    size_t bad_rows;     /* passed over with skip_bad_rows */
+} clt_corpus;
+
+typedef struct clt_corpus_options {
+    const char *text_column;  /* of a table or JSON lines; NULL: review, text or sentence */
+    const char *label_column; /* NULL: sentiment, label or class */
+    bool unlabelled;          /* only the texts are read, whether there are labels or not */
+    bool skip_bad_rows;       /* count them instead of failing at the first */
+} clt_corpus_options;
+
+/* Opens labelled texts; what form they have is seen by their content, not their name.
+ *
+ * CSV, TSV     a header line, then rows as RFC 4180 has them: quotes where a field needs them, a
+ *              quote inside doubled, line ends inside kept. Columns are found by the names above,
+ *              in any case.
+ * All text is UTF-8; damaged bytes become U+FFFD as with Python's errors="replace"; a byte order
+ * mark and CR LF are fine. Labels are any strings, without the spaces around them.
+ *
+ * path         "-": standard input, read to its end.
+ * options      NULL: all zero.
+ * train        out; freed by the caller with clt_corpus_free.
+ * test         out, likewise; NULL when the data have no test part. Its classes are train's.
+ * Errors       CLT_INPUT: cannot be opened, is no form that is known, has no samples, or has a bad
+ *              row: the message names the file and the line where the row begins. */
+CLT_NODISCARD clt_status clt_corpus_open(const char *path, const clt_corpus_options *options,
+                                         clt_corpus **train, clt_corpus **test, clt_error *error);
+void clt_corpus_free(clt_corpus *corpus); /* NULL allowed */
+
+/* Puts the samples into the order in which Keras's load_data would: one
+ * numpy.random.RandomState(seed) shuffles train, then test. (keras/src/datasets/imdb.py, whose seed
+ * is 113.) `test` may be NULL. Errors: CLT_FAILED; both are then as before. */
+CLT_NODISCARD clt_status clt_corpus_shuffle(clt_corpus *train, clt_corpus *test, uint32_t seed,
+                                            clt_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

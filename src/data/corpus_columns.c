@@ -1,0 +1,97 @@
+/* corpus_columns.c: which columns or keys are the text and the label. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "data/corpus.h"
+
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+void clt_trim(const char **text, size_t *bytes)
+{
+    while (*bytes > 0 && is_space(**text)) {
+        (*text)++;
+        (*bytes)--;
+    }
+    while (*bytes > 0 && is_space((*text)[*bytes - 1])) {
+        (*bytes)--;
+    }
+}
+
+static const char *const text_names[] = {"review", "text", "sentence", NULL};
+static const char *const label_names[] = {"sentiment", "label", "class", NULL};
+
+static bool is_named(const char *name, size_t bytes, const char *wanted, const char *const *usual)
+{
+    if (wanted != NULL) {
+        return strlen(wanted) == bytes && memcmp(wanted, name, bytes) == 0;
+    }
+    for (size_t k = 0; usual[k] != NULL; k++) {
+        if (strlen(usual[k]) == bytes && strncasecmp(usual[k], name, bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void clt_columns_see(clt_columns *columns, const char *name, size_t bytes)
+{
+    static const size_t shown_max = 40;
+    size_t used = strlen(columns->names);
+    clt_trim(&name, &bytes);
+    if (is_named(name, bytes, columns->options->text_column, text_names)) {
+        columns->text = columns->count;
+        columns->texts++;
+    } else if (is_named(name, bytes, columns->options->label_column, label_names)) {
+        columns->label = columns->count;
+        columns->labels++;
+    }
+    size_t shown = bytes < shown_max ? bytes : shown_max;
+    while (shown < bytes && shown > 0 && ((unsigned char)name[shown] & 0xc0) == 0x80) {
+        shown--; /* not in the middle of a code point */
+    }
+    if (sizeof columns->names - used > shown_max + sizeof ", '...', ...") {
+        snprintf(columns->names + used, sizeof columns->names - used, "%s'%.*s%s'",
+                 columns->count > 0 ? ", " : "", (int)shown, name, shown < bytes ? "..." : "");
+    } else if (strstr(columns->names, ", ...") == NULL) {
+        strcpy(columns->names + used, ", ...");
+    }
+    columns->count++;
+}
+
+static clt_status check_column(const clt_columns *columns, int found, const char *what,
+                               const char *wanted, const char *usual, clt_error *error)
+{
+    if (found == 1) {
+        return CLT_OK;
+    }
+    if (wanted != NULL) {
+        return clt_fail(error, CLT_INPUT, 0, "%s column named '%s' among %s",
+                        found == 0 ? "no" : "more than one", wanted, columns->names);
+    }
+    return clt_fail(error, CLT_INPUT, 0, "%s %s column (%s) among %s: name it (--%s-column)",
+                    found == 0 ? "no" : "more than one", what, usual, columns->names, what);
+}
+
+clt_status clt_columns_check(const clt_columns *columns, clt_error *error)
+{
+    const clt_corpus_options *options = columns->options;
+    clt_status status = check_column(columns, columns->texts, "text", options->text_column,
+                                     "review, text or sentence", error);
+    if (status == CLT_OK && !options->unlabelled) {
+        status = check_column(columns, columns->labels, "label", options->label_column,
+                              "sentiment, label or class", error);
+    }
+    return status;
+}
+
+clt_status clt_line_check(size_t bytes, clt_error *error)
+{
+    if (bytes > CLT_LINE_BYTES_MAX) {
+        return clt_fail(error, CLT_INPUT, 0, "%zu bytes: more than %zu", bytes, CLT_LINE_BYTES_MAX);
+    }
+    return CLT_OK;
+}
