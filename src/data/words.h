@@ -7,6 +7,11 @@
 
 #include "util/error.h"
 
+/* The rules of clt_words_begin as Keras's Tokenizer names its options, JSON: what a model file says
+ * of how its words were found. */
+#define CLT_WORDS_RULES                                                                            \
+    "{\"filters\":\"!\\\"#$%&()*+,-./:;<=>?@[\\\\]^_`{|}~\\t\\n\",\"lower\":true,\"split\":\" \"}"
+
 /* A walk over the words of texts, one text after the other. Zeroed before the first. */
 typedef struct clt_words {
     const char *text;

@@ -1,9 +1,12 @@
-/* model_file.c: the model file: a safetensors container with the parameters, the vocabulary as a U8
- * tensor, and in its metadata a format version, the model string and the reading options. A
+/* model_file.c: the model file: a safetensors container with the parameters and, where the words
+ * are known, "vocabulary" U8 (the words by rank, each ended by 0) and "vocabulary_counts" I64 (how
+ * often each occurred in the training texts). Its metadata hold a format version, the model string,
+ * the reading options and the tokenizer's rules. Files of before counts and rules are read, too. A
  * checkpoint is a model file with more in it. */
 #include "model/model_file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
@@ -14,11 +17,14 @@
 
 #include "data/fingerprint.h"
 #include "data/vocabulary.h"
+#include "data/words.h"
 #include "model/model_private.h"
 #include "util/memory.h"
 
 #define FORMAT "cltrain-1"
+#define TOKENIZER "tokenizer"
 #define VOCABULARY "vocabulary"
+#define COUNTS "vocabulary_counts"
 
 /* The reading options in the metadata; sides are spelled pre and post. */
 static const struct {
@@ -43,7 +49,7 @@ static const struct {
 enum {
     NUMBER_COUNT = sizeof numbers / sizeof *numbers,
     SIDE_COUNT = sizeof sides / sizeof *sides,
-    METADATA_COUNT = 2 + NUMBER_COUNT + SIDE_COUNT
+    METADATA_COUNT = 3 + NUMBER_COUNT + SIDE_COUNT
 };
 static const char *const side_names[] = {[CLT_PRE] = "pre", [CLT_POST] = "post"};
 
@@ -51,11 +57,20 @@ static const char *const side_names[] = {[CLT_PRE] = "pre", [CLT_POST] = "post"}
 
 /* All that a model file holds, and room for what stands behind it in a checkpoint. */
 typedef struct contents {
-    clt_stored_tensor tensors[CLT_PARAMETER_COUNT_MAX + 1 + CLT_MODEL_MORE_TENSORS];
+    clt_stored_tensor tensors[CLT_PARAMETER_COUNT_MAX + 2 + CLT_MODEL_MORE_TENSORS];
     clt_metadata metadata[METADATA_COUNT + CLT_MODEL_MORE_METADATA + 1];
     size_t tensor_count, metadata_count;
     char text[NUMBER_COUNT][16];
+    int64_t *counts; /* of the words; NULL: none is known */
 } contents;
+
+static void free_contents(contents *c)
+{
+    if (c != NULL) {
+        free(c->counts);
+        free(c);
+    }
+}
 
 static void fill_metadata(const clt_model *model, contents *c)
 {
@@ -75,7 +90,47 @@ static void fill_metadata(const clt_model *model, contents *c)
         memcpy(&side, reading + sides[k].offset, sizeof side);
         metadata[count++] = (clt_metadata){sides[k].key, side_names[side]};
     }
+    if (model->vocabulary != NULL) {
+        metadata[count++] = (clt_metadata){TOKENIZER, CLT_WORDS_RULES};
+    }
     c->metadata_count = count;
+}
+
+static clt_stored_tensor stored_text(const char *name, const clt_vocabulary *words)
+{
+    return (clt_stored_tensor){.name = name,
+                               .dtype = CLT_U8,
+                               .rank = 1,
+                               .shape = {words->text_bytes},
+                               .bytes = words->text_bytes,
+                               .data = words->text};
+}
+
+/* The counts of the words by rank, where any is known. */
+static clt_status collect_counts(const clt_vocabulary *words, contents *c, clt_error *error)
+{
+    size_t count = (size_t)words->count;
+    bool known = false;
+    for (size_t rank = 1; rank <= count; rank++) {
+        known = known || words->words[rank].count > 0;
+    }
+    if (!known) {
+        return CLT_OK;
+    }
+    c->counts = clt_alloc(count, sizeof *c->counts, "word counts", error);
+    if (c->counts == NULL) {
+        return CLT_FAILED;
+    }
+    for (size_t rank = 1; rank <= count; rank++) {
+        c->counts[rank - 1] = words->words[rank].count;
+    }
+    c->tensors[c->tensor_count++] = (clt_stored_tensor){.name = COUNTS,
+                                                        .dtype = CLT_I64,
+                                                        .rank = 1,
+                                                        .shape = {count},
+                                                        .bytes = count * sizeof *c->counts,
+                                                        .data = c->counts};
+    return CLT_OK;
 }
 
 static contents *collect(const clt_model *model, clt_error *error)
@@ -96,13 +151,11 @@ static contents *collect(const clt_model *model, clt_error *error)
                                 .data = clt_model_values(model, p)};
     }
     if (model->vocabulary != NULL) {
-        c->tensors[c->tensor_count++] =
-            (clt_stored_tensor){.name = VOCABULARY,
-                                .dtype = CLT_U8,
-                                .rank = 1,
-                                .shape = {model->vocabulary->text_bytes},
-                                .bytes = model->vocabulary->text_bytes,
-                                .data = model->vocabulary->text};
+        c->tensors[c->tensor_count++] = stored_text(VOCABULARY, model->vocabulary);
+        if (collect_counts(model->vocabulary, c, error) != CLT_OK) {
+            free_contents(c);
+            return NULL;
+        }
     }
     return c;
 }
@@ -113,7 +166,7 @@ clt_status clt_model_save(const clt_model *model, const char *path, clt_error *e
     clt_status status = c == NULL ? CLT_FAILED
                                   : clt_safetensors_save(path, c->tensors, c->tensor_count,
                                                          c->metadata, c->metadata_count, error);
-    free(c);
+    free_contents(c);
     return status;
 }
 
@@ -135,7 +188,7 @@ clt_status clt_model_save_more(const clt_model *model, const char *path,
     c->metadata[c->metadata_count++] = (clt_metadata){CLT_DIGEST_KEY, digest};
     clt_status status = clt_safetensors_save(path, c->tensors, c->tensor_count, c->metadata,
                                              c->metadata_count, error);
-    free(c);
+    free_contents(c);
     return status;
 }
 
@@ -173,7 +226,7 @@ static bool is_more(const char *name)
 
 static bool is_known(const clt_model *model, const char *name)
 {
-    bool known = strcmp(name, VOCABULARY) == 0 || is_more(name);
+    bool known = strcmp(name, VOCABULARY) == 0 || strcmp(name, COUNTS) == 0 || is_more(name);
     for (int k = 0; k < model->layers.parameter_count; k++) {
         known = known || strcmp(name, model->layers.parameters[k].name) == 0;
     }
@@ -252,27 +305,71 @@ static clt_status read_reading(const char *path, const clt_safetensors *file, cl
     return status;
 }
 
-static clt_status take_vocabulary(clt_model *model, const char *path, const clt_safetensors *file,
-                                  clt_error *error)
+/* The strings of a U8 tensor, at most `most`, each ended by 0. */
+static clt_status take_text(const char *path, const clt_stored_tensor *tensor, int64_t most,
+                            clt_vocabulary **words, clt_error *error)
 {
-    const clt_stored_tensor *tensor = clt_safetensors_find(file, VOCABULARY);
-    int32_t count = 0;
-    if (tensor == NULL) {
-        return CLT_OK;
-    }
-    if (tensor->dtype != CLT_U8 || tensor->rank != 1 || tensor->bytes > INT32_MAX) {
+    int64_t count = 0;
+    if (tensor->dtype != CLT_U8 || tensor->rank != 1) {
         return clt_fail(error, CLT_INPUT, 0, "%s: tensor %s is not U8 of one dimension", path,
-                        VOCABULARY);
+                        tensor->name);
     }
     const char *text = tensor->data;
     for (size_t k = 0; k < tensor->bytes; k++) {
         count += text[k] == 0;
     }
-    clt_status status =
-        clt_vocabulary_create(text, tensor->bytes, count, &model->vocabulary, error);
-    if (status == CLT_INPUT) {
-        clt_error_prefix(error, "%s: tensor %s", path, VOCABULARY);
+    if (count > most) {
+        return clt_fail(error, CLT_INPUT, 0,
+                        "%s: tensor %s has %" PRId64 " words, the model has ids for %" PRId64, path,
+                        tensor->name, count, most);
     }
+    clt_status status = clt_vocabulary_create(text, tensor->bytes, (int32_t)count, words, error);
+    if (status == CLT_INPUT) {
+        clt_error_prefix(error, "%s: tensor %s", path, tensor->name);
+    }
+    return status;
+}
+
+static clt_status take_counts(clt_vocabulary *words, const char *path,
+                              const clt_stored_tensor *tensor, clt_error *error)
+{
+    if (tensor->dtype != CLT_I64 || tensor->rank != 1 || words == NULL ||
+        tensor->shape[0] != (uint64_t)words->count) {
+        return clt_fail(error, CLT_INPUT, 0, "%s: tensor %s is not I64 of shape [%" PRId32 "]",
+                        path, COUNTS, words != NULL ? words->count : 0);
+    }
+    const int64_t *counts = tensor->data;
+    for (int32_t rank = 1; rank <= words->count; rank++) {
+        if (counts[rank - 1] < 0) {
+            return clt_fail(error, CLT_INPUT, 0,
+                            "%s: tensor %s: element %" PRId32 " is %" PRId64 ", not 0 or more",
+                            path, COUNTS, rank - 1, counts[rank - 1]);
+        }
+        words->words[rank].count = counts[rank - 1];
+    }
+    return CLT_OK;
+}
+
+static clt_status take_vocabulary(clt_model *model, const char *path, const clt_safetensors *file,
+                                  clt_error *error)
+{
+    clt_status status = CLT_OK;
+    const clt_stored_tensor *text = clt_safetensors_find(file, VOCABULARY);
+    const clt_stored_tensor *counts = clt_safetensors_find(file, COUNTS);
+    const char *rules = clt_safetensors_metadata(file, TOKENIZER);
+    int64_t most = (int64_t)model->reading.num_words - model->reading.index_from - 1;
+    if (rules != NULL && strcmp(rules, CLT_WORDS_RULES) != 0) {
+        status = clt_fail(error, CLT_INPUT, 0, "%s: metadata %s is %.100s; this program's is %s",
+                          path, TOKENIZER, rules, CLT_WORDS_RULES);
+        goto done;
+    }
+    if (text != NULL) {
+        CLT_TRY(take_text(path, text, most > 0 ? most : 0, &model->vocabulary, error));
+    }
+    if (counts != NULL) {
+        CLT_TRY(take_counts(model->vocabulary, path, counts, error));
+    }
+done:
     return status;
 }
 
@@ -356,7 +453,7 @@ static clt_status check_same(const clt_model *model, const char *path, const clt
         status = clt_fail(error, CLT_INPUT, 0, "%s: of another model: it has %zu tensors, not %zu",
                           path, of_model, c->tensor_count);
     }
-    free(c);
+    free_contents(c);
     return status;
 }
 

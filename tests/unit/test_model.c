@@ -10,6 +10,7 @@
 #include "cltrain/model.h"
 #include "data/safetensors.h"
 #include "data/vocabulary.h"
+#include "data/words.h"
 
 #define SMALL "embedding:3,lstm:2,dropout:0.5,dense:1"
 
@@ -121,6 +122,9 @@ static void test_round_trip(void **state)
     clt_model *model = create(SMALL, &small_reading, 5), *again = NULL;
     clt_vocabulary *vocabulary = NULL;
     assert_ok(clt_vocabulary_create(words, sizeof words, 7, &vocabulary, &error));
+    for (int32_t rank = 1; rank <= 7; rank++) {
+        vocabulary->words[rank].count = INT64_C(3000000000) - rank;
+    }
     assert_ok(clt_model_set_vocabulary(model, vocabulary, &error));
     clt_vocabulary_free(vocabulary);
     assert_ok(clt_model_save(model, path, &error));
@@ -131,6 +135,10 @@ static void test_round_trip(void **state)
     assert_string_equal(clt_vocabulary_word(clt_model_vocabulary(again), &small_reading, 9),
                         "bright");
     assert_null(clt_vocabulary_word(clt_model_vocabulary(again), &small_reading, 10));
+    for (int32_t rank = 1; rank <= 6; rank++) {
+        assert_true(clt_vocabulary_count_of(clt_model_vocabulary(again), rank) ==
+                    INT64_C(3000000000) - rank);
+    }
     static const char *const names[] = {"embedding.embeddings",  "lstm.kernel",
                                         "lstm.recurrent_kernel", "lstm.bias",
                                         "dense.kernel",          "dense.bias"};
@@ -260,6 +268,61 @@ static void bad_words(spoiled *s)
     s->tensors[s->tensor_count++] = (clt_stored_tensor){"vocabulary", CLT_U8, 1, {4}, 4, "abcd"};
 }
 
+static void add_tensor(spoiled *s, const char *name, clt_dtype dtype, size_t count, size_t bytes,
+                       const void *data)
+{
+    s->tensors[s->tensor_count++] = (clt_stored_tensor){name, dtype, 1, {count}, bytes, data};
+}
+static void words(spoiled *s)
+{
+    add_tensor(s, "vocabulary", CLT_U8, 6, 6, "a\0b\0c");
+}
+static void many_words(spoiled *s)
+{
+    add_tensor(s, "vocabulary", CLT_U8, 14, 14, "a\0b\0c\0d\0e\0f\0g");
+}
+static void absent_words(spoiled *s)
+{
+    static const char zeros[4096];
+    add_tensor(s, "vocabulary", CLT_U8, sizeof zeros, sizeof zeros, zeros);
+}
+static const int64_t three_counts[] = {INT64_MAX, 0, 7};
+static void counts(spoiled *s)
+{
+    words(s);
+    add_tensor(s, "vocabulary_counts", CLT_I64, 3, 24, three_counts);
+}
+static void float_counts(spoiled *s)
+{
+    words(s);
+    add_tensor(s, "vocabulary_counts", CLT_F64, 3, 24, three_counts);
+}
+static void two_counts(spoiled *s)
+{
+    words(s);
+    add_tensor(s, "vocabulary_counts", CLT_I64, 2, 16, three_counts);
+}
+static void counts_of_nothing(spoiled *s)
+{
+    add_tensor(s, "vocabulary_counts", CLT_I64, 3, 24, three_counts);
+}
+static void negative_count(spoiled *s)
+{
+    static const int64_t negative[] = {2, 1, -1};
+    words(s);
+    add_tensor(s, "vocabulary_counts", CLT_I64, 3, 24, negative);
+}
+static void rules(spoiled *s)
+{
+    words(s);
+    s->metadata[s->metadata_count++] = (clt_metadata){"tokenizer", CLT_WORDS_RULES};
+}
+static void other_rules(spoiled *s)
+{
+    words(s);
+    s->metadata[s->metadata_count++] = (clt_metadata){"tokenizer", "{}"};
+}
+
 static void test_refused_files(void **state)
 {
     (void)state;
@@ -277,6 +340,16 @@ static void test_refused_files(void **state)
     expect_refused(far_start, "start_char");
     expect_refused(bad_side, "metadata padding is left");
     expect_refused(bad_words, "tensor vocabulary");
+    expect_refused(words, NULL);
+    expect_refused(many_words, "tensor vocabulary has 7 words, the model has ids for 6");
+    expect_refused(absent_words, "tensor vocabulary has 4096 words, the model has ids for 6");
+    expect_refused(counts, NULL);
+    expect_refused(float_counts, "tensor vocabulary_counts is not I64 of shape [3]");
+    expect_refused(two_counts, "tensor vocabulary_counts is not I64 of shape [3]");
+    expect_refused(counts_of_nothing, "tensor vocabulary_counts is not I64 of shape [0]");
+    expect_refused(negative_count, "tensor vocabulary_counts: element 2 is -1, not 0 or more");
+    expect_refused(rules, NULL);
+    expect_refused(other_rules, "metadata tokenizer is {}; this program's is {\"filters\"");
 }
 
 static void test_unwritable(void **state)

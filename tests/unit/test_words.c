@@ -87,6 +87,15 @@ static void test_keras(void **state)
     assert_true(word_count > 1000);
 }
 
+static void test_rules(void **state)
+{
+    (void)state;
+    json_error_t reason;
+    json_t *rules = json_loads(CLT_WORDS_RULES, 0, &reason);
+    assert_true(json_equal(rules, json_object_get(fixture, "options")));
+    json_decref(rules);
+}
+
 /* Every code point that the fixture's Unicode knows, alone. */
 static void test_lower(void **state)
 {
@@ -199,9 +208,10 @@ static void test_long_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keras),     cmocka_unit_test(test_lower),
-        cmocka_unit_test(test_sigma),     cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_any_bytes), cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_keras),      cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_lower),      cmocka_unit_test(test_sigma),
+        cmocka_unit_test(test_damaged),    cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_long_texts),
     };
     return cmocka_run_group_tests(tests, load_fixture, drop_fixture);
 }
