@@ -6,9 +6,9 @@
 #include "output.h"
 #include "verbs.h"
 
-const cli_verb *const cli_verbs[] = {&cli_fit,     &cli_evaluate, &cli_predict,  &cli_data,
-                                     &cli_summary, &cli_devices,  &cli_selftest, &cli_bench,
-                                     &cli_tune,    &cli_help,     NULL};
+const cli_verb *const cli_verbs[] = {&cli_fit,     &cli_evaluate, &cli_predict, &cli_data,
+                                     &cli_summary, &cli_vocab,    &cli_devices, &cli_selftest,
+                                     &cli_bench,   &cli_tune,     &cli_help,    NULL};
 
 const cli_verb *cli_find_verb(const char *name)
 {
@@ -28,7 +28,7 @@ const cli_verb *cli_find_verb(const char *name)
     } else {
         cli_fail_usage(NULL,
                        "unknown verb \"%s\"; choose from fit, evaluate, predict, data, "
-                       "summary, devices, selftest, bench, tune, help",
+                       "summary, vocab, devices, selftest, bench, tune, help",
                        name);
     }
     return NULL;

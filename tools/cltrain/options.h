@@ -22,7 +22,8 @@ enum {
     CLI_SELFTEST = 1 << 6,
     CLI_HELP = 1 << 7,
     CLI_BENCH = 1 << 8,
-    CLI_TUNE = 1 << 9
+    CLI_TUNE = 1 << 9,
+    CLI_VOCAB = 1 << 10
 };
 
 typedef struct cli_settings {

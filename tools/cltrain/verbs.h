@@ -15,7 +15,7 @@ typedef struct cli_verb {
 } cli_verb;
 
 extern const cli_verb cli_devices, cli_summary, cli_data, cli_fit, cli_evaluate, cli_predict,
-    cli_selftest, cli_bench, cli_tune, cli_help;
+    cli_vocab, cli_selftest, cli_bench, cli_tune, cli_help;
 
 extern const cli_verb *const cli_verbs[]; /* ends with NULL */
 
