@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cltrain/corpus.h"
 #include "cltrain/dataset.h"
 #include "cltrain/error.h"
 
@@ -20,6 +21,19 @@ extern "C" {
  * order mark in front is left out), `<br />` a space, lower case as Python's str.lower(), split at
  * !"#$%&()*+,-./:;<=>?@[\]^_`{|}~, space, tab, ends of lines (LF, CR LF, CR) and 0.
  * (keras/src/legacy/preprocessing/text.py) */
+
+/* Collects the words of training texts: most frequent first, words that are equally frequent by
+ * their first appearance, as Tokenizer.fit_on_texts.
+ *
+ * corpus      its labels are not read.
+ * reading     as many words as its num_words has ids for, num_words - index_from - 1; num_words 0:
+ *             all of them. NULL: the defaults.
+ * min_count   words that occur less often are left out; 1 leaves none out.
+ * vocabulary  out: freed with clt_vocabulary_free.
+ * Errors      CLT_USAGE: reading makes no sense. CLT_INPUT: more than 4 GiB of different words. */
+CLT_NODISCARD clt_status clt_vocabulary_build(const clt_corpus *corpus, const clt_reading *reading,
+                                              int64_t min_count, clt_vocabulary **vocabulary,
+                                              clt_error *error);
 
 /* Reads a JSON word index, {"word": rank, ...} (Keras's imdb_word_index.json); ranks are unique
  * and 1 or more. Errors: CLT_INPUT with file and line. */
@@ -46,6 +60,17 @@ CLT_NODISCARD clt_status clt_vocabulary_encode(const clt_vocabulary *vocabulary,
                                                const clt_reading *reading, const char *text,
                                                size_t bytes, int32_t **ids, size_t *count,
                                                clt_error *error);
+
+/* The same for every text of a corpus, with its labels.
+ *
+ * reading   NULL: the defaults. Where it keeps more ids than there are words, the data set's
+ *           num_words is the largest id + 1 that the words have.
+ * dataset   out: freed with clt_dataset_free; without labels all are 0.
+ * Errors    CLT_USAGE: reading makes no sense. */
+CLT_NODISCARD clt_status clt_corpus_encode(const clt_corpus *corpus,
+                                           const clt_vocabulary *vocabulary,
+                                           const clt_reading *reading, clt_dataset **dataset,
+                                           clt_error *error);
 
 #ifdef __cplusplus
 }

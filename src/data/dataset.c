@@ -73,3 +73,18 @@ int32_t clt_reading_bound(const clt_reading *reading, int32_t num_words)
     int32_t bound = num_words > 1 ? num_words : 1; /* padding is id 0 */
     return reading->oov_char >= bound ? reading->oov_char + 1 : bound;
 }
+
+clt_status clt_reading_all(const clt_reading *reading, int32_t words, int32_t *num_words,
+                           clt_error *error)
+{
+    int64_t all = (int64_t)reading->index_from + words + 1;
+    if (all <= reading->start_char) {
+        all = (int64_t)reading->start_char + 1;
+    }
+    if (all > INT32_MAX) {
+        return clt_fail(error, CLT_USAGE, 0, "index_from %d or start_char %d is too large",
+                        reading->index_from, reading->start_char);
+    }
+    *num_words = (int32_t)all;
+    return CLT_OK;
+}

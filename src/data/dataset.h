@@ -21,6 +21,11 @@ CLT_NODISCARD clt_status clt_reading_check(const clt_reading *reading, clt_error
  * more only where oov_char is not below it. */
 int32_t clt_reading_bound(const clt_reading *reading, int32_t num_words);
 
+/* The smallest num_words that keeps start_char and the ids of that many words. Errors: CLT_USAGE.
+ */
+CLT_NODISCARD clt_status clt_reading_all(const clt_reading *reading, int32_t words,
+                                         int32_t *num_words, clt_error *error);
+
 /* What an id (start_char, or rank + index_from) becomes: itself when skip_top <= id < num_words,
  * else oov_char; -1 is left out. num_words is reading's, or the one that stands for its 0. */
 static inline int32_t clt_reading_keep(const clt_reading *reading, int32_t num_words, int32_t id)

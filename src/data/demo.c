@@ -130,22 +130,6 @@ static clt_status make_vocabulary(const clt_demo_grammar *grammar, const word_ra
     return status;
 }
 
-/* reading's num_words, or for its 0 one that keeps every id. */
-static clt_status count_words(const clt_reading *reading, int32_t word_count, int32_t *num_words,
-                              clt_error *error)
-{
-    int64_t all = (int64_t)reading->index_from + word_count + 1;
-    if (all <= reading->start_char) {
-        all = (int64_t)reading->start_char + 1;
-    }
-    if (all > INT32_MAX) {
-        return clt_fail(error, CLT_USAGE, 0, "index_from %d or start_char %d is too large",
-                        reading->index_from, reading->start_char);
-    }
-    *num_words = reading->num_words > 0 ? reading->num_words : (int32_t)all;
-    return CLT_OK;
-}
-
 clt_status clt_dataset_open_demo(size_t count, const clt_reading *reading, uint64_t seed,
                                  clt_dataset **train, clt_dataset **test,
                                  clt_vocabulary **vocabulary, clt_error *error)
@@ -164,7 +148,8 @@ clt_status clt_dataset_open_demo(size_t count, const clt_reading *reading, uint6
     }
     CLT_TRY(clt_reading_check(reading, error));
     CLT_TRY(clt_demo_grammar_create(&grammar, error));
-    CLT_TRY(count_words(reading, grammar.word_count, &num_words, error));
+    CLT_TRY(clt_reading_all(reading, grammar.word_count, &num_words, error));
+    num_words = reading->num_words > 0 ? reading->num_words : num_words;
     CLT_TRY(write_reviews(&grammar, count, seed, 0, &sets[0], error)); /* ranks need them always */
     if (test != NULL) {
         CLT_TRY(write_reviews(&grammar, count, seed, 1, &sets[1], error));

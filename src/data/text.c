@@ -59,3 +59,60 @@ done:
     clt_words_end(&words);
     return status;
 }
+
+/* The ids of every text, into `made`, whose offsets they set. */
+static clt_status encode_texts(const clt_corpus *corpus, const clt_vocabulary *vocabulary,
+                               const clt_reading *reading, clt_dataset *made, clt_error *error)
+{
+    clt_status status = CLT_OK;
+    clt_words words = {0};
+    void *ids = made->ids;
+    size_t used = 0, room = 0;
+    for (size_t k = 0; k < corpus->count; k++) {
+        const char *text = corpus->text + corpus->offsets[k];
+        size_t bytes = corpus->offsets[k + 1] - corpus->offsets[k], wanted;
+        if (!clt_add(used, ids_most(bytes), &wanted)) {
+            status = clt_fail_memory(error, bytes, "token ids");
+            goto done;
+        }
+        if (wanted > room) {
+            room = wanted + wanted / 2;
+            CLT_TRY(clt_resize(&ids, room, sizeof *made->ids, "token ids", error));
+            made->ids = ids;
+        }
+        CLT_TRY(clt_words_begin(&words, text, bytes, error));
+        used += write_ids(&words, vocabulary, reading, made->ids + used);
+        made->offsets[k + 1] = used;
+    }
+    CLT_TRY(clt_resize(&ids, used, sizeof *made->ids, "token ids", error));
+    made->ids = ids;
+done:
+    clt_words_end(&words);
+    return status;
+}
+
+clt_status clt_corpus_encode(const clt_corpus *corpus, const clt_vocabulary *vocabulary,
+                             const clt_reading *reading, clt_dataset **dataset, clt_error *error)
+{
+    static const clt_reading defaults = CLT_READING_DEFAULT;
+    clt_dataset *made = NULL;
+    clt_status status = CLT_OK;
+    reading = reading != NULL ? reading : &defaults;
+    CLT_TRY(clt_reading_check(reading, error));
+    int32_t num_words;
+    CLT_TRY(clt_reading_all(reading, vocabulary->count, &num_words, error));
+    if (reading->num_words > 0 && reading->num_words < num_words) {
+        num_words = reading->num_words;
+    }
+    CLT_TRY(clt_dataset_create(corpus->count, 0, &made, error));
+    CLT_TRY(encode_texts(corpus, vocabulary, reading, made, error));
+    made->num_words = clt_reading_bound(reading, num_words);
+    for (size_t k = 0; corpus->labels != NULL && k < corpus->count; k++) {
+        made->labels[k] = (uint8_t)corpus->labels[k];
+    }
+    *dataset = made;
+    made = NULL;
+done:
+    clt_dataset_free(made);
+    return status;
+}
