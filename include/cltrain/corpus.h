@@ -37,8 +37,12 @@ typedef struct clt_corpus_options {
  * CSV, TSV     a header line, then rows as RFC 4180 has them: quotes where a field needs them, a
  *              quote inside doubled, line ends inside kept. Columns are found by the names above,
  *              in any case.
+ * JSON lines   an object a line, with keys named like the columns; the first line decides which. A
+ *              label is a string, a number, true or false.
+ * fastText     `__label__NAME text` lines, one label each; the class is NAME.
  * All text is UTF-8; damaged bytes become U+FFFD as with Python's errors="replace"; a byte order
- * mark and CR LF are fine. Labels are any strings, without the spaces around them.
+ * mark and CR LF are fine; a line, or a row of a table, has at most 64 MB. Labels are any strings
+ * or numbers, kept as they are written but for the spaces around them.
  *
  * path         "-": standard input, read to its end.
  * options      NULL: all zero.

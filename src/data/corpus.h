@@ -5,9 +5,8 @@
 #include "cltrain/corpus.h"
 #include "util/error.h"
 
-#define CLT_LINE_BYTES_MAX ((size_t)64 << 20) /* of a line, a row or a review's file */
-#define CLT_CLASSES_MAX 32768                 /* beyond, it is not a column of classes */
-#define CLT_CLASS_BYTES_MAX 1000              /* of a name */
+#define CLT_CLASSES_MAX 32768    /* beyond, it is not a column of classes */
+#define CLT_CLASS_BYTES_MAX 1000 /* of a name */
 
 typedef struct clt_class {
     char *name;
@@ -56,9 +55,6 @@ void clt_corpus_abandon(clt_corpus_builder *builder);
 CLT_NODISCARD clt_status clt_corpus_select(const clt_corpus *corpus, const uint32_t *order,
                                            size_t count, clt_corpus **selected, clt_error *error);
 
-/* Takes ASCII white space off both ends: labels and names of columns are typed by people. */
-void clt_trim(const char **text, size_t *bytes);
-
 /* Which of the columns of a table, or keys of an object, are the text and the label. */
 typedef struct clt_columns {
     const clt_corpus_options *options;
@@ -74,13 +70,16 @@ void clt_columns_see(clt_columns *columns, const char *name, size_t bytes);
  * looked for and what was found. */
 CLT_NODISCARD clt_status clt_columns_check(const clt_columns *columns, clt_error *error);
 
-/* CLT_INPUT when a line, row or file has more than CLT_LINE_BYTES_MAX. */
-CLT_NODISCARD clt_status clt_line_check(size_t bytes, clt_error *error);
-
-/* Reads a form from `bytes`, without its byte order mark and repaired (clt_utf8_repair), and takes
- * them over in any case. Errors: CLT_INPUT with the line. */
+/* Each reads one form from `bytes`, without its byte order mark and repaired (clt_utf8_repair), and
+ * takes them over in any case. Errors: CLT_INPUT with the line. */
 CLT_NODISCARD clt_status clt_table_read(char *bytes, size_t size, const clt_corpus_options *options,
                                         clt_corpus **corpus, clt_error *error);
+CLT_NODISCARD clt_status clt_json_lines_read(char *bytes, size_t size,
+                                             const clt_corpus_options *options, clt_corpus **corpus,
+                                             clt_error *error);
+CLT_NODISCARD clt_status clt_fasttext_read(char *bytes, size_t size,
+                                           const clt_corpus_options *options, clt_corpus **corpus,
+                                           clt_error *error);
 
 /* Sees what form the bytes of a file have, and reads them; takes them over in any case. Errors as
  * clt_corpus_open, without the path. */

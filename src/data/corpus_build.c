@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "data/corpus.h"
+#include "data/lines.h"
 #include "util/memory.h"
 
 clt_status clt_corpus_start(clt_corpus_builder *builder, const clt_corpus_options *options,

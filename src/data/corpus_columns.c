@@ -4,22 +4,7 @@
 #include <strings.h>
 
 #include "data/corpus.h"
-
-static bool is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-void clt_trim(const char **text, size_t *bytes)
-{
-    while (*bytes > 0 && is_space(**text)) {
-        (*text)++;
-        (*bytes)--;
-    }
-    while (*bytes > 0 && is_space((*text)[*bytes - 1])) {
-        (*bytes)--;
-    }
-}
+#include "data/lines.h"
 
 static const char *const text_names[] = {"review", "text", "sentence", NULL};
 static const char *const label_names[] = {"sentiment", "label", "class", NULL};
@@ -86,12 +71,4 @@ clt_status clt_columns_check(const clt_columns *columns, clt_error *error)
                               "sentiment, label or class", error);
     }
     return status;
-}
-
-clt_status clt_line_check(size_t bytes, clt_error *error)
-{
-    if (bytes > CLT_LINE_BYTES_MAX) {
-        return clt_fail(error, CLT_INPUT, 0, "%zu bytes: more than %zu", bytes, CLT_LINE_BYTES_MAX);
-    }
-    return CLT_OK;
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "data/corpus.h"
+#include "data/lines.h"
 #include "data/utf8.h"
 #include "util/file.h"
 #include "util/memory.h"
@@ -32,6 +33,27 @@ static const char *foreign_form(const char *bytes, size_t size)
     return NULL;
 }
 
+typedef clt_status (*reader)(char *bytes, size_t size, const clt_corpus_options *options,
+                             clt_corpus **corpus, clt_error *error);
+
+/* What reads a text that begins like this. A table is what nothing else is: it says what it lacks.
+ */
+static reader find_reader(const char *bytes, size_t size)
+{
+    static const char label[] = "__label__";
+    clt_lines lines = {bytes, bytes + size, 0};
+    const char *line;
+    size_t length;
+    if (!clt_lines_next(&lines, &line, &length)) {
+        return clt_table_read;
+    }
+    if (line[0] == '{') {
+        return clt_json_lines_read;
+    }
+    return length >= strlen(label) && memcmp(line, label, strlen(label)) == 0 ? clt_fasttext_read
+                                                                              : clt_table_read;
+}
+
 static clt_status read_text(char *bytes, size_t size, const clt_corpus_options *options,
                             clt_corpus **corpus, clt_error *error)
 {
@@ -45,7 +67,7 @@ static clt_status read_text(char *bytes, size_t size, const clt_corpus_options *
         size -= 3;
         memmove(bytes, bytes + 3, size);
     }
-    return clt_table_read(bytes, size, options, corpus, error);
+    return find_reader(bytes, size)(bytes, size, options, corpus, error);
 }
 
 clt_status clt_corpus_read(char *bytes, size_t size, const clt_corpus_options *options,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/corpus.h"
+#include "data/lines.h"
 #include "util/memory.h"
 
 /* Where reading stands. */
@@ -124,7 +125,7 @@ static void scan_row(table *t, const clt_columns *columns, row *r)
         }
     }
     if ((size_t)(t->at - start) > CLT_LINE_BYTES_MAX) {
-        r->fault = "longer than 64 MB";
+        r->fault = CLT_LINE_TOO_LONG;
     }
     if (t->at < t->end) {
         next_line(t);

@@ -1,0 +1,183 @@
+/* json_lines.c: an object a line (jsonlines.org), its text and label under the keys that a table
+ * would have as columns. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "data/corpus.h"
+#include "data/lines.h"
+#include "util/memory.h"
+
+/* The JSON library makes an object of each value, so that 64 MB of "{}," would take gigabytes. */
+enum { VALUES_MAX = 65536 };
+
+typedef struct wanted_keys {
+    char *text, *label; /* label is NULL when it is not wanted */
+} wanted_keys;
+
+static const char *type_name(const json_t *value)
+{
+    static const char *const names[] = {"an object", "an array", "a string", "a number",
+                                        "a number",  "true",     "false",    "null"};
+    return names[json_typeof(value)];
+}
+
+static clt_status check_values(const char *line, size_t bytes, clt_error *error)
+{
+    size_t values = 0;
+    bool quoted = false;
+    for (size_t k = 0; k < bytes; k++) {
+        char c = line[k];
+        if (quoted) {
+            k += c == '\\';
+            quoted = c != '"';
+        } else {
+            quoted = c == '"';
+            values += c == ',' || c == '[' || c == '{';
+        }
+    }
+    return values <= VALUES_MAX
+               ? CLT_OK
+               : clt_fail(error, CLT_INPUT, 0, "%zu values: more than %d", values, VALUES_MAX);
+}
+
+static clt_status parse(const char *line, size_t bytes, json_t **object, clt_error *error)
+{
+    json_error_t reason;
+    if (bytes > CLT_LINE_BYTES_MAX) {
+        return clt_fail(error, CLT_INPUT, 0, CLT_LINE_TOO_LONG);
+    }
+    clt_status status = check_values(line, bytes, error);
+    if (status != CLT_OK) {
+        return status;
+    }
+    *object = json_loadb(line, bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
+    if (*object == NULL) {
+        return json_error_code(&reason) == json_error_out_of_memory
+                   ? clt_fail_memory(error, bytes, "a line of JSON")
+                   : clt_fail(error, CLT_INPUT, 0, "column %d: %s", reason.column, reason.text);
+    }
+    return json_is_object(*object)
+               ? CLT_OK
+               : clt_fail(error, CLT_INPUT, 0, "%s where an object is needed", type_name(*object));
+}
+
+/* The first good object decides which keys are meant. */
+static clt_status find_keys(const clt_corpus_options *options, json_t *object, wanted_keys *found,
+                            clt_error *error)
+{
+    clt_columns columns = {.options = options};
+    const char *key;
+    json_t *value;
+    size_t k = 0;
+    clt_status status = CLT_OK;
+    json_object_foreach(object, key, value)
+    {
+        clt_columns_see(&columns, key, strlen(key));
+    }
+    CLT_TRY(clt_columns_check(&columns, error));
+    json_object_foreach(object, key, value)
+    {
+        if (k == columns.text) {
+            found->text = clt_strdup(key, error);
+        } else if (k == columns.label && !options->unlabelled) {
+            found->label = clt_strdup(key, error);
+        }
+        k++;
+    }
+    if (found->text == NULL || (found->label == NULL && !options->unlabelled)) {
+        status = CLT_FAILED;
+    }
+done:
+    return status;
+}
+
+/* A number, true or false, as briefly as it can be written without becoming another. */
+static size_t write_scalar(const json_t *value, char *text, size_t room)
+{
+    size_t bytes = 0;
+    for (size_t digits = 15; digits <= 17; digits++) {
+        bytes = json_dumpb(value, text, room, JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+        json_t *back = bytes <= room ? json_loadb(text, bytes, JSON_DECODE_ANY, NULL) : NULL;
+        bool same = back != NULL && json_equal(back, value);
+        json_decref(back);
+        if (same) {
+            break;
+        }
+    }
+    return bytes <= room ? bytes : 0;
+}
+
+static clt_status add_object(clt_corpus_builder *builder, size_t number, const wanted_keys *keys,
+                             const json_t *object, clt_error *error)
+{
+    const json_t *text = json_object_get(object, keys->text), *label = NULL;
+    const char *name = NULL;
+    size_t bytes = 0;
+    char written[64];
+    if (text == NULL) {
+        return clt_fail(error, CLT_INPUT, 0, "no key '%s'", keys->text);
+    }
+    if (!json_is_string(text)) {
+        return clt_fail(error, CLT_INPUT, 0, "'%s' is %s where a string is needed", keys->text,
+                        type_name(text));
+    }
+    if (keys->label != NULL) {
+        label = json_object_get(object, keys->label);
+        if (label == NULL) {
+            return clt_fail(error, CLT_INPUT, 0, "no key '%s'", keys->label);
+        }
+        if (json_is_string(label)) {
+            name = json_string_value(label);
+            bytes = json_string_length(label);
+        } else if (json_is_number(label) || json_is_boolean(label)) {
+            name = written;
+            bytes = write_scalar(label, written, sizeof written);
+        } else {
+            return clt_fail(error, CLT_INPUT, 0,
+                            "'%s' is %s where a string, a number, true or false is needed",
+                            keys->label, type_name(label));
+        }
+    }
+    return clt_corpus_add(builder, number, json_string_value(text), json_string_length(text), name,
+                          bytes, error);
+}
+
+clt_status clt_json_lines_read(char *bytes, size_t size, const clt_corpus_options *options,
+                               clt_corpus **corpus, clt_error *error)
+{
+    clt_lines lines = {bytes, bytes + size, 0};
+    clt_corpus_builder builder;
+    wanted_keys keys = {.text = NULL};
+    json_t *object = NULL;
+    const char *line;
+    size_t length;
+    clt_status status = clt_corpus_start(&builder, options, bytes, size, error);
+    if (status != CLT_OK) {
+        return status;
+    }
+    while (clt_lines_next(&lines, &line, &length)) {
+        status = parse(line, length, &object, error);
+        if (status == CLT_OK && keys.text == NULL) {
+            status = find_keys(options, object, &keys, error);
+            if (status != CLT_OK) {
+                clt_error_prefix(error, "line %zu", lines.number);
+                goto done;
+            }
+        }
+        if (status == CLT_OK) {
+            status = add_object(&builder, lines.number, &keys, object, error);
+        }
+        json_decref(object);
+        object = NULL;
+        CLT_TRY(clt_corpus_bad_row(&builder, lines.number, status, error));
+    }
+    CLT_TRY(clt_corpus_finish(&builder, corpus, error));
+done:
+    json_decref(object);
+    free(keys.text);
+    free(keys.label);
+    clt_corpus_abandon(&builder);
+    return status;
+}
