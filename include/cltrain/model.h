@@ -51,6 +51,25 @@ void clt_model_free(clt_model *model);
 CLT_NODISCARD clt_status clt_model_set_vocabulary(clt_model *model,
                                                   const clt_vocabulary *vocabulary,
                                                   clt_error *error);
+
+/* How many of a model's words a file of word vectors has. */
+typedef struct clt_vector_coverage {
+    int32_t words, words_found;
+    int64_t tokens, tokens_found; /* occurrences of those in the training texts; 0: not known */
+} clt_vector_coverage;
+
+/* Fills the embedding's rows of the model's words from a file of word vectors: GloVe's text,
+ * word2vec's text or binary, fastText's .vec. Words are compared as they are written, and the first
+ * of equal ones counts; rows of words that are not there keep what they hold. Numbers have a point,
+ * as in the C locale's LC_NUMERIC.
+ *
+ * path      not trusted; only the numbers of words that the model knows are read.
+ * coverage  out; NULL allowed.
+ * Errors    CLT_INPUT: the model knows no words, the vectors have another width than the embedding
+ *           (the message says both), or the file is damaged. The embedding is then unchanged. */
+CLT_NODISCARD clt_status clt_model_load_vectors(clt_model *model, const char *path,
+                                                clt_vector_coverage *coverage, clt_error *error);
+
 const clt_vocabulary *clt_model_vocabulary(const clt_model *model); /* NULL: none */
 const clt_reading *clt_model_reading(const clt_model *model);
 const char *clt_model_layers(const clt_model *model); /* the model string */
