@@ -26,6 +26,7 @@ typedef struct fit {
     char *out;
     bool made_out;
     clt_model *model;
+    clt_vector_coverage coverage; /* of --vectors */
     clt_runtime *runtime;
     clt_trainer *trainer;
     cli_notes notes;
@@ -66,6 +67,13 @@ static clt_status prepare(fit *f, clt_error *error)
     if (status == CLT_OK && f->source.vocabulary != NULL) {
         status = clt_model_set_vocabulary(f->model, f->source.vocabulary, error);
     }
+    if (status == CLT_OK && settings->vectors != NULL) {
+        status = clt_model_load_vectors(f->model, settings->vectors, &f->coverage, error);
+        if (status == CLT_INPUT) {
+            cli_advise(error, "--vectors takes GloVe text, word2vec text or binary, or fastText "
+                              ".vec, and data whose words are known");
+        }
+    }
     if (status == CLT_OK) {
         f->out = settings->out != NULL ? strdup(settings->out) : default_out(settings->data);
         if (f->out == NULL) {
@@ -86,6 +94,22 @@ static clt_status prepare(fit *f, clt_error *error)
     return status;
 }
 
+/* How much of what the network will read has vectors of its own. */
+static void print_coverage(const char *vectors, const clt_vector_coverage *coverage)
+{
+    char found[32], words[32];
+
+    printf("%s: vectors for %s of %s words", vectors,
+           cli_grouped((uint64_t)coverage->words_found, found),
+           cli_grouped((uint64_t)coverage->words, words));
+    if (coverage->tokens > 0) {
+        printf(", which are %.1f%% of their %s tokens",
+               100.0 * (double)coverage->tokens_found / (double)coverage->tokens,
+               cli_grouped((uint64_t)coverage->tokens, words));
+    }
+    printf("\n");
+}
+
 static void print_beginning(const fit *f)
 {
     char train[32], validation[32] = "no";
@@ -96,6 +120,9 @@ static void print_beginning(const fit *f)
     printf("%s: %s%s reviews to train on, %s to validate; results go to %s\n", f->source.name,
            cli_grouped(f->train.count, train), f->train.synthetic ? " synthetic" : "", validation,
            f->out);
+    if (f->settings->vectors != NULL) {
+        print_coverage(f->settings->vectors, &f->coverage);
+    }
     cli_print_summary(f->model);
     cli_flush_stdout();
 }

@@ -64,6 +64,8 @@ static const cli_option options[] = {
      "do not measure the test reviews after each epoch"},
     {"--init", CLI_FIT, CLI_TEXT, FIELD(init), 0, 0, "FILE",
      "start from the weights of a .safetensors file"},
+    {"--vectors", CLI_FIT, CLI_TEXT, FIELD(vectors), 0, 0, "FILE",
+     "start the embedding from word vectors: GloVe text, word2vec text or binary, fastText .vec"},
     {"--out", CLI_FIT, CLI_TEXT, FIELD(out), 0, 0, "DIR",
      "where the results go (else runs/NAME after the data)"},
     {"--device", OPENS_DEVICE, CLI_TEXT, FIELD(device), 0, 0, "SPEC",

@@ -33,6 +33,7 @@ typedef struct cli_settings {
     const char *device;
     const char *init;
     const char *word_index;
+    const char *vectors;
     clt_reading reading;
     int32_t batch, epochs, verbose, limit, show;
     double learning_rate, budget;
