@@ -3,12 +3,15 @@
  * vectors hold 16 neighbouring hidden units.
  *
  * Macros of the prelude: HIDDEN, the number of hidden units H; GROUPS of ROWS samples in a tile:
- * more of them read the recurrent kernel less often, and leave fewer tiles. Launch of forward and
- * backward: work-groups of one work-item, global (ceil(largest shard / TILE), S); a tile past its
- * shard's end does nothing. Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o
- * after their activations, h_in, c_in [N, H] the state before the step, tanh_c [N, H].
- * Packed sequences (src/ops/ops.h, clt_sequence) come with start [B] and the prefix: prefix_h,
- * prefix_c [longest + 1, H], the state after n pads. A sample joins its tile at its start.
+ * more of them read the recurrent kernel less often, and leave fewer tiles; SHARED, 1 where a tile
+ * may have several parts. Launch of forward and
+ * backward: work-groups of one work-item, global (ceil(largest shard / TILE), S, parts); a tile
+ * past its shard's end does nothing. Of several parts each has some of the units, and a launch is
+ * one time step, because each part needs what all of them made of the step before. Arrays in
+ * position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations, h_in, c_in
+ * [N, H] the state before the step, tanh_c [N, H]. Packed sequences (src/ops/ops.h, clt_sequence)
+ * come with start [B] and the prefix: prefix_h, prefix_c [longest + 1, H], the state after n pads.
+ * A sample joins its tile at its start.
  *
  * Units are taken in blocks of 16; the last block has REST of them when 16 does not divide H, and
  * only those are loaded and stored. A sample's bits do not depend on the other rows of its tile. */
@@ -28,11 +31,12 @@
 #define PANEL (4 * LANES)
 #define BACK_REST_VECTORS ((H % PANEL + LANES - 1) / LANES)
 
-/* A tile's state [TILE][PADDED]: its rows and copies of the last one; zeros when `from` is none. */
-CLT_INLINE void load_state(int rows, global const float *from, float *state)
+/* Units first .. end - 1, end up to PADDED, of a tile's state [TILE][PADDED]: its rows and copies
+ * of the last one up to whole groups; zeros when `from` is none. */
+CLT_INLINE void load_state(int rows, int first, int end, global const float *from, float *state)
 {
-    for (int m = 0; m < TILE; m++) {
-        for (int j = 0; j < PADDED; j++) {
+    for (int m = 0; m < (rows + ROWS - 1) / ROWS * ROWS; m++) {
+        for (int j = first; j < end; j++) {
             state[m * PADDED + j] = from && j < H ? from[(size_t)min(m, rows - 1) * H + j] : 0.0f;
         }
     }
@@ -48,10 +52,12 @@ CLT_INLINE void spread_state(int from, global const float *one, float *state)
     }
 }
 
-CLT_INLINE void store_state(int from, int rows, const float *state, global float *to)
+/* Units first .. end - 1 of rows from .. rows - 1. */
+CLT_INLINE void store_state(int from, int rows, int first, int end, const float *state,
+                            global float *to)
 {
     for (int m = from; m < rows; m++) {
-        for (int j = 0; j < H; j++) {
+        for (int j = first; j < end; j++) {
             to[(size_t)m * H + j] = state[m * PADDED + j];
         }
     }
@@ -261,6 +267,10 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
     if (r0 >= size) {
         return;
     }
+    const int part = SHARED ? (int)get_global_id(2) : 0;
+    const int parts = SHARED ? (int)get_global_size(2) : 1;
+    const int block0 = part * BLOCKS / parts, block1 = (part + 1) * BLOCKS / parts;
+    const int j0 = block0 * LANES, j1 = min(H, block1 * LANES);
     const size_t state = (size_t)(first + r0) * H;
     const forward_arrays to = {y, gates, h_in, c_in, tanh_c};
     /* Samples of the shard and rows of the tile that take part at time t: packed, they grow. */
@@ -275,8 +285,8 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
         rows = 0;
     }
     float h[2][TILE * PADDED], c[TILE * PADDED];
-    load_state(rows, h0 ? h0 + state : 0, h[0]);
-    load_state(rows, c0 ? c0 + state : 0, c);
+    load_state(rows, 0, PADDED, h0 ? h0 + state : 0, h[0]);
+    load_state(rows, j0, block1 * LANES, c0 ? c0 + state : 0, c);
     for (int step = 0;; step++) {
         while (start && present < size && start[present] <= t) {
             present++;
@@ -305,10 +315,10 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
                 clt_prefetch_rows(projected, next_row, row, row + 1, G);
             }
         }
-        for (int block = 0; block < H / LANES; block++) {
+        for (int block = block0; block < min(block1, H / LANES); block++) {
             block_forward(LANES, block, rows, has_state, packed, x, bias, before, after, c, n, to);
         }
-        if (REST > 0) {
+        if (REST > 0 && block1 == BLOCKS) {
             block_forward(REST, H / LANES, rows, has_state, packed, x, bias, before, after, c, n,
                           to);
         }
@@ -317,13 +327,13 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
     }
     const float *last = h[steps % 2];
     if (y_last) {
-        store_state(0, rows, last, y_last + state);
+        store_state(0, rows, j0, j1, last, y_last + state);
     }
     if (hT) {
-        store_state(0, rows, last, hT + state);
+        store_state(0, rows, j0, j1, last, hT + state);
     }
     if (cT) {
-        store_state(0, rows, c, cT + state);
+        store_state(0, rows, j0, j1, c, cT + state);
     }
 }
 
@@ -337,7 +347,8 @@ CLT_INLINE void cell_backward(const int lanes, int j, const float *dh, float *dc
                               global float *dgates)
 {
     const float16 i = clt_load16(lanes, gates + j), f = clt_load16(lanes, gates + H + j);
-    const float16 g = clt_load16(lanes, gates + 2 * H + j), o = clt_load16(lanes, gates + 3 * H + j);
+    const float16 g = clt_load16(lanes, gates + 2 * H + j),
+                  o = clt_load16(lanes, gates + 3 * H + j);
     const float16 t = clt_load16(lanes, tanh_c + j), before = clt_load16(lanes, c_in + j);
     float16 dh1 = *(const clt_unaligned16 *)(dh + j);
     if (dy) {
@@ -357,14 +368,16 @@ CLT_INLINE void cell_backward(const int lanes, int j, const float *dh, float *dc
     clt_store16(lanes, d_o, dgates + 3 * H + j);
 }
 
-CLT_INLINE void row_backward(const float *dh, float *dc, float *dz, global const float *dy,
-                             global const float *gates, global const float *c_in,
-                             global const float *tanh_c, global float *dgates)
+/* Units first .. end - 1 of one row, whole blocks but for H's last one. */
+CLT_INLINE void row_backward(int first, int end, const float *dh, float *dc, float *dz,
+                             global const float *dy, global const float *gates,
+                             global const float *c_in, global const float *tanh_c,
+                             global float *dgates)
 {
-    if (REST > 0) { /* first: its vectors spill into what the full blocks write */
+    if (REST > 0 && end == H) { /* first: its vectors spill into what the full blocks write */
         cell_backward(REST, H - REST, dh, dc, dz, dy, gates, c_in, tanh_c, dgates);
     }
-    for (int j = 0; j + LANES <= H; j += LANES) {
+    for (int j = first; j + LANES <= end; j += LANES) {
         cell_backward(LANES, j, dh, dc, dz, dy, gates, c_in, tanh_c, dgates);
     }
 }
@@ -390,14 +403,14 @@ CLT_INLINE void panel_backward(const int vectors, int j, int rows, const float *
     }
 }
 
-/* dh of all units. */
-CLT_INLINE void panels_backward(int rows, const float *dz, global const float *packed,
-                                next_step next, float *dh)
+/* dh of units first .. end - 1, whole panels but for H's last one. */
+CLT_INLINE void panels_backward(int first, int end, int rows, const float *dz,
+                                global const float *packed, next_step next, float *dh)
 {
-    for (int j = 0; j + PANEL <= H; j += PANEL) {
+    for (int j = first; j + PANEL <= end; j += PANEL) {
         panel_backward(4, j, rows, dz, packed, next, dh);
     }
-    if (H % PANEL > 0) {
+    if (H % PANEL > 0 && end == H) {
         panel_backward(BACK_REST_VECTORS, H - H % PANEL, rows, dz, packed, next, dh);
     }
 }
@@ -437,8 +450,8 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         n = (size_t)T * first + packed_positions(T, start, size) + r0;
     }
     float dh[TILE * PADDED], dc[TILE * PADDED], dz[TILE * G + LANES];
-    load_state(rows, dhT ? dhT + state : 0, dh);
-    load_state(rows, dcT ? dcT + state : 0, dc);
+    load_state(rows, 0, PADDED, dhT ? dhT + state : 0, dh);
+    load_state(rows, 0, PADDED, dcT ? dcT + state : 0, dc);
     for (int k = 0; k < TILE * G + LANES; k++) {
         dz[k] = 0.0f;
     }
@@ -452,8 +465,8 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         }
         rows = min(TILE, present - r0);
         if (rows < staying) {
-            store_state(rows, staying, dh, dh0 + state);
-            store_state(rows, staying, dc, dc0 + state);
+            store_state(rows, staying, 0, H, dh, dh0 + state);
+            store_state(rows, staying, 0, H, dc, dc0 + state);
         }
         if (step < 0) {
             break;
@@ -461,7 +474,7 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         n = start ? n - present : (size_t)T * first + (size_t)t * size + r0;
         for (int m = 0; m < rows; m++) {
             const size_t p = n + m;
-            row_backward(dh + m * PADDED, dc + m * PADDED, dz + m * G,
+            row_backward(0, H, dh + m * PADDED, dc + m * PADDED, dz + m * G,
                          dy && dy_sequence ? dy + p * H : 0, gates + p * G, c_in + p * H,
                          tanh_c + p * H, gates + p * G);
         }
@@ -470,27 +483,76 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         }
         const size_t n1 = step == 0 || n < present ? n : reverse ? n + size : n - present;
         const next_step next = {gates + n1 * G, tanh_c + n1 * H, c_in + n1 * H, step > 0};
-        panels_backward(rows, dz, packed, next, dh);
+        panels_backward(0, H, rows, dz, packed, next, dh);
     }
     if (dh0) {
-        store_state(0, rows, dh, dh0 + state);
+        store_state(0, rows, 0, H, dh, dh0 + state);
     }
     if (dc0) {
-        store_state(0, rows, dc, dc0 + state);
+        store_state(0, rows, 0, H, dc, dc0 + state);
     }
 }
 
-/* The prefix, whose rows are the shards: from dh0, dc0 [B, H], the gradients of the samples' states
- * at their starts, to the gradients of the gates at each shard's positions of the prefix, where h_in
- * is filled in too. prefix_gates, prefix_tanh_c: see lstm_rows_forward.
- * Global: (ceil(S / TILE), 1). */
+/* One time step of a tile of which each part has whole panels of units: their dh from the gates'
+ * gradients of all units at time `later`, or from dhT [B, H] or none when that is -1; then their
+ * cells at time t. dc [B, H] becomes that before the step, from dcT or none. At t = -1: dh0 alone,
+ * from dh. Global: (tiles, S, parts). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-lstm_rows_backward_prefix(int T, int B, int S, int longest, global const int *start,
-                          global const float *packed, global const float *dh0,
-                          global const float *dc0, global const float *prefix_gates,
-                          global const float *prefix_h, global const float *prefix_c,
-                          global const float *prefix_tanh_c, global float *gates,
-                          global float *h_in)
+lstm_rows_backward_part(int T, int B, int S, int t, int later, global const float *packed,
+                        global const float *dy, int dy_sequence, global const float *dhT,
+                        global const float *dcT, global float *gates, global const float *c_in,
+                        global const float *tanh_c, global float *dh0, global float *dc0)
+{
+    const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
+    const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
+    const int size = end - first, rows = min(TILE, size - r0);
+    if (r0 >= size) {
+        return;
+    }
+    const int part = (int)get_global_id(2), parts = (int)get_global_size(2);
+    const int panels = (H + PANEL - 1) / PANEL;
+    const int j0 = part * panels / parts * PANEL, end0 = (part + 1) * panels / parts * PANEL;
+    const int j1 = min(H, end0), j1_padded = min(PADDED, end0);
+    const size_t state = (size_t)(first + r0) * H, origin = (size_t)T * first + r0;
+    const next_step nothing = {0, 0, 0, 0};
+    float dh[TILE * PADDED], dc[TILE * PADDED], dz[TILE * G + LANES];
+    if (later >= 0) {
+        for (int m = 0; m < (rows + ROWS - 1) / ROWS * ROWS; m++) {
+            const size_t n = origin + (size_t)later * size + min(m, rows - 1);
+            for (int k = 0; k < G; k++) {
+                dz[m * G + k] = gates[n * G + k];
+            }
+        }
+        panels_backward(j0, j1, rows, dz, packed, nothing, dh);
+    } else {
+        load_state(rows, 0, PADDED, dhT ? dhT + state : 0, dh);
+    }
+    if (t < 0) {
+        store_state(0, rows, j0, j1, dh, dh0 + state);
+        return;
+    }
+    load_state(rows, j0, j1_padded, dcT ? dcT + state : 0, dc);
+    for (int m = 0; m < rows; m++) {
+        const size_t n = origin + (size_t)t * size + m;
+        if (dy && !dy_sequence) {
+            add_state(dy + state + (size_t)m * H, dh + m * PADDED);
+        }
+        row_backward(j0, j1, dh + m * PADDED, dc + m * PADDED, dz + m * G,
+                     dy && dy_sequence ? dy + n * H : 0, gates + n * G, c_in + n * H,
+                     tanh_c + n * H, gates + n * G);
+    }
+    store_state(0, rows, j0, j1, dc, dc0 + state);
+}
+
+/* The prefix, whose rows are the shards: from dh0, dc0 [B, H], the gradients of the samples' states
+ * at their starts, to the gradients of the gates at each shard's positions of the prefix, where
+ * h_in is filled in too. prefix_gates, prefix_tanh_c: see lstm_rows_forward. Global: (ceil(S /
+ * TILE), 1). */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void lstm_rows_backward_prefix(
+    int T, int B, int S, int longest, global const int *start, global const float *packed,
+    global const float *dh0, global const float *dc0, global const float *prefix_gates,
+    global const float *prefix_h, global const float *prefix_c, global const float *prefix_tanh_c,
+    global float *gates, global float *h_in)
 {
     const int shard = (int)get_global_id(0) * TILE, rows = min(TILE, S - shard);
     const next_step nothing = {0, 0, 0, 0};
@@ -502,11 +564,11 @@ lstm_rows_backward_prefix(int T, int B, int S, int longest, global const int *st
     }
     for (int m = 0; m < rows; m++) {
         left[m] = first[m + 1];
-        n[m] = (size_t)T * first[m] +
-               packed_positions(T, start + first[m], first[m + 1] - first[m]);
+        n[m] =
+            (size_t)T * first[m] + packed_positions(T, start + first[m], first[m + 1] - first[m]);
     }
-    load_state(rows, 0, dh);
-    load_state(rows, 0, dc);
+    load_state(rows, 0, PADDED, 0, dh);
+    load_state(rows, 0, PADDED, 0, dc);
     for (int k = 0; k < TILE * G + LANES; k++) {
         dz[k] = 0.0f;
     }
@@ -521,7 +583,7 @@ lstm_rows_backward_prefix(int T, int B, int S, int longest, global const int *st
                 add_state(dc0 + (size_t)b * H, dc + m * PADDED);
             }
             if (left[m] < first[m + 1]) {
-                row_backward(dh + m * PADDED, dc + m * PADDED, dz + m * G, 0,
+                row_backward(0, H, dh + m * PADDED, dc + m * PADDED, dz + m * G, 0,
                              prefix_gates + (size_t)t * G, prefix_c + (size_t)t * H,
                              prefix_tanh_c + (size_t)t * H, gates + (n[m] + t) * G);
                 for (int j = 0; j < H; j++) {
@@ -529,6 +591,6 @@ lstm_rows_backward_prefix(int T, int B, int S, int longest, global const int *st
                 }
             }
         }
-        panels_backward(rows, dz, packed, nothing, dh);
+        panels_backward(0, H, rows, dz, packed, nothing, dh);
     }
 }

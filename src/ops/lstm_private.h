@@ -98,4 +98,10 @@ struct clt_lstm {
     clt_kernel *add_shards, *sum_rows, *add_rows;
 };
 
+/* The k-th time step of a range in the direction of time. */
+static inline int clt_lstm_time(const clt_lstm *op, clt_lstm_range range, int k)
+{
+    return op->config.reverse ? range.t1 - 1 - k : range.t0 + k;
+}
+
 #endif

@@ -80,12 +80,6 @@ done:
     return status;
 }
 
-/* The k-th time step of a range in the direction of time. */
-static int time_of(const clt_lstm *op, clt_lstm_range range, int k)
-{
-    return op->config.reverse ? range.t1 - 1 - k : range.t0 + k;
-}
-
 static size_t items_of(const clt_lstm *op, const step_state *step, int samples)
 {
     size_t blocks = ((size_t)op->config.hidden - 1) / (size_t)step->units + 1;
@@ -127,7 +121,7 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
                                 clt_arg_int(extent->timesteps),
                                 clt_arg_int(samples),
                                 clt_arg_int(extent->shards.count),
-                                clt_arg_int(time_of(op, call->range, k)),
+                                clt_arg_int(clt_lstm_time(op, call->range, k)),
                                 clt_arg_buffer(product ? step->z : none),
                                 clt_arg_buffer(call->projected),
                                 clt_arg_buffer(call->x->index),
@@ -169,7 +163,7 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
                                 clt_arg_int(extent->timesteps),
                                 clt_arg_int(samples),
                                 clt_arg_int(extent->shards.count),
-                                clt_arg_int(time_of(op, call->range, k)),
+                                clt_arg_int(clt_lstm_time(op, call->range, k)),
                                 clt_arg_buffer(has_dy ? call->y : none),
                                 clt_arg_int(op->config.sequence),
                                 clt_arg_buffer(step->h),

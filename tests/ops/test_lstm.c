@@ -428,6 +428,46 @@ static void test_batch_does_not_matter(void **state)
     clt_runtime_force(device->runtime, "lstm", NULL);
 }
 
+/* `rows` shares a tile between work-items where a device has more units than there are tiles: with
+ * the bits of tiles that are not shared, and right. */
+static void test_shared_tiles(void **state)
+{
+    static const unsigned units[] = {1, 4, 64}; /* 3 tiles: alone, in 3 parts, a part a panel */
+    const lstm_case cases[] = {
+        {.samples = 19, .timesteps = 3, .features = 5, .hidden = 515, .indexed = true},
+        {.samples = 19,
+         .timesteps = 4,
+         .features = 5,
+         .hidden = 528,
+         .reverse = true,
+         .sequence = true,
+         .state0 = true,
+         .stateT = true,
+         .split = 1},
+    };
+    clt_test_device *device = *state;
+    clt_device *limits = &device->runtime->device;
+    const clt_device real = *limits;
+    for (size_t k = 0; clt_runtime_is_cpu(device->runtime) && k < 2; k++) {
+        lstm_data d = make_data(device, &cases[k]);
+        lstm_outputs want = expected(device, &cases[k], &d), alone;
+        for (int u = 0; u < 3; u++) {
+            limits->compute_units = units[u];
+            if (u == 1) {
+                check_variant(device, &cases[k], "rows", &d, &want);
+            }
+            clt_runtime_force(device->runtime, "lstm", "rows");
+            lstm_outputs got = run(device, &cases[k], &d, true);
+            clt_runtime_force(device->runtime, "lstm", NULL);
+            alone = u == 0 ? got : alone;
+            assert_same(&cases[k], "rows", &d, &alone, &got);
+        }
+        *limits = real;
+        clt_test_batch_free(&d.batch);
+        assert_int_equal(clt_test_device_end(state), 0);
+    }
+}
+
 /* How `group` runs on devices that allow less than this one, and that it is right there; where
  * nothing fits, that `step` takes its place. A single work-item gets few units, because Mesa's
  * llvmpipe ends a kernel after 65,535 turns of all its loops. */
@@ -518,6 +558,7 @@ int main(void)
         clt_device_test(test_options),
         clt_device_test(test_repeatable),
         clt_device_test(test_batch_does_not_matter),
+        clt_device_test(test_shared_tiles),
         clt_device_test(test_group_limits),
         clt_device_test(test_too_large),
     };
