@@ -60,6 +60,16 @@ void clt_corpus_free(clt_corpus *corpus); /* NULL allowed */
 CLT_NODISCARD clt_status clt_corpus_shuffle(clt_corpus *train, clt_corpus *test, uint32_t seed,
                                             clt_error *error);
 
+/* Sets samples aside to measure on: round(fraction * n) of the n samples of each class, drawn from
+ * the seed. Both parts keep the order and all the classes. (The samples are drawn as Keras's
+ * validation_split does not: that takes the last ones.)
+ *
+ * fraction    above 0 and below 1.
+ * rest, part  out: each freed by the caller.
+ * Errors      CLT_USAGE: the fraction, one side would be empty, or there are no labels. */
+CLT_NODISCARD clt_status clt_corpus_split(const clt_corpus *corpus, double fraction, uint64_t seed,
+                                          clt_corpus **rest, clt_corpus **part, clt_error *error);
+
 #ifdef __cplusplus
 }
 #endif

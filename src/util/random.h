@@ -10,7 +10,8 @@ typedef enum clt_random_purpose {
     CLT_RANDOM_INIT = 1,    /* initial weights: (element / 4, tensor number) */
     CLT_RANDOM_SHUFFLE = 2, /* order of samples: (element / 4, epoch) */
     CLT_RANDOM_DROPOUT = 3, /* masks, see cl/dropout.cl */
-    CLT_RANDOM_DEMO = 4     /* the demonstration reviews */
+    CLT_RANDOM_DEMO = 4,    /* the demonstration reviews */
+    CLT_RANDOM_SPLIT = 5    /* samples set aside: one stream a class */
 } clt_random_purpose;
 
 /* out = Philox4x32-10(counter, key = seed's low and high word). */

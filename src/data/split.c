@@ -1,0 +1,100 @@
+/* split.c: a part of labelled samples, set aside to measure on: stratified, drawn from a seed. */
+#include "data/split.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "data/corpus.h"
+#include "util/memory.h"
+#include "util/random.h"
+
+/* Marks the samples of the part. Each class draws from a stream of its own, so that other classes
+ * do not change which of its samples are taken: of the samples still to come, as many as are still
+ * wanted (Knuth, The Art of Computer Programming, volume 2, algorithm 3.4.2 S). */
+static void mark_part(const int32_t *labels, size_t count, int32_t class_count, uint64_t seed,
+                      size_t *left, size_t *wanted, bool *marks)
+{
+    for (int32_t c = 0; c < class_count; c++) {
+        clt_random random = clt_random_stream(seed, CLT_RANDOM_SPLIT, (uint32_t)c);
+        for (size_t k = 0; k < count && wanted[c] > 0; k++) {
+            if (labels[k] == c) {
+                marks[k] = clt_random_below(&random, (uint32_t)left[c]) < wanted[c];
+                wanted[c] -= marks[k];
+                left[c]--;
+            }
+        }
+    }
+}
+
+clt_status clt_split_draw(const int32_t *labels, size_t count, int32_t class_count, double fraction,
+                          uint64_t seed, uint32_t *order, size_t *rest, clt_error *error)
+{
+    clt_status status = CLT_FAILED;
+    bool *marks = NULL;
+    size_t *left = NULL, *wanted = NULL, part = 0, stays = 0;
+    if (!(fraction > 0.0 && fraction < 1.0)) {
+        return clt_fail(error, CLT_USAGE, 0, "a split of %g: above 0 and below 1", fraction);
+    }
+    if (count > UINT32_MAX) {
+        return clt_fail(error, CLT_USAGE, 0, "%zu samples are too many to split", count);
+    }
+    marks = clt_alloc(count, sizeof *marks, "a split", error);
+    left = clt_alloc((size_t)class_count, sizeof *left, "a split", error);
+    wanted = clt_alloc((size_t)class_count, sizeof *wanted, "a split", error);
+    if (marks == NULL || left == NULL || wanted == NULL) {
+        goto done;
+    }
+    for (size_t k = 0; k < count; k++) {
+        left[labels[k]]++;
+    }
+    for (int32_t c = 0; c < class_count; c++) {
+        wanted[c] = (size_t)round(fraction * (double)left[c]);
+        part += wanted[c];
+    }
+    if (part == 0 || part == count) {
+        status = clt_fail(error, CLT_USAGE, 0,
+                          "a split of %g leaves one side of %zu samples empty; choose another",
+                          fraction, count);
+        goto done;
+    }
+    mark_part(labels, count, class_count, seed, left, wanted, marks);
+    *rest = count - part;
+    part = *rest;
+    for (size_t k = 0; k < count; k++) {
+        order[marks[k] ? part++ : stays++] = (uint32_t)k;
+    }
+    status = CLT_OK;
+done:
+    free(marks);
+    free(left);
+    free(wanted);
+    return status;
+}
+
+clt_status clt_corpus_split(const clt_corpus *corpus, double fraction, uint64_t seed,
+                            clt_corpus **rest, clt_corpus **part, clt_error *error)
+{
+    clt_status status = CLT_FAILED;
+    uint32_t *order = NULL;
+    size_t stays;
+    *rest = *part = NULL;
+    if (corpus->labels == NULL) {
+        return clt_fail(error, CLT_USAGE, 0, "texts without labels cannot be split by class");
+    }
+    order = clt_alloc(corpus->count, sizeof *order, "a split", error);
+    if (order == NULL) {
+        goto done;
+    }
+    CLT_TRY(clt_split_draw(corpus->labels, corpus->count, corpus->class_count, fraction, seed,
+                           order, &stays, error));
+    CLT_TRY(clt_corpus_select(corpus, order, stays, rest, error));
+    CLT_TRY(clt_corpus_select(corpus, order + stays, corpus->count - stays, part, error));
+done:
+    if (status != CLT_OK) {
+        clt_corpus_free(*rest);
+        *rest = NULL;
+    }
+    free(order);
+    return status;
+}
