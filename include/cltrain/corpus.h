@@ -54,6 +54,14 @@ CLT_NODISCARD clt_status clt_corpus_open(const char *path, const clt_corpus_opti
                                          clt_corpus **train, clt_corpus **test, clt_error *error);
 void clt_corpus_free(clt_corpus *corpus); /* NULL allowed */
 
+/* Numbers the labels by other classes than the corpus's own: those that a model was trained on.
+ *
+ * classes      [count], copied.
+ * Errors       CLT_INPUT: a sample has none of them; names its class and line. CLT_USAGE: there are
+ *              no labels. The corpus is then as before. */
+CLT_NODISCARD clt_status clt_corpus_use_classes(clt_corpus *corpus, const char *const *classes,
+                                                int32_t count, clt_error *error);
+
 /* Puts the samples into the order in which Keras's load_data would: one
  * numpy.random.RandomState(seed) shuffles train, then test. (keras/src/datasets/imdb.py, whose seed
  * is 113.) `test` may be NULL. Errors: CLT_FAILED; both are then as before. */

@@ -1,21 +1,27 @@
 /* corpus.c: memory and order of a corpus. */
 #include "data/corpus.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/random_state.h"
 #include "util/memory.h"
 
+static void free_classes(clt_corpus *corpus)
+{
+    for (int32_t k = 0; corpus->classes != NULL && k < corpus->class_count; k++) {
+        free(corpus->classes[k]);
+    }
+    free(corpus->classes);
+}
+
 void clt_corpus_free(clt_corpus *corpus)
 {
     if (corpus == NULL) {
         return;
     }
-    for (int32_t k = 0; corpus->classes != NULL && k < corpus->class_count; k++) {
-        free(corpus->classes[k]);
-    }
-    free(corpus->classes);
+    free_classes(corpus);
     free(corpus->text);
     free(corpus->offsets);
     free(corpus->labels);
@@ -23,19 +29,16 @@ void clt_corpus_free(clt_corpus *corpus)
     free(corpus);
 }
 
-static clt_status copy_classes(const clt_corpus *corpus, clt_corpus *made, clt_error *error)
+static clt_status copy_classes(const char *const *classes, int32_t count, clt_corpus *made,
+                               clt_error *error)
 {
-    if (corpus->classes == NULL) {
-        return CLT_OK;
-    }
-    made->classes =
-        clt_alloc((size_t)corpus->class_count, sizeof *made->classes, "names of classes", error);
+    made->classes = clt_alloc((size_t)count, sizeof *made->classes, "names of classes", error);
     if (made->classes == NULL) {
         return CLT_FAILED;
     }
-    made->class_count = corpus->class_count;
-    for (int32_t k = 0; k < corpus->class_count; k++) {
-        made->classes[k] = clt_strdup(corpus->classes[k], error);
+    made->class_count = count;
+    for (int32_t k = 0; k < count; k++) {
+        made->classes[k] = clt_strdup(classes[k], error);
         if (made->classes[k] == NULL) {
             return CLT_FAILED;
         }
@@ -79,7 +82,10 @@ clt_status clt_corpus_select(const clt_corpus *corpus, const uint32_t *order, si
         bytes += corpus->offsets[order[k] + (size_t)1] - corpus->offsets[order[k]];
     }
     CLT_TRY(alloc_samples(corpus, count, bytes, made, error));
-    CLT_TRY(copy_classes(corpus, made, error));
+    if (corpus->classes != NULL) {
+        CLT_TRY(
+            copy_classes((const char *const *)corpus->classes, corpus->class_count, made, error));
+    }
     for (size_t k = 0; k < count; k++) {
         size_t from = order[k], begin = corpus->offsets[from];
         size_t length = corpus->offsets[from + 1] - begin;
@@ -141,5 +147,62 @@ clt_status clt_corpus_shuffle(clt_corpus *train, clt_corpus *test, uint32_t seed
     return CLT_OK;
 done:
     clt_corpus_free(made_train);
+    return status;
+}
+
+/* The number of each of the corpus's classes among others. */
+static clt_status map_classes(const clt_corpus *corpus, const char *const *classes, int32_t count,
+                              int32_t *map, clt_error *error)
+{
+    for (int32_t k = 0; k < corpus->class_count; k++) {
+        map[k] = 0;
+        while (map[k] < count && strcmp(classes[map[k]], corpus->classes[k]) != 0) {
+            map[k]++;
+        }
+        if (map[k] == count) {
+            clt_names names = {0};
+            char line[32] = "";
+            size_t first = 0;
+            while (corpus->labels[first] != k) {
+                first++;
+            }
+            if (corpus->lines != NULL) {
+                snprintf(line, sizeof line, "line %zu: ", corpus->lines[first]);
+            }
+            for (int32_t j = 0; j < count; j++) {
+                clt_names_add(&names, classes[j], strlen(classes[j]));
+            }
+            return clt_fail(error, CLT_INPUT, 0, "%sclass '%.200s' is none of %s", line,
+                            corpus->classes[k], names.text);
+        }
+    }
+    return CLT_OK;
+}
+
+clt_status clt_corpus_use_classes(clt_corpus *corpus, const char *const *classes, int32_t count,
+                                  clt_error *error)
+{
+    clt_corpus made = {0};
+    int32_t *map = NULL;
+    clt_status status = CLT_OK;
+    if (corpus->labels == NULL) {
+        return clt_fail(error, CLT_USAGE, 0, "texts without labels have no classes");
+    }
+    map = clt_alloc((size_t)corpus->class_count, sizeof *map, "classes", error);
+    if (map == NULL) {
+        return CLT_FAILED;
+    }
+    CLT_TRY(map_classes(corpus, classes, count, map, error));
+    CLT_TRY(copy_classes(classes, count, &made, error));
+    for (size_t k = 0; k < corpus->count; k++) {
+        corpus->labels[k] = map[corpus->labels[k]];
+    }
+    free_classes(corpus);
+    corpus->classes = made.classes;
+    corpus->class_count = made.class_count;
+    made.classes = NULL;
+done:
+    free_classes(&made);
+    free(map);
     return status;
 }

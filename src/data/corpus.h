@@ -5,8 +5,9 @@
 #include "cltrain/corpus.h"
 #include "util/error.h"
 
-#define CLT_CLASSES_MAX 32768    /* beyond, it is not a column of classes */
-#define CLT_CLASS_BYTES_MAX 1000 /* of a name */
+#define CLT_CORPUS_BYTES_MAX (UINT64_C(1) << 33) /* of a file, or of the texts of an archive */
+#define CLT_CLASSES_MAX 32768                    /* beyond, it is not a column of classes */
+#define CLT_CLASS_BYTES_MAX 1000                 /* of a name */
 
 typedef struct clt_class {
     char *name;
@@ -55,13 +56,21 @@ void clt_corpus_abandon(clt_corpus_builder *builder);
 CLT_NODISCARD clt_status clt_corpus_select(const clt_corpus *corpus, const uint32_t *order,
                                            size_t count, clt_corpus **selected, clt_error *error);
 
+/* What was found, for a message: 'a', 'b', ... */
+typedef struct clt_names {
+    char text[200];
+    bool full;
+} clt_names;
+
+void clt_names_add(clt_names *names, const char *name, size_t bytes);
+
 /* Which of the columns of a table, or keys of an object, are the text and the label. */
 typedef struct clt_columns {
     const clt_corpus_options *options;
     size_t count;       /* seen so far */
     size_t text, label; /* numbers of columns, from 0 */
     int texts, labels;  /* how many could be it */
-    char names[200];    /* what was seen, for messages */
+    clt_names names;    /* of all */
 } clt_columns;
 
 void clt_columns_see(clt_columns *columns, const char *name, size_t bytes);

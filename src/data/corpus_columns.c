@@ -22,10 +22,26 @@ static bool is_named(const char *name, size_t bytes, const char *wanted, const c
     return false;
 }
 
-void clt_columns_see(clt_columns *columns, const char *name, size_t bytes)
+void clt_names_add(clt_names *names, const char *name, size_t bytes)
 {
     static const size_t shown_max = 40;
-    size_t used = strlen(columns->names);
+    size_t used = strlen(names->text), shown = bytes < shown_max ? bytes : shown_max;
+    if (sizeof names->text - used <= shown_max + sizeof ", '...', ...") {
+        if (!names->full) {
+            strcpy(names->text + used, ", ...");
+            names->full = true;
+        }
+        return;
+    }
+    while (shown < bytes && shown > 0 && ((unsigned char)name[shown] & 0xc0) == 0x80) {
+        shown--; /* not in the middle of a code point */
+    }
+    snprintf(names->text + used, sizeof names->text - used, "%s'%.*s%s'", used > 0 ? ", " : "",
+             (int)shown, name, shown < bytes ? "..." : "");
+}
+
+void clt_columns_see(clt_columns *columns, const char *name, size_t bytes)
+{
     clt_trim(&name, &bytes);
     if (is_named(name, bytes, columns->options->text_column, text_names)) {
         columns->text = columns->count;
@@ -34,16 +50,7 @@ void clt_columns_see(clt_columns *columns, const char *name, size_t bytes)
         columns->label = columns->count;
         columns->labels++;
     }
-    size_t shown = bytes < shown_max ? bytes : shown_max;
-    while (shown < bytes && shown > 0 && ((unsigned char)name[shown] & 0xc0) == 0x80) {
-        shown--; /* not in the middle of a code point */
-    }
-    if (sizeof columns->names - used > shown_max + sizeof ", '...', ...") {
-        snprintf(columns->names + used, sizeof columns->names - used, "%s'%.*s%s'",
-                 columns->count > 0 ? ", " : "", (int)shown, name, shown < bytes ? "..." : "");
-    } else if (strstr(columns->names, ", ...") == NULL) {
-        strcpy(columns->names + used, ", ...");
-    }
+    clt_names_add(&columns->names, name, bytes);
     columns->count++;
 }
 
@@ -55,10 +62,10 @@ static clt_status check_column(const clt_columns *columns, int found, const char
     }
     if (wanted != NULL) {
         return clt_fail(error, CLT_INPUT, 0, "%s column named '%s' among %s",
-                        found == 0 ? "no" : "more than one", wanted, columns->names);
+                        found == 0 ? "no" : "more than one", wanted, columns->names.text);
     }
     return clt_fail(error, CLT_INPUT, 0, "%s %s column (%s) among %s: name it (--%s-column)",
-                    found == 0 ? "no" : "more than one", what, usual, columns->names, what);
+                    found == 0 ? "no" : "more than one", what, usual, columns->names.text, what);
 }
 
 clt_status clt_columns_check(const clt_columns *columns, clt_error *error)

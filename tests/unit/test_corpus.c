@@ -191,6 +191,35 @@ static void test_shuffle(void **state)
     clt_corpus_free(test);
 }
 
+static void test_other_classes(void **state)
+{
+    (void)state;
+    static const char *const classes[] = {"c", "a", "b"}, *const few[] = {"a", "c"};
+    clt_corpus_options options = {.unlabelled = true};
+    clt_error error;
+    clt_corpus *corpus;
+    assert_ok(READ("text,label\n0,a\n1,b\n2,a\n", NULL, &corpus));
+    assert_fails(clt_corpus_use_classes(corpus, few, 2, &error), CLT_INPUT,
+                 "line 3: class 'b' is none of 'a', 'c'");
+    CHECK(corpus, "0|a", "1|b", "2|a");
+    for (unsigned long n = 1; n <= 5; n++) {
+        clt_memory_fail_at(n, false);
+        assert_fails(clt_corpus_use_classes(corpus, classes, 3, &error), CLT_FAILED, "memory");
+        CHECK(corpus, "0|a", "1|b", "2|a");
+    }
+    clt_memory_fail_at(0, false);
+    assert_ok(clt_corpus_use_classes(corpus, classes, 3, &error));
+    assert_int_equal(corpus->class_count, 3);
+    assert_string_equal(corpus->classes[0], "c");
+    assert_int_equal(corpus->labels[0], 1);
+    assert_int_equal(corpus->labels[1], 2);
+    assert_int_equal(corpus->labels[2], 1);
+    clt_corpus_free(corpus);
+    assert_ok(READ("text,label\n0,a\n", &options, &corpus));
+    assert_fails(clt_corpus_use_classes(corpus, few, 2, &error), CLT_USAGE, "without labels");
+    clt_corpus_free(corpus);
+}
+
 static void test_repair(void **state)
 {
     (void)state;
@@ -248,11 +277,11 @@ static void test_any_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_python),      cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_forms),          cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_shuffle),
-        cmocka_unit_test(test_repair),         cmocka_unit_test(test_any_bytes),
-        cmocka_unit_test(test_standard_input),
+        cmocka_unit_test(test_as_python),     cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_forms),         cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_no_memory),     cmocka_unit_test(test_shuffle),
+        cmocka_unit_test(test_other_classes), cmocka_unit_test(test_repair),
+        cmocka_unit_test(test_any_bytes),     cmocka_unit_test(test_standard_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
