@@ -40,6 +40,10 @@ typedef struct clt_corpus_options {
  * JSON lines   an object a line, with keys named like the columns; the first line decides which. A
  *              label is a string, a number, true or false.
  * fastText     `__label__NAME text` lines, one label each; the class is NAME.
+ * aclImdb      the folder, or a tar archive, plain or .gz, read without unpacking. The reviews are
+ *              the files (train|test)/(neg|pos)/ID_RATING.txt, the classes neg and pos; neg comes
+ *              before pos, then it goes by name. Links and devices are refused, all else is left
+ *              alone.
  * All text is UTF-8; damaged bytes become U+FFFD as with Python's errors="replace"; a byte order
  * mark and CR LF are fine; a line, or a row of a table, has at most 64 MB. Labels are any strings
  * or numbers, kept as they are written but for the spaces around them.
@@ -53,6 +57,9 @@ typedef struct clt_corpus_options {
 CLT_NODISCARD clt_status clt_corpus_open(const char *path, const clt_corpus_options *options,
                                          clt_corpus **train, clt_corpus **test, clt_error *error);
 void clt_corpus_free(clt_corpus *corpus); /* NULL allowed */
+
+/* Whether a file begins as a zip does: imdb.npz, which clt_dataset_open_npz reads. */
+bool clt_data_is_npz(const char *path);
 
 /* Numbers the labels by other classes than the corpus's own: those that a model was trained on.
  *

@@ -1,4 +1,5 @@
 /* corpus_build.c: a corpus that grows row by row, and its classes. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,10 +128,14 @@ done:
 
 static clt_status grow_text(clt_corpus_builder *builder, size_t end, clt_error *error)
 {
-    if (end <= builder->text_room) {
+    if (builder->corpus->text != NULL && end <= builder->text_room) {
         return CLT_OK;
     }
-    size_t room = end + end / 2;
+    if (end > CLT_CORPUS_BYTES_MAX) {
+        return clt_fail(error, CLT_FAILED, 0, "texts of more than %" PRIu64 " bytes",
+                        CLT_CORPUS_BYTES_MAX);
+    }
+    size_t room = end + end / 2 + 4096;
     clt_status status = clt_resize((void **)&builder->corpus->text, room, 1, "texts", error);
     builder->text_room = status == CLT_OK ? room : builder->text_room;
     return status;

@@ -1,18 +1,16 @@
 /* corpus_open.c: what form a file has, by its content. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/aclimdb.h"
 #include "data/corpus.h"
 #include "data/lines.h"
 #include "data/utf8.h"
 #include "util/file.h"
 #include "util/memory.h"
-
-/* Of a file; Yelp's reviews, the largest that people train on, have 5.3 GB. */
-static const uint64_t FILE_BYTES_MAX = UINT64_C(1) << 33;
-
-static const char STANDARD_INPUT[] = "standard input";
 
 /* What cannot be read here, by its first bytes; NULL: nothing that is known. */
 static const char *foreign_form(const char *bytes, size_t size)
@@ -54,6 +52,14 @@ static reader find_reader(const char *bytes, size_t size)
                                                                               : clt_table_read;
 }
 
+/* gzip, or a tar header's "ustar" (POSIX) or "ustar  " (GNU). */
+static bool is_archive(const char *bytes, size_t size)
+{
+    enum { TAR_MAGIC = 257 };
+    return (size > 2 && memcmp(bytes, "\x1f\x8b", 2) == 0) ||
+           (size > TAR_MAGIC + 5 && memcmp(bytes + TAR_MAGIC, "ustar", 5) == 0);
+}
+
 static clt_status read_text(char *bytes, size_t size, const clt_corpus_options *options,
                             clt_corpus **corpus, clt_error *error)
 {
@@ -75,6 +81,11 @@ clt_status clt_corpus_read(char *bytes, size_t size, const clt_corpus_options *o
 {
     const char *foreign = foreign_form(bytes, size);
     *test = NULL;
+    if (is_archive(bytes, size)) {
+        clt_status status = clt_aclimdb_read_archive(bytes, size, options, train, test, error);
+        free(bytes);
+        return status;
+    }
     if (foreign == NULL && size > 0) {
         return read_text(bytes, size, options, train, error);
     }
@@ -82,22 +93,42 @@ clt_status clt_corpus_read(char *bytes, size_t size, const clt_corpus_options *o
     return clt_fail(error, CLT_INPUT, 0, "%s", size == 0 ? "it is empty" : foreign);
 }
 
+bool clt_data_is_npz(const char *path)
+{
+    char magic[4] = "";
+    struct stat info; /* opening a pipe would wait for its other end */
+    bool regular = stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    FILE *file = regular ? fopen(path, "rb") : NULL;
+    bool is = file != NULL && fread(magic, 1, sizeof magic, file) == sizeof magic &&
+              memcmp(magic, "PK\3\4", sizeof magic) == 0;
+    if (file != NULL) {
+        fclose(file);
+    }
+    return is;
+}
+
 clt_status clt_corpus_open(const char *path, const clt_corpus_options *options, clt_corpus **train,
                            clt_corpus **test, clt_error *error)
 {
     static const clt_corpus_options none = {0};
     bool from_input = strcmp(path, "-") == 0;
-    const char *name = from_input ? STANDARD_INPUT : path;
-    size_t limit = SIZE_MAX > UINT32_MAX ? (size_t)FILE_BYTES_MAX : SIZE_MAX / 4;
+    const char *name = from_input ? "standard input" : path;
+    size_t limit = SIZE_MAX > UINT32_MAX ? (size_t)CLT_CORPUS_BYTES_MAX : SIZE_MAX / 4;
+    struct stat info;
     char *bytes;
     size_t size;
-    clt_status status = from_input
-                            ? clt_file_read_rest(STDIN_FILENO, name, limit, &bytes, &size, error)
+    clt_status status = CLT_OK;
+    options = options != NULL ? options : &none;
+    if (!from_input && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        status = clt_aclimdb_read_folder(path, options, train, test, error);
+    } else {
+        status = from_input ? clt_file_read_rest(STDIN_FILENO, name, limit, &bytes, &size, error)
                             : clt_file_read(path, limit, &bytes, &size, error);
-    if (status != CLT_OK) {
-        return status;
+        if (status != CLT_OK) {
+            return status; /* with the path */
+        }
+        status = clt_corpus_read(bytes, size, options, train, test, error);
     }
-    status = clt_corpus_read(bytes, size, options != NULL ? options : &none, train, test, error);
     if (status == CLT_INPUT) {
         clt_error_prefix(error, "%s", name);
     }

@@ -80,6 +80,13 @@ static void test_forms(void **state)
     assert_fails(READ("\xef\xbb\xbf\n\n", NULL, &corpus), CLT_INPUT, "no form that is known");
     assert_fails(READ("PK\3\4 and so on", NULL, &corpus), CLT_INPUT, "a zip");
     assert_fails(READ("\xff\xfet\0e\0x\0t\0", NULL, &corpus), CLT_INPUT, "UTF-16");
+    assert_true(clt_data_is_npz(CLT_SOURCE_DIR "/tests/unit/fixtures/reviews.npz"));
+    assert_false(clt_data_is_npz(CLT_SOURCE_DIR "/LICENSE"));
+    assert_false(clt_data_is_npz(TABLES));
+    assert_false(clt_data_is_npz("/nowhere"));
+    assert_fails(clt_corpus_open(CLT_SOURCE_DIR "/tests/unit/fixtures/reviews.npz", NULL, &corpus,
+                                 &test, &error),
+                 CLT_INPUT, "reviews.npz: a zip: only Keras's imdb.npz is read from one");
     assert_fails(clt_corpus_open("/nowhere/a.csv", NULL, &corpus, &test, &error), CLT_INPUT,
                  "cannot open /nowhere/a.csv");
     assert_fails(clt_corpus_open(CLT_SOURCE_DIR "/LICENSE", NULL, &corpus, &test, &error),
