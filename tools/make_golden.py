@@ -15,7 +15,7 @@ A training case is one file NAME.safetensors, with `model` (CLTrain's model stri
     train.offsets, train.ids, train.labels                  samples in compressed rows
     test.offsets, test.ids, test.labels                     validation data of the short fit
     start/TENSOR      weights to start from
-    logits, loss      of the first `batch` samples of train, at the start
+    logits, loss      of the first `batch` samples of train, at the start; logits [batch * outputs]
     gradient/TENSOR   of that loss
     adam/TENSOR       weights after ADAM_STEPS steps of Adam on those samples
     fit/TENSOR        weights after model.fit(train, epochs, batch, shuffle=False)
@@ -43,7 +43,8 @@ ADAM_STEPS = 10
 LARGE = 20000
 
 # ids: the largest id + 1 that samples use, when not num_words; scale: of the starting embedding,
-# None: Keras's own start, where logits are near 0 and gradients small.
+# None: Keras's own start, where logits are near 0 and gradients small; classes: outputs of a softmax
+# with categorical cross-entropy, in the place of one sigmoid.
 CASES = {
     "tutorial": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, scale=None),
     "trained": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4),
@@ -58,6 +59,7 @@ CASES = {
     "one_of_each": dict(V=4, D=1, T=1, H=[1], B=1, n=3, epochs=3),
     "post": dict(V=30, D=5, T=8, H=[4], B=10, n=33, epochs=4, sides=(1, 1)),
     "stacked": dict(V=30, D=5, T=7, H=[7, 4], B=12, n=40, epochs=4),
+    "three_classes": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, classes=3),
 }
 
 
@@ -78,9 +80,10 @@ def make_samples(rng, count, case):
     limit = case.get("ids", case["V"])
     lengths = rng.integers(1, max(2, 2 * case["T"]), count)
     samples = [rng.integers(1, limit, n).tolist() for n in lengths]
-    labels = np.array([np.mean(s) > limit / 2 for s in samples], np.int32)
+    means, classes = np.array([np.mean(s) for s in samples]), case.get("classes", 2)
+    labels = np.searchsorted(limit * np.arange(1, classes) / classes, means).astype(np.int32)
     flipped = rng.random(count) < 0.2
-    return samples, np.where(flipped, 1 - labels, labels).astype(np.int32)
+    return samples, np.where(flipped, classes - 1 - labels, labels).astype(np.int32)
 
 
 def pad(case, samples):
@@ -95,14 +98,23 @@ def build(case):
               keras.layers.Embedding(case["V"], case["D"])]
     for k, hidden in enumerate(case["H"]):
         layers.append(keras.layers.LSTM(hidden, return_sequences=k + 1 < len(case["H"])))
-    layers.append(keras.layers.Dense(1, activation="sigmoid"))
+    if "classes" in case:
+        layers.append(keras.layers.Dense(case["classes"]))
+    else:
+        layers.append(keras.layers.Dense(1, activation="sigmoid"))
     return keras.Sequential(layers)
+
+
+def loss_of(case):
+    if "classes" in case:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return keras.losses.BinaryCrossentropy()
 
 
 def model_string(case):
     lstm = [f"lstm:{h}" + (":sequence" if k + 1 < len(case["H"]) else "")
             for k, h in enumerate(case["H"])]
-    return ",".join([f"embedding:{case['D']}", *lstm, "dense:1"])
+    return ",".join([f"embedding:{case['D']}", *lstm, f"dense:{case.get('classes', 1)}"])
 
 
 def tensor_names(case):
@@ -149,25 +161,24 @@ def run_case(case, start, train, test):
     (x, y), (x_test, y_test) = train, test
     x0, y0 = x[: case["B"]], y[: case["B"]].astype(keras.config.floatx())
     restart()
-    loss = keras.losses.BinaryCrossentropy()
-    from_logits = keras.losses.BinaryCrossentropy(from_logits=True)
-
-    def probabilities(values):
-        return model.stateless_call(values, frozen, x0)[0][:, 0]
+    loss = loss_of(case)
 
     def mean_loss(values):
-        return loss(y0, probabilities(values))
+        outputs = model.stateless_call(values, frozen, x0)[0]
+        return loss(y0, outputs if "classes" in case else outputs[:, 0])
 
     start_values = [v.value for v in model.trainable_variables]
     frozen = [v.value for v in model.non_trainable_variables]
     # The logit as Keras's own layers give it: the last layer without its sigmoid.
     features = keras.Sequential(model.layers[:-1])(x0)
     logits = keras.ops.matmul(features, model.layers[-1].kernel) + model.layers[-1].bias
-    out["logits"] = np.array(logits)[:, 0]
+    out["logits"] = np.array(logits).reshape(-1)
     value, gradient = jax.value_and_grad(mean_loss)(start_values)
     out["loss"] = np.array(value).reshape(1)
-    assert np.abs(out["logits"]).max() < 8, "logits where Keras's clipping of p would show"
-    assert abs(float(from_logits(y0, out["logits"])) - float(value)) < 1e-6
+    if "classes" not in case:
+        from_logits = keras.losses.BinaryCrossentropy(from_logits=True)
+        assert np.abs(out["logits"]).max() < 8, "logits where Keras's clipping of p would show"
+        assert abs(float(from_logits(y0, out["logits"])) - float(value)) < 1e-6
     keep("gradient", gradient)
 
     optimizer = keras.optimizers.Adam()
@@ -178,8 +189,7 @@ def run_case(case, start, train, test):
     keep("adam", model.trainable_variables)
 
     restart()
-    model.compile(optimizer=keras.optimizers.Adam(), loss="binary_crossentropy",
-                  metrics=["accuracy"])
+    model.compile(optimizer=keras.optimizers.Adam(), loss=loss, metrics=["accuracy"])
     history = model.fit(x, y, batch_size=case["B"], epochs=case["epochs"], shuffle=False,
                         validation_data=(x_test, y_test), verbose=0).history
     keep("fit", model.trainable_variables)

@@ -15,12 +15,13 @@ extern "C" {
 /* Token ids of `count` samples in compressed rows, their labels, and the words when known.
  * Read-only for callers; made by a reader below, freed with clt_dataset_free. */
 typedef struct clt_dataset {
-    size_t count;      /* samples */
-    size_t *offsets;   /* [count + 1]; sample k is ids[offsets[k]] .. ids[offsets[k + 1]] */
-    int32_t *ids;      /* [offsets[count]], each 0 .. num_words - 1 */
-    uint8_t *labels;   /* [count], 0 or 1 */
-    int32_t num_words; /* ids are below this; the embedding needs as many rows */
-    bool synthetic;    /* made by a grammar, not by people */
+    size_t count;        /* samples */
+    size_t *offsets;     /* [count + 1]; sample k is ids[offsets[k]] .. ids[offsets[k + 1]] */
+    int32_t *ids;        /* [offsets[count]], each 0 .. num_words - 1 */
+    int32_t *labels;     /* [count], each 0 .. class_count - 1; NULL: not known */
+    int32_t class_count; /* 2 for imdb.npz and the demonstration reviews */
+    int32_t num_words;   /* ids are below this; the embedding needs as many rows */
+    bool synthetic;      /* made by a grammar, not by people */
 } clt_dataset;
 
 /* What turns words into ids; kept with the model, because the same text must give the same ids. */

@@ -25,7 +25,8 @@ typedef struct clt_model clt_model;
  *          embedding:D            first, exactly once; num_words rows
  *          lstm:H[:sequence]      the last state, or with `sequence` every state (to stack)
  *          dropout:P              0 <= P < 1; a point in P, as in the C locale's LC_NUMERIC
- *          dense:1                last: one sigmoid output
+ *          dense:N                last: 1 is one sigmoid output, for two classes; more is a
+ *                                 softmax over N classes; N up to 4096
  * reading  NULL: the defaults. reading->num_words must not be 0.
  * Errors   CLT_USAGE: the string; the message names the layer and the choices. */
 CLT_NODISCARD clt_status clt_model_create(const char *layers, const clt_reading *reading,
@@ -91,26 +92,31 @@ uint64_t clt_model_parameter_count(const clt_model *model);
 /* A parameter tensor, for reading or setting from a program of one's own.
  *
  * name     "embedding.embeddings" [V, D], "lstm.kernel" [D, 4H], "lstm.recurrent_kernel" [H, 4H],
- *          "lstm.bias" [4H], "dense.kernel" [H, 1], "dense.bias" [1]; gate order i, f, c, o.
+ *          "lstm.bias" [4H], "dense.kernel" [H, N], "dense.bias" [N]; gate order i, f, c, o.
  * count    out: elements; NULL allowed.
  * Returns  the model's own array, row-major float; NULL when there is no such tensor. */
 float *clt_model_tensor(clt_model *model, const char *name, size_t *count);
 
+/* The classes that the last layer tells apart: 2 for dense:1, N for dense:N. */
+int32_t clt_model_class_count(const clt_model *model);
+
 typedef struct clt_metrics {
-    double loss;     /* mean binary cross-entropy */
-    double accuracy; /* share of samples with (p > 0.5) == label */
+    double loss;     /* mean cross-entropy: binary for dense:1, else categorical */
+    double accuracy; /* share of samples whose likeliest class is their label; of classes that are
+                        equally likely, the first counts */
 } clt_metrics;
 
 /* Loss and accuracy over a data set, in batches of `batch`. Waits for the device. Errors:
- * CLT_USAGE (an id the embedding has no row for), CLT_DIVERGED, device errors. */
+ * CLT_USAGE (an id the embedding has no row for, a data set without labels), CLT_INPUT (more
+ * classes than the model tells apart), CLT_DIVERGED, device errors. */
 CLT_NODISCARD clt_status clt_model_evaluate(const clt_model *model, clt_runtime *runtime,
                                             const clt_dataset *dataset, int32_t batch,
                                             clt_metrics *metrics, clt_error *error);
 
-/* Probabilities of label 1.
+/* The probability of each class: for dense:1 those of label 0 and 1, 1 - p and p.
  *
- * samples        token ids, samples->labels is not read.
- * probabilities  out [samples->count] */
+ * samples        token ids; labels may be NULL.
+ * probabilities  out [samples->count, class_count] */
 CLT_NODISCARD clt_status clt_model_predict(const clt_model *model, clt_runtime *runtime,
                                            const clt_dataset *samples, int32_t batch,
                                            float *probabilities, clt_error *error);

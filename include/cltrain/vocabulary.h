@@ -65,7 +65,7 @@ CLT_NODISCARD clt_status clt_vocabulary_encode(const clt_vocabulary *vocabulary,
  *
  * reading   NULL: the defaults. Where it keeps more ids than there are words, the data set's
  *           num_words is the largest id + 1 that the words have.
- * dataset   out: freed with clt_dataset_free; without labels all are 0.
+ * dataset   out: freed with clt_dataset_free; its labels are NULL when the corpus's are.
  * Errors    CLT_USAGE: reading makes no sense. */
 CLT_NODISCARD clt_status clt_corpus_encode(const clt_corpus *corpus,
                                            const clt_vocabulary *vocabulary,

@@ -213,8 +213,7 @@ clt_status clt_check_words(clt_check *check, int samples, int timesteps, int voc
     clt_status status = CLT_FAILED;
     dataset.offsets = clt_alloc((size_t)samples + 1, sizeof *dataset.offsets, "words", error);
     dataset.ids = clt_alloc(count, sizeof *dataset.ids, "words", error);
-    dataset.labels = clt_alloc((size_t)samples, 1, "words", error);
-    if (order == NULL || dataset.offsets == NULL || dataset.ids == NULL || dataset.labels == NULL) {
+    if (order == NULL || dataset.offsets == NULL || dataset.ids == NULL) {
         goto done;
     }
     for (int b = 0; b < samples; b++) {
@@ -239,6 +238,5 @@ done:
     free(order);
     free(dataset.offsets);
     free(dataset.ids);
-    free(dataset.labels);
     return status;
 }

@@ -97,13 +97,14 @@ static clt_status measure_inference(const job *j, clt_error *error)
     size_t samples = (size_t)TRIED_BATCHES * (size_t)j->config->batch;
     double seconds, values[INFERENCE_REPEATS];
     clt_status status;
-    float *logits = clt_alloc(j->test->count, sizeof *logits, "logits", error);
+    size_t outputs = (size_t)clt_layers_outputs(&j->model->layers);
+    float *logits = clt_alloc(j->test->count, outputs * sizeof *logits, "logits", error);
     if (logits == NULL) {
         return CLT_FAILED;
     }
     samples = samples < j->test->count ? samples : j->test->count;
     CLT_TRY(tell(j, "inference", error));
-    CLT_TRY(clt_model_check_dataset(j->model, j->test, error));
+    CLT_TRY(clt_model_check_labels(j->model, j->test, error));
     CLT_TRY(clt_network_create(j->runtime, j->model, &limits, 0, NULL, &network, error));
     CLT_TRY(time_inference(j, network, samples, logits, &seconds, error)); /* compiles */
     CLT_TRY(time_inference(j, network, samples, logits, &seconds, error));

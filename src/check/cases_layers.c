@@ -3,6 +3,8 @@
 #include "ops/ops.h"
 #include "ref/ref.h"
 
+#define LOSS_SAMPLES_MAX 128
+
 static size_t area(int a, int b)
 {
     return (size_t)a * (size_t)b;
@@ -128,27 +130,29 @@ done:
     return status;
 }
 
-/* Logits up to 30 in size, where sigmoid is 0 or 1 to the last bit. */
+/* hidden = outputs. Logits up to 30 in size, where sigmoid is 0 or 1 to the last bit; of a softmax
+ * up to 3, so that every class has its share. */
 static clt_status run_loss(clt_check *check, const clt_case *c, clt_error *error)
 {
     clt_loss *op = NULL;
     clt_array *logits, *targets, *loss, *hit, *dlogits;
-    size_t count = (size_t)c->samples;
+    int outputs = c->hidden;
+    size_t count = (size_t)c->samples, logit_count = area(c->samples, outputs);
+    int32_t labels[LOSS_SAMPLES_MAX];
     clt_status status;
-    CLT_TRY(clt_check_input(check, "logits", count, 30.0, &logits, error));
-    CLT_TRY(clt_check_input(check, "targets", count, 0.0, &targets, error));
+    for (int b = 0; b < c->samples; b++) {
+        labels[b] = b % (outputs == 1 ? 2 : outputs);
+    }
+    CLT_TRY(
+        clt_check_input(check, "logits", logit_count, outputs == 1 ? 30.0 : 3.0, &logits, error));
+    CLT_TRY(clt_check_integers(check, "targets", count, labels, &targets, error));
     CLT_TRY(clt_check_output(check, "loss", count, false, &loss, error));
     CLT_TRY(clt_check_output(check, "hit", count, false, &hit, error));
-    CLT_TRY(clt_check_output(check, "dlogits", count, false, &dlogits, error));
-    for (size_t k = 0; k < count; k += 2) {
-        targets->host[k] = 1.0f;
-    }
-    CLT_TRY(clt_buffer_write(check->runtime, targets->device, 0, count * sizeof(float),
-                             targets->host, error));
-    CLT_TRY(clt_loss_plan(check->runtime, &op, error));
+    CLT_TRY(clt_check_output(check, "dlogits", logit_count, false, &dlogits, error));
+    CLT_TRY(clt_loss_plan(check->runtime, outputs, &op, error));
     CLT_TRY(clt_loss_forward(op, c->samples, logits->device, targets->device, loss->device,
                              hit->device, dlogits->device, error));
-    clt_ref_loss_f32(c->samples, logits->host, targets->host, loss->host, (int32_t *)hit->host,
+    clt_ref_loss_f32(c->samples, outputs, logits->host, labels, loss->host, (int32_t *)hit->host,
                      dlogits->host);
     CLT_TRY(clt_check_compare(check, loss, error));
     hit->integers = true;
@@ -171,6 +175,8 @@ const clt_case clt_cases_layers[] = {
     {"dense", NULL, NULL, 3, 0, 13, 1, false, 2e-6, run_dense},
     {"dense", NULL, NULL, 128, 0, 60, 1, false, 1e-5, run_dense},
     {"dense", NULL, NULL, 20, 0, 33, 5, false, 1e-5, run_dense},
-    {"loss", NULL, NULL, 1, 0, 0, 0, false, 1e-6, run_loss},
-    {"loss", NULL, NULL, 128, 0, 0, 0, false, 1e-6, run_loss},
+    {"loss", NULL, NULL, 1, 0, 0, 1, false, 1e-6, run_loss},
+    {"loss", NULL, NULL, 128, 0, 0, 1, false, 1e-6, run_loss},
+    {"loss", NULL, NULL, 3, 0, 0, 2, false, 1e-6, run_loss},
+    {"loss", NULL, NULL, 128, 0, 0, 13, false, 1e-6, run_loss},
     {0}};

@@ -70,7 +70,7 @@ clt_status clt_batch_create(int samples, int timesteps, clt_batch *batch, clt_er
         scratch->at_time == NULL) {
         goto fail;
     }
-    batch->targets = (float *)(void *)(batch->packed + batch->layout.targets);
+    batch->targets = batch->packed + batch->layout.targets;
     batch->start = batch->packed + batch->layout.start;
     batch->index = batch->packed + batch->layout.index;
     batch->positions = batch->packed + batch->layout.positions;
@@ -171,7 +171,7 @@ static size_t collect(clt_batch *batch, const clt_dataset *dataset, const clt_re
         uint64_t prefix = lay_out(batch, first, end);
         for (int b = first; b < end; b++) {
             size_t sample = order[b], begin = dataset->offsets[sample];
-            batch->targets[b] = (float)dataset->labels[sample];
+            batch->targets[b] = dataset->labels != NULL ? dataset->labels[sample] : 0;
             clt_pad_sequence(reading, dataset->ids + begin, dataset->offsets[sample + 1] - begin,
                              scratch->padded);
             for (int t = batch->start[b]; t < batch->extent.timesteps; t++) {

@@ -15,7 +15,7 @@
  * used part of a batch is its beginning. */
 typedef struct clt_batch_layout {
     int samples, timesteps; /* the largest batch */
-    size_t targets;         /* float [B] */
+    size_t targets;         /* int32 [B]: labels */
     size_t start;           /* int32 [B] */
     size_t index;           /* int32 [N]: the row of each position */
     size_t positions;       /* int32 [N]: positions ordered by row, shard, sample, time */
@@ -35,8 +35,7 @@ typedef struct clt_batch {
     int row_count;     /* U; 0 by id */
     size_t used;       /* elements to upload */
     int32_t *packed;   /* [layout.total]; the pointers below point into it */
-    float *targets;
-    int32_t *start, *index, *positions, *unique, *offsets;
+    int32_t *targets, *start, *index, *positions, *unique, *offsets;
     void *scratch; /* of clt_batch_fill */
 } clt_batch;
 
@@ -48,7 +47,8 @@ CLT_NODISCARD clt_status clt_batch_create(int samples, int timesteps, clt_batch 
 void clt_batch_destroy(clt_batch *batch);
 
 /* Pads and indexes `count` samples: order[0 .. count - 1] are sample numbers of the data set. All
- * ids are below dataset->num_words. No allocation; linear in positions.
+ * ids are below dataset->num_words. Without labels every target is 0. No allocation; linear in
+ * positions.
  *
  * With batch->packs it leaves out leading pads that many samples share (clt_sequence.start): all
  * that a sample has, up to what an eighth of the batch has. Inside a shard start never falls from

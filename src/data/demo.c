@@ -29,6 +29,7 @@ static clt_status write_reviews(const clt_demo_grammar *grammar, size_t count, u
     size_t used = 0, room = 0;
     CLT_TRY(clt_dataset_create(count, 0, &made, error));
     made->synthetic = true;
+    made->class_count = 2;
     for (size_t k = 0; k < count; k++) {
         if (room - used < CLT_DEMO_REVIEW_MAX + 1) {
             void *ids = made->ids;

@@ -24,7 +24,7 @@ static const char *const label_members[PARTS] = {"y_train.npy", "y_test.npy"};
 /* One half of the file, as it stands there. */
 typedef struct part {
     clt_pickle_lists samples; /* raw ranks */
-    uint8_t *labels;
+    int32_t *labels;
     size_t label_count;
     bool has_samples, has_labels;
     uint32_t *order; /* [samples.count] after the shuffle */
@@ -203,6 +203,7 @@ static clt_status make_dataset(const options *o, const part *p, clt_dataset **da
     }
     clt_dataset *made = *dataset;
     made->num_words = clt_reading_bound(&o->reading, o->num_words);
+    made->class_count = 2;
     count = 0;
     ids = 0;
     for (size_t k = 0; k < p->samples.count; k++) {

@@ -248,11 +248,11 @@ static clt_status bad_label(const clt_npy_header *header, uint64_t offset, size_
                     offset, number, negative ? "-" : "", negative ? 0 - value : value);
 }
 
-clt_status clt_npy_read_labels(clt_stream *stream, size_t limit, uint8_t **labels, size_t *count,
+clt_status clt_npy_read_labels(clt_stream *stream, size_t limit, int32_t **labels, size_t *count,
                                clt_error *error)
 {
     clt_npy_header header = {0};
-    uint8_t *made = NULL;
+    int32_t *made = NULL;
     size_t have = 0, room = 0;
     clt_status status = CLT_OK;
     CLT_TRY(clt_npy_read_header(stream, &header, error));
@@ -271,7 +271,7 @@ clt_status clt_npy_read_labels(clt_stream *stream, size_t limit, uint8_t **label
         uint64_t offset = clt_stream_offset(stream);
         if (have == room) { /* grown with what has arrived, not with what is claimed */
             room = room == 0 ? 4096 : 2 * room;
-            CLT_TRY(clt_resize((void **)&made, room, 1, "labels", error));
+            CLT_TRY(clt_resize((void **)&made, room, sizeof *made, "labels", error));
         }
         CLT_TRY(clt_stream_take(stream, item, (size_t)header.item_size, "the labels", error));
         uint64_t value = integer_value(item, &header);
@@ -279,7 +279,7 @@ clt_status clt_npy_read_labels(clt_stream *stream, size_t limit, uint8_t **label
             status = bad_label(&header, offset, have, value, error);
             goto done;
         }
-        made[have++] = (uint8_t)value;
+        made[have++] = (int32_t)value;
     }
     CLT_TRY(clt_stream_finish(stream, "the last label", error));
     *labels = made;

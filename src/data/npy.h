@@ -25,7 +25,7 @@ CLT_NODISCARD clt_status clt_npy_read_header(clt_stream *stream, clt_npy_header 
 
 /* Reads the header and an integer array of at most `limit` labels, each 0 or 1.
  * labels  out: *count of them, freed by the caller with free(). */
-CLT_NODISCARD clt_status clt_npy_read_labels(clt_stream *stream, size_t limit, uint8_t **labels,
+CLT_NODISCARD clt_status clt_npy_read_labels(clt_stream *stream, size_t limit, int32_t **labels,
                                              size_t *count, clt_error *error);
 
 #endif

@@ -1,5 +1,6 @@
 /* text.c: texts as ids, numbered as datasets/imdb.py does. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "data/dataset.h"
 #include "data/vocabulary.h"
@@ -107,8 +108,12 @@ clt_status clt_corpus_encode(const clt_corpus *corpus, const clt_vocabulary *voc
     CLT_TRY(clt_dataset_create(corpus->count, 0, &made, error));
     CLT_TRY(encode_texts(corpus, vocabulary, reading, made, error));
     made->num_words = clt_reading_bound(reading, num_words);
-    for (size_t k = 0; corpus->labels != NULL && k < corpus->count; k++) {
-        made->labels[k] = (uint8_t)corpus->labels[k];
+    made->class_count = corpus->class_count;
+    if (corpus->labels != NULL) {
+        memcpy(made->labels, corpus->labels, corpus->count * sizeof *made->labels);
+    } else {
+        free(made->labels);
+        made->labels = NULL;
     }
     *dataset = made;
     made = NULL;

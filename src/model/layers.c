@@ -12,15 +12,17 @@
 
 #define UNITS_MAX 65536
 #define HIDDEN_MAX 2048
+#define CLASSES_MAX 4096
 #define ARENA_STEP 1024 /* elements: parameters are sub-buffers, aligned to 4096 bytes */
 
 static const struct {
     const char *name, *type, *use;
+    int most; /* units */
 } kinds[] = {
-    [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D"},
-    [CLT_LAYER_LSTM] = {"lstm", "LSTM", "lstm:H[:sequence]"},
-    [CLT_LAYER_DROPOUT] = {"dropout", "Dropout", "dropout:P"},
-    [CLT_LAYER_DENSE] = {"dense", "Dense", "dense:1"},
+    [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D", UNITS_MAX},
+    [CLT_LAYER_LSTM] = {"lstm", "LSTM", "lstm:H[:sequence]", HIDDEN_MAX},
+    [CLT_LAYER_DROPOUT] = {"dropout", "Dropout", "dropout:P", 0},
+    [CLT_LAYER_DENSE] = {"dense", "Dense", "dense:N", CLASSES_MAX},
 };
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 
@@ -145,9 +147,6 @@ static clt_status connect(const word *w, clt_layers *layers, clt_layer *layer, i
             return layer_error(w, "dense needs one vector a sample; put an lstm without "
                                   "'sequence' before it");
         }
-        if (layer->outputs != 1) {
-            return layer_error(w, "the last layer has one unit (a probability): dense:1");
-        }
         break;
     }
     return CLT_OK;
@@ -204,8 +203,7 @@ static clt_status parse_layer(const word *w, clt_layers *layers, int32_t num_wor
     }
     clt_status status = kind == CLT_LAYER_DROPOUT
                             ? parse_rate(w, value, &layer->rate)
-                            : parse_units(w, value, kind == CLT_LAYER_LSTM ? HIDDEN_MAX : UNITS_MAX,
-                                          &layer->outputs);
+                            : parse_units(w, value, kinds[kind].most, &layer->outputs);
     if (status == CLT_OK) {
         status = parse_options(w, layer, options);
     }
@@ -241,7 +239,8 @@ clt_status clt_layers_parse(const char *text, int32_t num_words, clt_layers *lay
         at = comma != NULL ? comma + 1 : NULL;
     }
     if (layers->layers[layers->count - 1].kind != CLT_LAYER_DENSE) {
-        return clt_fail(error, CLT_USAGE, 0, "model: '%s' must end with dense:1", text);
+        return clt_fail(error, CLT_USAGE, 0,
+                        "model: '%s' must end with dense:1, or with dense:N for N classes", text);
     }
     return CLT_OK;
 }
@@ -270,6 +269,11 @@ char *clt_layers_format(const clt_layers *layers, clt_error *error)
         }
     }
     return text;
+}
+
+int clt_layers_outputs(const clt_layers *layers)
+{
+    return layers->layers[layers->count - 1].outputs;
 }
 
 int clt_layers_widest_lstm(const clt_layers *layers)

@@ -64,6 +64,10 @@ CLT_NODISCARD clt_status clt_layers_parse(const char *text, int32_t num_words, c
 /* The canonical model string, freed with free(). */
 char *clt_layers_format(const clt_layers *layers, clt_error *error);
 
+/* Of the last layer: logits of a sample. 1 is a sigmoid for two classes, more a softmax over as
+ * many. */
+int clt_layers_outputs(const clt_layers *layers);
+
 /* Units of the widest LSTM; 1 where there is none. */
 int clt_layers_widest_lstm(const clt_layers *layers);
 

@@ -141,6 +141,12 @@ clt_layer_info clt_model_layer(const clt_model *model, size_t index)
     return info;
 }
 
+int32_t clt_model_class_count(const clt_model *model)
+{
+    int outputs = clt_layers_outputs(&model->layers);
+    return outputs == 1 ? 2 : outputs;
+}
+
 uint64_t clt_model_parameter_count(const clt_model *model)
 {
     uint64_t count = 0;

@@ -270,6 +270,7 @@ clt_status clt_network_create(clt_runtime *runtime, const clt_model *model,
     CLT_TRY(allocate_parameters(made, shared, error));
     CLT_TRY(allocate_batch(made, error));
     CLT_TRY(allocate(made, error));
+    made->state.outputs = clt_layers_outputs(&model->layers);
     made->state.features = model->layers.layers[0].outputs;
     made->state.logits = made->stages[model->layers.count - 1].y;
     made->state.dlogits = made->stages[model->layers.count - 1].dy;

@@ -53,15 +53,17 @@ CLT_NODISCARD clt_status clt_network_backward(clt_network *network, clt_error *e
 
 /* What lies on the device; belongs to the network. */
 typedef struct clt_network_state {
-    clt_extent extent;                   /* of the last batch */
-    int row_count;                       /* U of the last batch */
-    int features;                        /* D */
-    clt_buffer logits, dlogits, targets; /* float [B] */
-    clt_buffer unique;                   /* int [U]: sorted ids of the batch */
-    clt_buffer table;                    /* float [V, D] */
-    clt_buffer drows;                    /* float [U, D]: the table's gradient */
-    clt_buffer arena, darena;            /* float [layers.arena]: dense parameters, gradients */
-    clt_reduce *reduce;                  /* training: for the step's record */
+    clt_extent extent;          /* of the last batch */
+    int row_count;              /* U of the last batch */
+    int features;               /* D */
+    int outputs;                /* O, of the last layer */
+    clt_buffer logits, dlogits; /* float [B, O] */
+    clt_buffer targets;         /* int [B]: labels */
+    clt_buffer unique;          /* int [U]: sorted ids of the batch */
+    clt_buffer table;           /* float [V, D] */
+    clt_buffer drows;           /* float [U, D]: the table's gradient */
+    clt_buffer arena, darena;   /* float [layers.arena]: dense parameters, gradients */
+    clt_reduce *reduce;         /* training: for the step's record */
 } clt_network_state;
 const clt_network_state *clt_network_state_of(const clt_network *network);
 clt_runtime *clt_network_runtime(const clt_network *network);
@@ -69,16 +71,21 @@ const clt_limits *clt_network_limits(const clt_network *network);
 
 /* The logits of every sample of a data set, in order, in batches of limits->samples. Waits.
  *
- * logits   out [dataset->count] */
+ * logits   out [dataset->count, O] */
 CLT_NODISCARD clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
                                             const clt_reading *reading, float *logits,
                                             clt_error *error);
 
-/* Loss and accuracy of logits against labels, summed in double. */
-clt_metrics clt_metrics_of(const float *logits, const uint8_t *labels, size_t count);
+/* Loss and accuracy of logits [count, outputs] against labels, summed in double. */
+clt_metrics clt_metrics_of(const float *logits, int outputs, const int32_t *labels, size_t count);
 
-/* CLT_USAGE when the data set has ids the model's embedding has no row for. */
-CLT_NODISCARD clt_status clt_model_check_dataset(const clt_model *model, const clt_dataset *dataset,
+/* Whether the model can be run over the data set: CLT_USAGE when it has ids the embedding has no
+ * row for. */
+CLT_NODISCARD clt_status clt_model_check_samples(const clt_model *model, const clt_dataset *dataset,
                                                  clt_error *error);
+/* The same, and whether the labels are those of classes that the model tells apart: CLT_INPUT when
+ * there are more. */
+CLT_NODISCARD clt_status clt_model_check_labels(const clt_model *model, const clt_dataset *dataset,
+                                                clt_error *error);
 
 #endif

@@ -9,7 +9,7 @@
 #include "model/network.h"
 #include "util/memory.h"
 
-clt_status clt_model_check_dataset(const clt_model *model, const clt_dataset *dataset,
+clt_status clt_model_check_samples(const clt_model *model, const clt_dataset *dataset,
                                    clt_error *error)
 {
     if (dataset->count == 0) {
@@ -24,6 +24,32 @@ clt_status clt_model_check_dataset(const clt_model *model, const clt_dataset *da
     return CLT_OK;
 }
 
+clt_status clt_model_check_labels(const clt_model *model, const clt_dataset *dataset,
+                                  clt_error *error)
+{
+    int outputs = clt_layers_outputs(&model->layers);
+    clt_status status = clt_model_check_samples(model, dataset, error);
+    if (status != CLT_OK) {
+        return status;
+    }
+    if (dataset->labels == NULL) {
+        return clt_fail(error, CLT_USAGE, 0, "the data set has no labels");
+    }
+    if (dataset->class_count > clt_model_class_count(model)) {
+        return clt_fail(error, CLT_INPUT, 0,
+                        "%d classes, but dense:%d tells %d apart; end the model with dense:%d",
+                        (int)dataset->class_count, outputs, (int)clt_model_class_count(model),
+                        (int)dataset->class_count);
+    }
+    for (size_t k = 0; k < dataset->count; k++) {
+        if (dataset->labels[k] < 0 || dataset->labels[k] >= dataset->class_count) {
+            return clt_fail(error, CLT_USAGE, 0, "sample %zu has label %d, of %d classes", k,
+                            (int)dataset->labels[k], (int)dataset->class_count);
+        }
+    }
+    return CLT_OK;
+}
+
 /* The logits of a batch on their way to the host, and whose they are. */
 typedef struct pending {
     clt_ticket ticket;
@@ -31,12 +57,13 @@ typedef struct pending {
     size_t samples; /* 0: none */
 } pending;
 
-static clt_status take_logits(clt_runtime *runtime, pending *read, float *logits, clt_error *error)
+static clt_status take_logits(clt_runtime *runtime, pending *read, size_t outputs, float *logits,
+                              clt_error *error)
 {
     const float *values = read->ticket.data;
     clt_status status = clt_ticket_wait(runtime, &read->ticket, error);
     for (size_t k = 0; status == CLT_OK && k < read->samples; k++) {
-        logits[read->order[k]] = values[k];
+        memcpy(logits + read->order[k] * outputs, values + k * outputs, outputs * sizeof *logits);
     }
     read->samples = 0;
     return status;
@@ -50,12 +77,12 @@ clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
     clt_loader *loader = NULL;
     const clt_batch *batch;
     pending reads[2] = {{.samples = 0}};
-    size_t room = (size_t)clt_network_limits(network)->samples;
+    size_t room = (size_t)clt_network_limits(network)->samples, outputs = (size_t)state->outputs;
     int step = 0;
     bool by_id;
     clt_status status;
-    CLT_TRY(clt_ticket_create(room * sizeof(float), &reads[0].ticket, error));
-    CLT_TRY(clt_ticket_create(room * sizeof(float), &reads[1].ticket, error));
+    CLT_TRY(clt_ticket_create(room * outputs * sizeof(float), &reads[0].ticket, error));
+    CLT_TRY(clt_ticket_create(room * outputs * sizeof(float), &reads[1].ticket, error));
     CLT_TRY(clt_loader_create(dataset, reading, (int)room, &loader, error));
     CLT_TRY(clt_network_project_vocabulary(network, dataset->count * (size_t)reading->maxlen,
                                            &by_id, error));
@@ -72,15 +99,16 @@ clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
         read->samples = (size_t)batch->extent.samples;
         CLT_TRY(clt_network_upload(network, batch, error));
         CLT_TRY(clt_network_forward(network, 0, error));
-        CLT_TRY(clt_buffer_read_later(runtime, state->logits, 0, read->samples * sizeof(float),
-                                      &read->ticket, error));
+        CLT_TRY(clt_buffer_read_later(runtime, state->logits, 0,
+                                      read->samples * outputs * sizeof(float), &read->ticket,
+                                      error));
         CLT_TRY(clt_runtime_flush(runtime, error));
         step++;
         /* The batch before is finished with, so the loader may fill its place. */
-        CLT_TRY(take_logits(runtime, &reads[step % 2], logits, error));
+        CLT_TRY(take_logits(runtime, &reads[step % 2], outputs, logits, error));
     }
-    CLT_TRY(take_logits(runtime, &reads[0], logits, error));
-    CLT_TRY(take_logits(runtime, &reads[1], logits, error));
+    CLT_TRY(take_logits(runtime, &reads[0], outputs, logits, error));
+    CLT_TRY(take_logits(runtime, &reads[1], outputs, logits, error));
 done:
     if (status != CLT_OK) {
         (void)!clt_runtime_finish(runtime, NULL); /* what is freed next is still in use */
@@ -91,35 +119,58 @@ done:
     return status;
 }
 
-clt_metrics clt_metrics_of(const float *logits, const uint8_t *labels, size_t count)
+/* The class of the largest logit z[m], the first of several; sum is that of e^(z[o] - z[m]). */
+static int likeliest_of(const float *z, int outputs, double *sum)
+{
+    int m = 0;
+    *sum = 0.0;
+    for (int o = 1; o < outputs; o++) {
+        m = z[o] > z[m] ? o : m;
+    }
+    for (int o = 0; o < outputs; o++) {
+        *sum += exp((double)z[o] - z[m]);
+    }
+    return m;
+}
+
+clt_metrics clt_metrics_of(const float *logits, int outputs, const int32_t *labels, size_t count)
 {
     double loss = 0.0;
     size_t hits = 0;
     for (size_t k = 0; k < count; k++) {
-        double z = logits[k], y = labels[k];
-        loss += fmax(z, 0.0) - z * y + log1p(exp(-fabs(z)));
-        hits += (z > 0.0) == (labels[k] == 1);
+        if (outputs == 1) {
+            double z = logits[k], y = labels[k];
+            loss += fmax(z, 0.0) - z * y + log1p(exp(-fabs(z)));
+            hits += (z > 0.0) == (labels[k] == 1);
+        } else {
+            const float *z = logits + k * (size_t)outputs;
+            double sum;
+            int likeliest = likeliest_of(z, outputs, &sum);
+            loss += log(sum) - ((double)z[labels[k]] - z[likeliest]);
+            hits += likeliest == labels[k];
+        }
     }
     return (clt_metrics){.loss = loss / (double)count, .accuracy = (double)hits / (double)count};
 }
 
-/* Logits from a network made for this call. */
+/* Logits [count, outputs] from a network made for this call. */
 static clt_status run(const clt_model *model, clt_runtime *runtime, const clt_dataset *dataset,
                       int32_t batch, float *logits, clt_error *error)
 {
     clt_network *network = NULL;
     clt_limits limits = {.samples = batch, .timesteps = model->reading.maxlen, .train = false};
     clt_status status;
-    CLT_TRY(clt_model_check_dataset(model, dataset, error));
+    CLT_TRY(clt_model_check_samples(model, dataset, error));
     if (dataset->count < (size_t)limits.samples) {
         limits.samples = (int)dataset->count;
     }
     CLT_TRY(clt_network_create(runtime, model, &limits, 0, NULL, &network, error));
     CLT_TRY(clt_network_logits(network, dataset, &model->reading, logits, error));
-    for (size_t k = 0; k < dataset->count; k++) {
+    size_t outputs = (size_t)clt_layers_outputs(&model->layers);
+    for (size_t k = 0; k < dataset->count * outputs; k++) {
         if (!isfinite(logits[k])) {
-            status = clt_fail(error, CLT_DIVERGED, 0, "the model's output for sample %zu is %f", k,
-                              (double)logits[k]);
+            status = clt_fail(error, CLT_DIVERGED, 0, "the model's output for sample %zu is %f",
+                              k / outputs, (double)logits[k]);
             goto done;
         }
     }
@@ -132,23 +183,45 @@ clt_status clt_model_evaluate(const clt_model *model, clt_runtime *runtime,
                               const clt_dataset *dataset, int32_t batch, clt_metrics *metrics,
                               clt_error *error)
 {
-    float *logits = clt_alloc(dataset->count, sizeof *logits, "logits", error);
-    clt_status status =
-        logits == NULL ? CLT_FAILED : run(model, runtime, dataset, batch, logits, error);
-    if (status == CLT_OK) {
-        *metrics = clt_metrics_of(logits, dataset->labels, dataset->count);
-    }
+    int outputs = clt_layers_outputs(&model->layers);
+    float *logits = NULL;
+    clt_status status;
+    CLT_TRY(clt_model_check_labels(model, dataset, error));
+    logits = clt_alloc(dataset->count, (size_t)outputs * sizeof *logits, "logits", error);
+    CLT_TRY(logits != NULL ? CLT_OK : CLT_FAILED);
+    CLT_TRY(run(model, runtime, dataset, batch, logits, error));
+    *metrics = clt_metrics_of(logits, outputs, dataset->labels, dataset->count);
+done:
     free(logits);
     return status;
+}
+
+/* The logits of one sample become probabilities. */
+static void softmax(float *values, int outputs)
+{
+    double sum;
+    double most = values[likeliest_of(values, outputs, &sum)];
+    for (int o = 0; o < outputs; o++) {
+        values[o] = (float)(exp(values[o] - most) / sum);
+    }
 }
 
 clt_status clt_model_predict(const clt_model *model, clt_runtime *runtime,
                              const clt_dataset *samples, int32_t batch, float *probabilities,
                              clt_error *error)
 {
+    int outputs = clt_layers_outputs(&model->layers);
     clt_status status = run(model, runtime, samples, batch, probabilities, error);
-    for (size_t k = 0; status == CLT_OK && k < samples->count; k++) {
-        probabilities[k] = (float)(1.0 / (1.0 + exp(-(double)probabilities[k])));
+    /* One logit becomes two probabilities: from behind, nothing is overwritten before it is read.
+     */
+    for (size_t k = samples->count; status == CLT_OK && k-- > 0;) {
+        if (outputs == 1) {
+            double z = probabilities[k];
+            probabilities[2 * k] = (float)(1.0 / (1.0 + exp(z)));
+            probabilities[2 * k + 1] = (float)(1.0 / (1.0 + exp(-z)));
+        } else {
+            softmax(probabilities + k * (size_t)outputs, outputs);
+        }
     }
     return status;
 }
@@ -160,8 +233,7 @@ static clt_status encode(const clt_model *model, const char *const *texts, size_
     clt_status status = CLT_FAILED;
     *dataset = (clt_dataset){.count = count, .num_words = model->reading.num_words};
     dataset->offsets = clt_alloc(count + 1, sizeof *dataset->offsets, "texts", error);
-    dataset->labels = clt_alloc(count, sizeof *dataset->labels, "texts", error);
-    if (dataset->offsets == NULL || dataset->labels == NULL) {
+    if (dataset->offsets == NULL) {
         goto done;
     }
     for (size_t k = 0; k < count; k++) {
@@ -201,6 +273,5 @@ clt_status clt_model_predict_text(const clt_model *model, clt_runtime *runtime,
 done:
     free(dataset.offsets);
     free(dataset.ids);
-    free(dataset.labels);
     return status;
 }

@@ -123,9 +123,12 @@ CLT_NODISCARD clt_status clt_dense_backward(clt_dense *op, const clt_extent *ext
 
 /* ---- loss.c, cl/loss.cl ---------------------------------------------------------------------- */
 typedef struct clt_loss clt_loss;
-CLT_NODISCARD clt_status clt_loss_plan(clt_runtime *runtime, clt_loss **op, clt_error *error);
+/* outputs 1: binary cross-entropy of a sigmoid; more: categorical, of a softmax. */
+CLT_NODISCARD clt_status clt_loss_plan(clt_runtime *runtime, int outputs, clt_loss **op,
+                                       clt_error *error);
 void clt_loss_destroy(clt_loss *op);
-/* logits, targets, loss, dlogits float [B], hit int [B]; dlogits {NULL}: not wanted. */
+/* logits, dlogits float [B, outputs], targets int [B]: labels, loss float [B], hit int [B];
+ * dlogits {NULL}: not wanted. */
 CLT_NODISCARD clt_status clt_loss_forward(clt_loss *op, int samples, clt_buffer logits,
                                           clt_buffer targets, clt_buffer loss, clt_buffer hit,
                                           clt_buffer dlogits, clt_error *error);

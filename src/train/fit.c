@@ -148,7 +148,8 @@ static clt_status validate(clt_trainer *trainer, const clt_dataset *validation, 
     clt_status status =
         clt_network_logits(trainer->inference, validation, &trainer->model->reading, logits, error);
     if (status == CLT_OK) {
-        epoch->validation = clt_metrics_of(logits, validation->labels, validation->count);
+        epoch->validation = clt_metrics_of(logits, clt_layers_outputs(&trainer->model->layers),
+                                           validation->labels, validation->count);
         epoch->validation_seconds = clt_now() - began;
         if (!isfinite(epoch->validation.loss)) {
             status = clt_fail(error, CLT_DIVERGED, 0,
@@ -287,10 +288,11 @@ clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
     clt_loader *loader = NULL;
     float *logits = NULL;
     clt_status status;
-    CLT_TRY(clt_model_check_dataset(trainer->model, train, error));
+    CLT_TRY(clt_model_check_labels(trainer->model, train, error));
     if (validation != NULL) {
-        CLT_TRY(clt_model_check_dataset(trainer->model, validation, error));
-        logits = clt_alloc(validation->count, sizeof *logits, "validation", error);
+        CLT_TRY(clt_model_check_labels(trainer->model, validation, error));
+        size_t outputs = (size_t)clt_layers_outputs(&trainer->model->layers);
+        logits = clt_alloc(validation->count, outputs * sizeof *logits, "validation", error);
         CLT_TRY(logits != NULL ? CLT_OK : CLT_FAILED);
     }
     CLT_TRY(clt_trainer_reserve_history(trainer, (size_t)trainer->config.epochs, error));

@@ -86,7 +86,7 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
     limits.train = false;
     CLT_TRY(clt_network_create(runtime, model, &limits, made->config.seed, made->network,
                                &made->inference, error));
-    CLT_TRY(clt_loss_plan(runtime, &made->loss, error));
+    CLT_TRY(clt_loss_plan(runtime, clt_layers_outputs(&model->layers), &made->loss, error));
     const int *table = model->layers.parameters[0].shape;
     CLT_TRY(clt_optimizer_plan(runtime, table[0], table[1], &made->optimizer, error));
     CLT_TRY(

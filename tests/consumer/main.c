@@ -11,7 +11,7 @@ int main(int argc, char **argv)
     clt_model *model = NULL;
     clt_trainer *trainer = NULL;
     clt_error error;
-    float probability[5];
+    float probability[5][2]; /* of label 0 and 1 */
 
     if (argc != 2) {
         fprintf(stderr, "usage: %s IMDB.NPZ\n", argv[0]);
@@ -25,9 +25,9 @@ int main(int argc, char **argv)
         (status = clt_trainer_fit(trainer, train, test, &error)) == CLT_OK) {
         some = *test;
         some.count = test->count < 5 ? test->count : 5;
-        status = clt_model_predict(model, runtime, &some, 128, probability, &error);
+        status = clt_model_predict(model, runtime, &some, 128, probability[0], &error);
         for (size_t k = 0; status == CLT_OK && k < some.count; k++) {
-            printf("review %zu: %.3f (label %d)\n", k, probability[k], some.labels[k]);
+            printf("review %zu: %.3f (label %d)\n", k, probability[k][1], (int)some.labels[k]);
         }
     }
     if (status != CLT_OK) {

@@ -21,7 +21,7 @@ typedef struct tensor {
     float *start, *p, *gradient, *m, *v;
 } tensor;
 
-/* embedding, lstm..., dense:1. Tensors are [0] the table, [1 + 3k ...] LSTM k, then the dense
+/* embedding, lstm..., dense:N. Tensors are [0] the table, [1 + 3k ...] LSTM k, then the dense
  * layer. The table's gradient is dense here: its rows are spread before Adam. */
 typedef struct network {
     const golden *g;
@@ -93,13 +93,14 @@ static void build(const golden *g, network *net)
         net->saved[k] = floats(clt_ref_lstm_saved_f32(&largest, &net->lstm[k]));
         features = hidden;
     }
-    add_tensor(net, "dense", 0, "kernel", features);
-    add_tensor(net, "dense", 0, "bias", 1);
+    size_t outputs = (size_t)g->outputs;
+    add_tensor(net, "dense", 0, "kernel", features * outputs);
+    add_tensor(net, "dense", 0, "bias", outputs);
     assert_ok(clt_batch_create(g->batch, g->reading.maxlen, &net->batch, &error));
     net->rows = floats(positions * (size_t)net->features);
     net->drows = floats(positions * (size_t)net->features);
-    net->logits = floats((size_t)g->batch);
-    net->dlogits = floats((size_t)g->batch);
+    net->logits = floats((size_t)g->batch * outputs);
+    net->dlogits = floats((size_t)g->batch * outputs);
     net->loss = floats((size_t)g->batch);
     net->hit = calloc((size_t)g->batch, sizeof *net->hit);
     assert_non_null(net->hit);
@@ -150,9 +151,10 @@ static void forward(network *net, const clt_dataset *dataset, size_t first, int 
         rows = count * b->extent.timesteps;
         index = NULL;
     }
-    clt_ref_dense_forward_f32(count, net->lstm[net->lstm_count - 1].hidden, 1, t[0].p, t[1].p, x,
-                              net->logits);
-    clt_ref_loss_f32(count, net->logits, b->targets, net->loss, net->hit, net->dlogits);
+    int outputs = net->g->outputs;
+    clt_ref_dense_forward_f32(count, net->lstm[net->lstm_count - 1].hidden, outputs, t[0].p, t[1].p,
+                              x, net->logits);
+    clt_ref_loss_f32(count, outputs, net->logits, b->targets, net->loss, net->hit, net->dlogits);
 }
 
 /* Gradients of the batch that forward() has seen, the table's spread over all its rows. */
@@ -165,8 +167,9 @@ static void backward(network *net)
     }
     int last = net->lstm_count - 1;
     tensor *t = &net->tensors[1 + 3 * net->lstm_count];
-    clt_ref_dense_backward_f32(&b->extent, net->lstm[last].hidden, 1, t[0].p, net->y[last],
-                               net->dlogits, net->dy[last], t[0].gradient, t[1].gradient);
+    clt_ref_dense_backward_f32(&b->extent, net->lstm[last].hidden, net->g->outputs, t[0].p,
+                               net->y[last], net->dlogits, net->dy[last], t[0].gradient,
+                               t[1].gradient);
     for (int k = last; k >= 0; k--) {
         t -= 3;
         bool first = k == 0;
@@ -225,8 +228,8 @@ static void test_case(void **state)
     forward(&net, g.train, 0, g.batch);
     backward(&net);
     float loss = clt_ref_sample_sum_f32(&net.batch.extent, net.loss) / (float)g.batch;
-    bool good =
-        golden_near(&g, "logits", NULL, net.logits, (size_t)g.batch, NULL, TOLERANCE_LOGITS, 0.0);
+    bool good = golden_near(&g, "logits", NULL, net.logits, (size_t)(g.batch * g.outputs), NULL,
+                            TOLERANCE_LOGITS, 0.0);
     good &= golden_near(&g, "loss", NULL, &loss, 1, NULL, TOLERANCE_LOSS, 0.0);
     for (int k = 0; k < net.tensor_count; k++) {
         tensor *t = &net.tensors[k];

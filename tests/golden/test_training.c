@@ -99,7 +99,7 @@ static void check_gradients(const setting *s)
 {
     clt_error error;
     const golden *g = &s->g;
-    size_t samples = (size_t)g->batch;
+    size_t samples = (size_t)g->batch, logits = samples * (size_t)g->outputs;
     clt_limits limits = {g->batch, g->reading.maxlen, true};
     clt_network *network;
     clt_loss *loss_op;
@@ -113,7 +113,7 @@ static void check_gradients(const setting *s)
     assert_ok(clt_batch_create(g->batch, g->reading.maxlen, &batch, &error));
     clt_batch_fill(&batch, g->train, &g->reading, order, g->batch);
     assert_ok(clt_network_create(runtime, s->model, &limits, 1, NULL, &network, &error));
-    assert_ok(clt_loss_plan(runtime, &loss_op, &error));
+    assert_ok(clt_loss_plan(runtime, g->outputs, &loss_op, &error));
     assert_ok(clt_buffer_create(runtime, samples * sizeof(float), "loss", &loss, &error));
     assert_ok(clt_buffer_create(runtime, samples * sizeof(int32_t), "hit", &hit, &error));
 
@@ -124,9 +124,9 @@ static void check_gradients(const setting *s)
                                state->dlogits, &error));
     assert_ok(clt_network_backward(network, &error));
 
-    float *values = floats(samples), mean = 0.0f;
-    assert_ok(clt_buffer_read(runtime, state->logits, 0, samples * sizeof *values, values, &error));
-    bool good = golden_near(g, "logits", NULL, values, samples, NULL, TOLERANCE_LOGITS, 0.0);
+    float *values = floats(logits), mean = 0.0f;
+    assert_ok(clt_buffer_read(runtime, state->logits, 0, logits * sizeof *values, values, &error));
+    bool good = golden_near(g, "logits", NULL, values, logits, NULL, TOLERANCE_LOGITS, 0.0);
     assert_ok(clt_buffer_read(runtime, loss, 0, samples * sizeof *values, values, &error));
     for (size_t k = 0; k < samples; k++) {
         mean += values[k] / (float)samples;
@@ -193,17 +193,25 @@ static void check_probabilities(const setting *s)
 {
     clt_error error;
     clt_dataset samples = first_samples(s->g.train, s->g.batch);
-    size_t count;
+    size_t count, outputs = (size_t)s->g.outputs, classes = outputs == 1 ? 2 : outputs;
     const float *logits = golden_values(&s->g, "logits", NULL, &count);
-    float *ours = floats(samples.count), *keras = floats(samples.count);
-    assert_int_equal(count, samples.count);
-    for (size_t k = 0; k < count; k++) {
-        keras[k] = (float)(1.0 / (1.0 + exp(-(double)logits[k])));
+    float *ours = floats(samples.count * classes), *keras = floats(samples.count * classes);
+    assert_int_equal(clt_model_class_count(s->model), classes);
+    assert_int_equal(count, samples.count * outputs);
+    for (size_t k = 0; k < samples.count; k++) {
+        double sum = outputs == 1 ? 1.0 : 0.0; /* a sigmoid is a softmax beside a logit of 0 */
+        for (size_t o = 0; o < outputs; o++) {
+            sum += exp(logits[k * outputs + o]);
+        }
+        for (size_t c = 0; c < classes; c++) {
+            double z = outputs > 1 ? logits[k * outputs + c] : c == 1 ? logits[k] : 0.0;
+            keras[k * classes + c] = (float)(exp(z) / sum);
+        }
     }
     /* in two batches, so that a last one is short */
     int32_t batch = s->g.batch / 2 + 1;
     assert_ok(clt_model_predict(s->model, runtime, &samples, batch, ours, &error));
-    clt_test_assert_near("probabilities", ours, keras, count, TOLERANCE_LOGITS);
+    clt_test_assert_near("probabilities", ours, keras, samples.count * classes, TOLERANCE_LOGITS);
     free(ours);
     free(keras);
 }

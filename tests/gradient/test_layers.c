@@ -60,7 +60,9 @@ static void test_dense(void **state)
 /* ---- loss ------------------------------------------------------------------------------------ */
 
 typedef struct loss_problem {
-    double logits[B], targets[B];
+    int outputs;
+    double logits[B * OUTPUTS];
+    int32_t targets[B];
 } loss_problem;
 
 /* The mean, whose gradient dlogits is. */
@@ -72,27 +74,27 @@ static double loss_function(void *context)
     for (int b = 0; b < B; b++) {
         ones[b] = 1.0 / B;
     }
-    clt_ref_loss_f64(B, p->logits, p->targets, loss, hit, NULL);
+    clt_ref_loss_f64(B, p->outputs, p->logits, p->targets, loss, hit, NULL);
     return dot(ones, loss, B);
 }
 
 static void test_loss(void **state)
 {
     (void)state;
-    loss_problem p;
+    loss_problem p = {.outputs = 1};
     double loss[B], dlogits[B];
     int32_t hit[B];
     clt_test_normal_f64(p.logits, B, 3.0, 1);
     for (int b = 0; b < B; b++) {
         p.targets[b] = b % 2;
     }
-    clt_ref_loss_f64(B, p.logits, p.targets, loss, hit, dlogits);
+    clt_ref_loss_f64(B, 1, p.logits, p.targets, loss, hit, dlogits);
     clt_test_assert_gradient("logits", loss_function, &p, p.logits, dlogits, B);
     for (int b = 0; b < B; b++) {
         double probability = 1.0 / (1.0 + exp(-p.logits[b]));
-        double want = -log(p.targets[b] > 0.5 ? probability : 1.0 - probability);
+        double want = -log(p.targets[b] == 1 ? probability : 1.0 - probability);
         assert_true(fabs(loss[b] - want) < 1e-12);
-        assert_int_equal(hit[b], (probability > 0.5) == (p.targets[b] > 0.5));
+        assert_int_equal(hit[b], (probability > 0.5) == (p.targets[b] == 1));
     }
 }
 
@@ -100,12 +102,12 @@ static void test_loss_at_the_ends(void **state)
 {
     (void)state;
     const double logits[] = {0.0, 1e4, -1e4, 1e4, -1e4, NAN};
-    const double targets[] = {1.0, 1.0, 0.0, 0.0, 1.0, 1.0};
+    const int32_t targets[] = {1, 1, 0, 0, 1, 1};
     const double want[] = {log(2.0), 0.0, 0.0, 1e4, 1e4};
     const int32_t hits[] = {0, 1, 1, 0, 0}; /* 0.5 is not above 0.5 */
     double loss[6], dlogits[6];
     int32_t hit[6];
-    clt_ref_loss_f64(6, logits, targets, loss, hit, dlogits);
+    clt_ref_loss_f64(6, 1, logits, targets, loss, hit, dlogits);
     for (int b = 0; b < 5; b++) {
         assert_true(fabs(loss[b] - want[b]) < 1e-15);
         assert_int_equal(hit[b], hits[b]);
@@ -114,6 +116,76 @@ static void test_loss_at_the_ends(void **state)
     assert_true(dlogits[3] == 1.0 / 6.0 && dlogits[4] == -1.0 / 6.0);
     assert_true(clt_ref_sigmoid_f32(-INFINITY) == 0.0f && clt_ref_sigmoid_f32(INFINITY) == 1.0f);
     assert_true(clt_ref_sigmoid_f32(-100.0f) > 0.0f && isnan(clt_ref_sigmoid_f32(NAN)));
+}
+
+static void test_categorical_loss(void **state)
+{
+    (void)state;
+    loss_problem p = {.outputs = OUTPUTS};
+    double loss[B], dlogits[B * OUTPUTS];
+    int32_t hit[B];
+    clt_test_normal_f64(p.logits, B * OUTPUTS, 3.0, 1);
+    for (int b = 0; b < B; b++) {
+        p.targets[b] = b % OUTPUTS;
+    }
+    clt_ref_loss_f64(B, OUTPUTS, p.logits, p.targets, loss, hit, dlogits);
+    clt_test_assert_gradient("logits", loss_function, &p, p.logits, dlogits, B * OUTPUTS);
+    for (int b = 0; b < B; b++) {
+        const double *z = p.logits + (size_t)b * OUTPUTS;
+        double sum = 0.0, rest = 0.0, own = z[p.targets[b]];
+        bool largest = true;
+        for (int o = 0; o < OUTPUTS; o++) {
+            sum += exp(z[o]);
+            rest += dlogits[b * OUTPUTS + o];
+            largest = largest && z[o] <= own;
+        }
+        assert_true(fabs(loss[b] + log(exp(own) / sum)) < 1e-12);
+        assert_true(fabs(rest) < 1e-15); /* probabilities add up to 1 */
+        assert_int_equal(hit[b], largest);
+    }
+}
+
+/* Two outputs are the sigmoid of their difference. */
+static void test_a_softmax_of_two_is_a_sigmoid(void **state)
+{
+    (void)state;
+    double pairs[2 * B], logits[B], loss[2][B], pair_gradient[2 * B], gradient[B];
+    int32_t targets[B], hit[2][B];
+    clt_test_normal_f64(pairs, 2 * B, 3.0, 1);
+    for (int b = 0; b < B; b++) {
+        logits[b] = pairs[2 * b + 1] - pairs[2 * b];
+        targets[b] = b % 2;
+    }
+    clt_ref_loss_f64(B, 1, logits, targets, loss[0], hit[0], gradient);
+    clt_ref_loss_f64(B, 2, pairs, targets, loss[1], hit[1], pair_gradient);
+    for (int b = 0; b < B; b++) {
+        assert_true(fabs(loss[0][b] - loss[1][b]) < 1e-12);
+        assert_true(fabs(gradient[b] - pair_gradient[2 * b + 1]) < 1e-15);
+        assert_int_equal(hit[0][b], hit[1][b]);
+    }
+}
+
+static void test_categorical_loss_at_the_ends(void **state)
+{
+    (void)state;
+    const double logits[][OUTPUTS] = {{0.0, 0.0, 0.0},     {0.0, 0.0, 0.0}, {1e4, -1e4, 1e4},
+                                      {1e300, 0.0, 1e300}, {5.0, NAN, 1.0}, {NAN, 0.0, 1.0},
+                                      {INFINITY, 0.0, 0.0}};
+    enum { COUNT = sizeof logits / sizeof *logits };
+    const int32_t targets[COUNT] = {0, 2, 1, 2, 0, 1, 0};
+    const int32_t hits[] = {1, 0, 0, 0}; /* of equal ones the first */
+    const double want[] = {log(3.0), log(3.0), 2e4 + log(2.0), log(2.0)};
+    double loss[COUNT], dlogits[COUNT * OUTPUTS];
+    int32_t hit[COUNT];
+    clt_ref_loss_f64(COUNT, OUTPUTS, logits[0], targets, loss, hit, dlogits);
+    for (int b = 0; b < 4; b++) {
+        assert_true(fabs(loss[b] - want[b]) < 1e-11);
+        assert_int_equal(hit[b], hits[b]);
+    }
+    assert_true(dlogits[2 * OUTPUTS + 1] == -1.0 / COUNT);
+    for (int b = 4; b < COUNT; b++) { /* a record of this ends training */
+        assert_true(isnan(loss[b]) && isnan(dlogits[b * OUTPUTS]));
+    }
 }
 
 /* ---- dropout --------------------------------------------------------------------------------- */
@@ -312,6 +384,9 @@ int main(void)
         cmocka_unit_test(test_dense),
         cmocka_unit_test(test_loss),
         cmocka_unit_test(test_loss_at_the_ends),
+        cmocka_unit_test(test_categorical_loss),
+        cmocka_unit_test(test_a_softmax_of_two_is_a_sigmoid),
+        cmocka_unit_test(test_categorical_loss_at_the_ends),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_masks_have_logical_places),
         cmocka_unit_test(test_threshold),

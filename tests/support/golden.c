@@ -9,8 +9,9 @@
 #include "data/dataset.h"
 
 const char *const golden_cases[] = {
-    "one_of_each", "batch_3",  "hidden_1",     "post",      "last_of_one", "stacked",   "tutorial",
-    "trained",     "batch_75", "repeated_ids", "hidden_13", "hidden_300",  "steps_300",
+    "one_of_each",  "batch_3",       "hidden_1",   "post",      "last_of_one",
+    "stacked",      "three_classes", "tutorial",   "trained",   "batch_75",
+    "repeated_ids", "hidden_13",     "hidden_300", "steps_300",
 };
 const size_t golden_case_count = sizeof golden_cases / sizeof *golden_cases;
 
@@ -48,10 +49,11 @@ static clt_dataset *samples(const golden *g, const char *part)
         dataset->offsets[k] = (size_t)((const int64_t *)offsets->data)[k];
     }
     for (size_t k = 0; k < count; k++) {
-        dataset->labels[k] = (uint8_t)((const int32_t *)labels->data)[k];
+        dataset->labels[k] = ((const int32_t *)labels->data)[k];
     }
     memcpy(dataset->ids, ids->data, ids->bytes);
     dataset->num_words = g->reading.num_words;
+    dataset->class_count = g->outputs == 1 ? 2 : g->outputs;
     return dataset;
 }
 
@@ -64,6 +66,7 @@ void golden_open(const char *name, golden *g)
     assert_ok(clt_safetensors_open(path, &g->file, &error));
     g->layers = clt_safetensors_metadata(&g->file, "model");
     assert_non_null(g->layers);
+    g->outputs = atoi(strrchr(g->layers, ':') + 1);
     g->reading.num_words = number(g, "num_words");
     g->reading.maxlen = number(g, "maxlen");
     g->reading.padding = number(g, "padding") == 0 ? CLT_PRE : CLT_POST;

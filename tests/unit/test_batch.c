@@ -15,7 +15,7 @@ static clt_dataset make_dataset(size_t count, uint32_t longest, int32_t num_word
     clt_dataset dataset = {.count = count, .num_words = num_words};
     dataset.offsets = calloc(count + 1, sizeof *dataset.offsets);
     dataset.ids = calloc(count * longest + 1, sizeof *dataset.ids);
-    dataset.labels = calloc(count, 1);
+    dataset.labels = calloc(count, sizeof *dataset.labels);
     assert_non_null(dataset.offsets);
     assert_non_null(dataset.ids);
     assert_non_null(dataset.labels);
@@ -26,7 +26,7 @@ static clt_dataset make_dataset(size_t count, uint32_t longest, int32_t num_word
             dataset.ids[i] = (int32_t)(u * u * num_words);
         }
         dataset.offsets[k + 1] = end;
-        dataset.labels[k] = (uint8_t)clt_random_below(&random, 2);
+        dataset.labels[k] = (int32_t)clt_random_below(&random, 5);
     }
     return dataset;
 }
@@ -124,7 +124,7 @@ static void check_batch(const clt_batch *batch, const clt_dataset *dataset,
         size_t begin = dataset->offsets[order[b]];
         clt_pad_sequence(reading, dataset->ids + begin, dataset->offsets[order[b] + 1] - begin,
                          padded + (size_t)b * (size_t)timesteps);
-        assert_true(batch->targets[b] == (float)dataset->labels[order[b]]);
+        assert_int_equal(batch->targets[b], dataset->labels[order[b]]);
     }
     check_starts(batch, dataset, reading, order, count);
     int rows = 0;
@@ -176,7 +176,7 @@ static void check_by_id(clt_batch *batch, const clt_dataset *dataset, const clt_
             size_t position = position_of(batch, t, b);
             assert_int_equal(batch->index[position], batch->unique[want[position]]);
         }
-        assert_true(batch->targets[b] == (float)dataset->labels[order[b]]);
+        assert_int_equal(batch->targets[b], dataset->labels[order[b]]);
     }
     assert_true(batch->used == batch->layout.positions);
     free(want);
@@ -284,10 +284,10 @@ static void test_large_ids(void **state)
     clt_reading reading = CLT_READING_DEFAULT;
     int32_t ids[] = {INT32_MAX - 1, 0, 1 << 24, INT32_MAX - 1, 1 << 16, 255, 256};
     size_t offsets[] = {0, 7};
-    uint8_t label = 1;
+    int32_t label = 1;
     static const int32_t unique[] = {0, 255, 256, 1 << 16, 1 << 24, INT32_MAX - 1};
     static const int32_t index[] = {5, 0, 4, 5, 3, 1, 2};
-    clt_dataset dataset = {1, offsets, ids, &label, INT32_MAX, false};
+    clt_dataset dataset = {1, offsets, ids, &label, 2, INT32_MAX, false};
     reading.maxlen = 7;
     assert_ok(clt_batch_create(1, 7, &batch, &error));
     clt_batch_fill(&batch, &dataset, &reading, &(uint32_t){0}, 1);

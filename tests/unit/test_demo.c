@@ -198,7 +198,7 @@ static void assert_same(const clt_dataset *a, const clt_dataset *b)
     assert_int_equal(a->count, b->count);
     assert_int_equal(a->num_words, b->num_words);
     assert_memory_equal(a->offsets, b->offsets, (a->count + 1) * sizeof *a->offsets);
-    assert_memory_equal(a->labels, b->labels, a->count);
+    assert_memory_equal(a->labels, b->labels, a->count * sizeof *a->labels);
     assert_memory_equal(a->ids, b->ids, a->offsets[a->count] * sizeof *a->ids);
 }
 

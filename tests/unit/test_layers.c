@@ -89,7 +89,8 @@ static void test_refused(void **state)
         {"embedding:4,lstm:3,lstm:3,dense:1", "lstm:3:sequence"},
         {"embedding:4,dense:1", "dense needs one vector"},
         {"embedding:4,lstm:3:sequence,dense:1", "dense needs one vector"},
-        {"embedding:4,lstm:3,dense:2", "one unit"},
+        {"embedding:4,lstm:3,dense:0", "not a number of units"},
+        {"embedding:4,lstm:3,dense:4097", "limit of 4096"},
         {"embedding:4,lstm:3", "must end with dense:1"},
         {"embedding:4,lstm:3,dense:1,dropout:0.5", "nothing can follow"},
     };

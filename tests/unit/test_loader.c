@@ -16,14 +16,14 @@ static clt_dataset make_dataset(size_t count)
     clt_dataset dataset = {.count = count, .num_words = (int32_t)count + 1};
     dataset.offsets = calloc(count + 1, sizeof *dataset.offsets);
     dataset.ids = calloc(count + 1, sizeof *dataset.ids);
-    dataset.labels = calloc(count + 1, 1);
+    dataset.labels = calloc(count + 1, sizeof *dataset.labels);
     assert_non_null(dataset.offsets);
     assert_non_null(dataset.ids);
     assert_non_null(dataset.labels);
     for (size_t k = 0; k < count; k++) {
         dataset.offsets[k + 1] = k + 1;
         dataset.ids[k] = (int32_t)k;
-        dataset.labels[k] = (uint8_t)(k % 2);
+        dataset.labels[k] = (int32_t)(k % 2);
     }
     return dataset;
 }
@@ -60,7 +60,7 @@ static void take_rest(clt_loader *loader, int first, size_t count, int batch_siz
         assert_int_equal(batch->extent.samples, expected);
         for (int b = 0; b < batch->extent.samples; b++) {
             got[at + (size_t)b] = sample_of(batch, b);
-            assert_true(batch->targets[b] == (float)(got[at + (size_t)b] % 2));
+            assert_int_equal(batch->targets[b], got[at + (size_t)b] % 2);
         }
         if (before != NULL) { /* the batch before is still whole */
             nanosleep(&(struct timespec){0, 200000}, NULL);
@@ -212,7 +212,7 @@ static void test_sorted(void **state)
         while ((batch = clt_loader_next(sorted)) != NULL) {
             const clt_shards *shards = &batch->extent.shards;
             for (int b = 0; b < batch->extent.samples; b++) {
-                assert_true(batch->targets[b] == (float)(order[first + (size_t)b] % 2));
+                assert_int_equal(batch->targets[b], order[first + (size_t)b] % 2);
                 int pads = pads_of(order[first + (size_t)b]);
                 assert_int_equal(batch->start[b], pads < batch->longest ? pads : batch->longest);
             }

@@ -35,7 +35,7 @@ static clt_status read_header(const void *file, size_t bytes, clt_npy_header *he
     return clt_npy_read_header(&stream, header, error);
 }
 
-static clt_status read_labels(const void *file, size_t bytes, uint8_t **labels, size_t *count,
+static clt_status read_labels(const void *file, size_t bytes, int32_t **labels, size_t *count,
                               clt_error *error)
 {
     clt_stream stream;
@@ -141,12 +141,12 @@ static void test_labels(void **state)
     (void)state;
     static const char *const types[] = {"|b1", "|i1", "|u1", "<i1", "<i2", "<u2", ">i2", ">u2",
                                         "<i4", "<u4", ">i4", ">u4", "<i8", "<u8", ">i8", ">u8"};
-    static const uint8_t want[] = {1, 0, 1};
+    static const int32_t want[] = {1, 0, 1};
     for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
         clt_error error;
         char header[128];
         unsigned char file[256], data[24] = {0};
-        uint8_t *labels;
+        int32_t *labels;
         size_t count, size = (size_t)(types[k][2] - '0');
         size_t low = types[k][0] == '>' ? size - 1 : 0;
         data[low] = data[2 * size + low] = 1;
@@ -154,7 +154,7 @@ static void test_labels(void **state)
         size_t bytes = make_file(file, 1, header, data, 3 * size);
         assert_ok(read_labels(file, bytes, &labels, &count, &error));
         assert_int_equal(count, 3);
-        assert_memory_equal(labels, want, 3);
+        assert_memory_equal(labels, want, sizeof want);
         free(labels);
         assert_fails(read_labels(file, bytes - 1, &labels, &count, &error), CLT_INPUT,
                      "ends here, in the labels");
@@ -186,7 +186,7 @@ static void test_bad_labels(void **state)
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         clt_error error;
         unsigned char file[256];
-        uint8_t *labels;
+        int32_t *labels;
         size_t count;
         size_t bytes = make_file(file, 1, cases[k].header, cases[k].data, cases[k].bytes);
         assert_fails(read_labels(file, bytes, &labels, &count, &error), CLT_INPUT,
@@ -201,7 +201,7 @@ static void test_damaged(void **state)
     for (int k = 0; k < 20000; k++) {
         clt_error error;
         unsigned char file[256] = {0};
-        uint8_t *labels = NULL;
+        int32_t *labels = NULL;
         size_t count, bytes;
         bytes = make_file(file, 1 + k % 3, "{" D F "'shape': (5,), }   \n", "\1\0\0\0\0\0\0\0", 8);
         bytes += 32;

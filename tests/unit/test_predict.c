@@ -11,13 +11,12 @@
 #include "support/runtime.h"
 #include "util/random.h"
 
-enum { WORDS = 50, LENGTH = 10, COUNT = 61, FEW = 4 };
+enum { WORDS = 50, LENGTH = 10, COUNT = 61, FEW = 4, CLASSES_MAX = 5 };
 
 static const clt_reading reading = {WORDS, 0, 1, 2, 3, LENGTH, CLT_PRE, CLT_PRE};
 static clt_runtime *runtime;
 static size_t offsets[COUNT + 1];
 static int32_t ids[COUNT * 15];
-static uint8_t labels[COUNT];
 
 /* Texts of 1 to 15 words. */
 static void fill_texts(void)
@@ -35,18 +34,19 @@ static void check_model(const char *layers)
 {
     clt_error error;
     clt_model *model = NULL;
-    float at_once[COUNT], apart[FEW];
+    float at_once[COUNT * CLASSES_MAX], apart[FEW * CLASSES_MAX];
     static const int batches[] = {3, 16, COUNT}; /* 3 * 10 positions are fewer than the words */
-    const clt_dataset all = {COUNT, offsets, ids, labels, WORDS, false};
+    const clt_dataset all = {COUNT, offsets, ids, NULL, 0, WORDS, false};
     assert_ok(clt_model_create(layers, &reading, 3, &model, &error));
+    size_t classes = (size_t)clt_model_class_count(model);
     for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
         assert_ok(clt_model_predict(model, runtime, &all, batches[b], at_once, &error));
         for (size_t k = 0; k + FEW <= COUNT; k += FEW) {
-            const clt_dataset few = {FEW, offsets + k, ids, labels, WORDS, false};
+            const clt_dataset few = {FEW, offsets + k, ids, NULL, 0, WORDS, false};
             assert_ok(clt_model_predict(model, runtime, &few, FEW, apart, &error));
-            assert_memory_equal(apart, at_once + k, sizeof apart);
+            assert_memory_equal(apart, at_once + k * classes, FEW * classes * sizeof *apart);
         }
-        assert_true(at_once[0] != at_once[1]);
+        assert_true(at_once[0] != at_once[classes]);
     }
     clt_model_free(model);
 }
@@ -57,9 +57,9 @@ static void check_prefix(const char *layers, clt_side padding, bool packs)
     clt_error error;
     clt_model *model = NULL;
     clt_network *network = NULL;
-    float plain[COUNT], packed[COUNT];
+    float plain[2 * COUNT], packed[2 * COUNT];
     clt_reading padded = reading;
-    const clt_dataset all = {COUNT, offsets, ids, labels, WORDS, false};
+    const clt_dataset all = {COUNT, offsets, ids, NULL, 0, WORDS, false};
     static const int batches[] = {4, 16, COUNT};
     padded.padding = padding;
     assert_ok(clt_model_create(layers, &padded, 3, &model, &error));
@@ -91,6 +91,7 @@ static void test_vocabulary_or_batch(void **state)
 {
     (void)state;
     check_model("embedding:6,lstm:5,dense:1");
+    check_model("embedding:6,lstm:5,dense:5");
     check_model("embedding:8,dropout:0.5,lstm:7:sequence,dropout:0.2,lstm:4,dense:1");
 }
 

@@ -22,9 +22,9 @@ static clt_dataset *create_task(uint64_t seed)
 {
     clt_dataset *task = calloc(1, sizeof *task);
     clt_random random = clt_random_stream(seed, CLT_RANDOM_DEMO, 0);
-    *task = (clt_dataset){.count = COUNT, .num_words = WORDS};
+    *task = (clt_dataset){.count = COUNT, .class_count = 2, .num_words = WORDS};
     task->offsets = calloc(COUNT + 1, sizeof *task->offsets);
-    task->labels = calloc(COUNT, 1);
+    task->labels = calloc(COUNT, sizeof *task->labels);
     task->ids = calloc(COUNT * 20, sizeof *task->ids);
     for (size_t k = 0; k < COUNT; k++) {
         size_t length = 3 + clt_random_below(&random, 18), from = task->offsets[k];
@@ -34,7 +34,7 @@ static clt_dataset *create_task(uint64_t seed)
             int32_t base = kind == 0 ? (label ? 20 : 10) : kind < 6 ? (label ? 10 : 20) : 30;
             task->ids[from + j] = base + (int32_t)clt_random_below(&random, 10);
         }
-        task->labels[k] = (uint8_t)label;
+        task->labels[k] = (int32_t)label;
         task->offsets[k + 1] = from + length;
     }
     task->ids[task->offsets[1] - 1] = RARE;
@@ -341,9 +341,9 @@ static void test_refused(void **state)
     assert_fails(clt_trainer_fit(trainer, task, NULL, &error), CLT_USAGE, "ids up to 40");
     clt_trainer_destroy(trainer);
     clt_dataset_free(task);
-    float probability;
+    float probabilities[2];
     const char *text = "good";
-    assert_fails(clt_model_predict_text(model, runtime, &text, 1, &probability, &error), CLT_INPUT,
+    assert_fails(clt_model_predict_text(model, runtime, &text, 1, probabilities, &error), CLT_INPUT,
                  "no words to read text with");
     clt_model_free(model);
 }
@@ -359,13 +359,14 @@ static void test_predict_text(void **state)
     assert_ok(clt_model_set_vocabulary(model, vocabulary, &error));
     clt_vocabulary_free(vocabulary);
     const char *const texts[] = {"The film was GOOD!", "the film<br />was (good)", "", "bad bad"};
-    float p[4], again;
-    assert_ok(clt_model_predict_text(model, runtime, texts, 4, p, &error));
-    assert_true(p[0] == p[1]);
-    assert_true(p[0] != p[3] && p[0] > 0.0f && p[0] < 1.0f);
+    float p[4][2], again[2];
+    assert_ok(clt_model_predict_text(model, runtime, texts, 4, p[0], &error));
+    assert_memory_equal(p[0], p[1], sizeof p[0]);
+    assert_true(p[0][1] != p[3][1] && p[0][1] > 0.0f && p[0][1] < 1.0f);
+    assert_true(fabsf(p[0][0] + p[0][1] - 1.0f) < 1e-6f);
     /* a text's probability has the same bits whatever else is in the batch */
-    assert_ok(clt_model_predict_text(model, runtime, &texts[3], 1, &again, &error));
-    assert_memory_equal(&p[3], &again, sizeof again);
+    assert_ok(clt_model_predict_text(model, runtime, &texts[3], 1, again, &error));
+    assert_memory_equal(p[3], again, sizeof again);
     clt_model_free(model);
 }
 

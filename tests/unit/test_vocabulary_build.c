@@ -165,13 +165,15 @@ static void test_encode(void **state)
     clt_dataset *ids;
     clt_reading reading = CLT_READING_DEFAULT;
     static const char *const list[] = {"d a b", "", "C b c", "a. c e", NULL};
-    int32_t labels[] = {1, 0, 0, 1};
+    int32_t labels[] = {1, 0, 300, 1};
     texts *t = make_texts(list);
     assert_ok(clt_vocabulary_build(&t->corpus, NULL, 2, &v, &error)); /* c, a, b */
     t->corpus.labels = labels;
+    t->corpus.class_count = 301;
     assert_ok(clt_corpus_encode(&t->corpus, v, NULL, &ids, &error));
     assert_int_equal(ids->count, 4);
     assert_int_equal(ids->num_words, 7); /* three words and 0 .. 3 */
+    assert_int_equal(ids->class_count, 301);
     assert_false(ids->synthetic);
     assert_ids(ids, 0, (const int32_t[]){1, 2, 5, 6}, 4);
     assert_ids(ids, 1, (const int32_t[]){1}, 1);
@@ -191,6 +193,10 @@ static void test_encode(void **state)
     assert_int_equal(ids->num_words, 21); /* for oov_char */
     assert_ids(ids, 0, (const int32_t[]){20, 2, 3}, 3);
     assert_int_equal(ids->offsets[2], 3);
+    clt_dataset_free(ids);
+    t->corpus.labels = NULL;
+    assert_ok(clt_corpus_encode(&t->corpus, v, NULL, &ids, &error));
+    assert_null(ids->labels);
     clt_dataset_free(ids);
     t->corpus.count = 0;
     assert_ok(clt_corpus_encode(&t->corpus, v, NULL, &ids, &error));

@@ -28,9 +28,19 @@ static clt_status fail(clt_error *error, clt_status status, const char *message)
     return status;
 }
 
+static void print_label(size_t classes, size_t label)
+{
+    if (classes == 2) {
+        printf("%s", label == 1 ? "positive" : "negative");
+    } else {
+        printf("%zu", label);
+    }
+}
+
 static clt_status predict(session *s, const char *const *texts, size_t count, clt_error *error)
 {
-    float *probabilities = malloc((count > 0 ? count : 1) * sizeof *probabilities);
+    size_t classes = (size_t)clt_model_class_count(s->model);
+    float *probabilities = calloc(count > 0 ? count : 1, classes * sizeof *probabilities);
 
     if (probabilities == NULL) {
         return fail(error, CLT_FAILED, "out of memory");
@@ -39,8 +49,13 @@ static clt_status predict(session *s, const char *const *texts, size_t count, cl
         clt_model_predict_text(s->model, s->runtime, texts, count, probabilities, error);
     cli_notes_clear(&s->notes);
     for (size_t k = 0; k < count && status == CLT_OK; k++) {
-        double p = (double)probabilities[k];
-        printf("%s\t%.4f\n", p > 0.5 ? "positive" : "negative", p > 0.5 ? p : 1.0 - p);
+        const float *p = probabilities + k * classes;
+        size_t likeliest = 0;
+        for (size_t c = 1; c < classes; c++) {
+            likeliest = p[c] > p[likeliest] ? c : likeliest;
+        }
+        print_label(classes, likeliest);
+        printf("\t%.4f\n", (double)p[likeliest]);
     }
     cli_flush_stdout();
     free(probabilities);
