@@ -269,7 +269,7 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
     }
     const int part = SHARED ? (int)get_global_id(2) : 0;
     const int parts = SHARED ? (int)get_global_size(2) : 1;
-    const int block0 = part * BLOCKS / parts, block1 = (part + 1) * BLOCKS / parts;
+    int block0 = part * BLOCKS / parts, block1 = (part + 1) * BLOCKS / parts;
     const int j0 = block0 * LANES, j1 = min(H, block1 * LANES);
     const size_t state = (size_t)(first + r0) * H;
     const forward_arrays to = {y, gates, h_in, c_in, tanh_c};
