@@ -42,9 +42,9 @@ CLT_NODISCARD clt_status clt_model_open(const char *path, clt_model **model, clt
 CLT_NODISCARD clt_status clt_model_load_weights(clt_model *model, const char *path,
                                                 clt_error *error);
 
-/* Writes the model file: weights, model string, reading options, words. Nothing in it differs
- * between equal runs. The file appears whole (temporary file, fsync, rename) or not at all.
- * Errors: CLT_FAILED with the path and the reason. */
+/* Writes the model file: weights, model string, reading options, words, names of classes. Nothing
+ * in it differs between equal runs. The file appears whole (temporary file, fsync, rename) or not
+ * at all. Errors: CLT_FAILED with the path and the reason. */
 CLT_NODISCARD clt_status clt_model_save(const clt_model *model, const char *path, clt_error *error);
 void clt_model_free(clt_model *model);
 
@@ -52,6 +52,16 @@ void clt_model_free(clt_model *model);
 CLT_NODISCARD clt_status clt_model_set_vocabulary(clt_model *model,
                                                   const clt_vocabulary *vocabulary,
                                                   clt_error *error);
+
+/* Gives the model the names of its classes, label 0 first; copies them.
+ *
+ * names   [count], UTF-8, terminated, all different, none empty.
+ * Errors  CLT_INPUT: names that are not so, or more than the model tells apart. */
+CLT_NODISCARD clt_status clt_model_set_classes(clt_model *model, const char *const *names,
+                                               int32_t count, clt_error *error);
+
+/* The name of label k; NULL: none known. Belongs to the model. */
+const char *clt_model_class(const clt_model *model, int32_t k);
 
 /* How many of a model's words a file of word vectors has. */
 typedef struct clt_vector_coverage {

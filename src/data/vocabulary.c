@@ -11,11 +11,6 @@
 #include "data/utf8.h"
 #include "util/memory.h"
 
-static const char *word_of(const clt_vocabulary *vocabulary, int32_t rank)
-{
-    return vocabulary->text + vocabulary->words[rank].start;
-}
-
 /* Its length without the 0. */
 static size_t length_of(const clt_vocabulary *vocabulary, int32_t rank)
 {
@@ -30,7 +25,7 @@ static clt_word_slot *find_slot(const clt_vocabulary *vocabulary, const char *wo
     for (; vocabulary->slots[at].rank != 0; at = (at + 1) & mask) {
         int32_t rank = vocabulary->slots[at].rank;
         if (vocabulary->slots[at].hash == hash && length_of(vocabulary, rank) == bytes &&
-            memcmp(word_of(vocabulary, rank), word, bytes) == 0) {
+            memcmp(clt_vocabulary_text(vocabulary, rank), word, bytes) == 0) {
             break;
         }
     }
@@ -160,12 +155,11 @@ static bool is_utf8(const char *text, size_t bytes)
     return !damaged;
 }
 
-/* The word of a rank from a text that may be anything. */
-static clt_status take_word(clt_vocabulary *v, const char *word, size_t bytes, int32_t rank,
-                            clt_error *error)
+clt_status clt_vocabulary_append(clt_vocabulary *v, const char *word, size_t bytes,
+                                 clt_error *error)
 {
     clt_status status = CLT_OK;
-    int32_t got;
+    int32_t rank = v->count + 1, got;
     if (!is_utf8(word, bytes)) {
         return clt_fail(error, CLT_INPUT, 0, "word %" PRId32 " is not UTF-8", rank);
     }
@@ -198,7 +192,7 @@ clt_status clt_vocabulary_create(const char *text, size_t bytes, int32_t count,
                               rank - 1, count);
             goto done;
         }
-        CLT_TRY(take_word(made, text + at, (size_t)(end - text) - at, rank, error));
+        CLT_TRY(clt_vocabulary_append(made, text + at, (size_t)(end - text) - at, error));
         at = (size_t)(end - text) + 1;
     }
     if (at != bytes) {
@@ -247,7 +241,7 @@ const char *clt_vocabulary_word(const clt_vocabulary *vocabulary, const clt_read
     if (rank < 1 || rank > vocabulary->count) {
         return NULL;
     }
-    const char *word = word_of(vocabulary, (int32_t)rank);
+    const char *word = clt_vocabulary_text(vocabulary, (int32_t)rank);
     return *word != 0 ? word : NULL;
 }
 

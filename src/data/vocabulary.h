@@ -41,10 +41,21 @@ CLT_NODISCARD clt_status clt_vocabulary_create_empty(clt_vocabulary **vocabulary
 CLT_NODISCARD clt_status clt_vocabulary_add(clt_vocabulary *vocabulary, const char *word,
                                             size_t bytes, int32_t *rank, clt_error *error);
 
+/* Adds what must be a new word, terminated, from a source that is not trusted. Errors: CLT_INPUT
+ * when it is there already or is not UTF-8. */
+CLT_NODISCARD clt_status clt_vocabulary_append(clt_vocabulary *vocabulary, const char *word,
+                                               size_t bytes, clt_error *error);
+
 /* A copy with the words of ranks below `limit`: num_words - index_from for what a model can know. A
  * limit of 1 or less gives a vocabulary without words. */
 CLT_NODISCARD clt_status clt_vocabulary_copy_below(const clt_vocabulary *vocabulary, int64_t limit,
                                                    clt_vocabulary **copy, clt_error *error);
+
+/* The word of a rank, 1 .. count. */
+static inline const char *clt_vocabulary_text(const clt_vocabulary *vocabulary, int32_t rank)
+{
+    return vocabulary->text + vocabulary->words[rank].start;
+}
 
 /* The rank of a word, 0 when it is not there. */
 int32_t clt_vocabulary_rank(const clt_vocabulary *vocabulary, const char *word, size_t bytes);

@@ -1,4 +1,6 @@
 /* model.c: making, asking and freeing a clt_model. */
+#include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +68,7 @@ void clt_model_free(clt_model *model)
 {
     if (model != NULL) {
         clt_vocabulary_free(model->vocabulary);
+        clt_vocabulary_free(model->classes);
         free(model->text);
         free(model->table);
         free(model->arena);
@@ -108,6 +111,45 @@ clt_status clt_model_set_vocabulary(clt_model *model, const clt_vocabulary *voca
 const clt_vocabulary *clt_model_vocabulary(const clt_model *model)
 {
     return model->vocabulary;
+}
+
+clt_status clt_model_take_classes(clt_model *model, clt_vocabulary *names, clt_error *error)
+{
+    if (names->count > clt_model_class_count(model)) {
+        return clt_fail(error, CLT_INPUT, 0,
+                        "%" PRId32 " classes, the last layer of %s tells %" PRId32 " apart",
+                        names->count, model->text, clt_model_class_count(model));
+    }
+    for (int32_t k = 0; k < names->count; k++) {
+        if (*clt_vocabulary_text(names, k + 1) == 0) {
+            return clt_fail(error, CLT_INPUT, 0, "the name of class %" PRId32 " is empty", k);
+        }
+    }
+    clt_vocabulary_free(model->classes);
+    model->classes = names;
+    return CLT_OK;
+}
+
+clt_status clt_model_set_classes(clt_model *model, const char *const *names, int32_t count,
+                                 clt_error *error)
+{
+    clt_vocabulary *made = NULL;
+    clt_status status = CLT_OK;
+    CLT_TRY(clt_vocabulary_create_empty(&made, error));
+    for (int32_t k = 0; k < count; k++) {
+        CLT_TRY(clt_vocabulary_append(made, names[k], strlen(names[k]), error));
+    }
+    CLT_TRY(clt_model_take_classes(model, made, error));
+    made = NULL;
+done:
+    clt_vocabulary_free(made);
+    return status;
+}
+
+const char *clt_model_class(const clt_model *model, int32_t k)
+{
+    bool known = model->classes != NULL && k >= 0 && k < model->classes->count;
+    return known ? clt_vocabulary_text(model->classes, k + 1) : NULL;
 }
 
 const clt_reading *clt_model_reading(const clt_model *model)

@@ -1,8 +1,9 @@
 /* model_file.c: the model file: a safetensors container with the parameters and, where the words
- * are known, "vocabulary" U8 (the words by rank, each ended by 0) and "vocabulary_counts" I64 (how
- * often each occurred in the training texts). Its metadata hold a format version, the model string,
- * the reading options and the tokenizer's rules. Files of before counts and rules are read, too. A
- * checkpoint is a model file with more in it. */
+ * known, "vocabulary" U8 (the words by rank, each ended by 0), "vocabulary_counts" I64 (how often
+ * each occurred in the training texts) and "classes" U8 (the names of labels, each ended by 0). Its
+ * metadata hold a format version, the model string, the reading options and the tokenizer's rules.
+ * Files of before counts, rules and classes are read, too. A checkpoint is a model file with more
+ * in it. */
 #include "model/model_file.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@
 #define TOKENIZER "tokenizer"
 #define VOCABULARY "vocabulary"
 #define COUNTS "vocabulary_counts"
+#define CLASSES "classes"
 
 /* The reading options in the metadata; sides are spelled pre and post. */
 static const struct {
@@ -57,7 +59,7 @@ static const char *const side_names[] = {[CLT_PRE] = "pre", [CLT_POST] = "post"}
 
 /* All that a model file holds, and room for what stands behind it in a checkpoint. */
 typedef struct contents {
-    clt_stored_tensor tensors[CLT_PARAMETER_COUNT_MAX + 2 + CLT_MODEL_MORE_TENSORS];
+    clt_stored_tensor tensors[CLT_PARAMETER_COUNT_MAX + 3 + CLT_MODEL_MORE_TENSORS];
     clt_metadata metadata[METADATA_COUNT + CLT_MODEL_MORE_METADATA + 1];
     size_t tensor_count, metadata_count;
     char text[NUMBER_COUNT][16];
@@ -157,6 +159,9 @@ static contents *collect(const clt_model *model, clt_error *error)
             return NULL;
         }
     }
+    if (model->classes != NULL) {
+        c->tensors[c->tensor_count++] = stored_text(CLASSES, model->classes);
+    }
     return c;
 }
 
@@ -226,7 +231,8 @@ static bool is_more(const char *name)
 
 static bool is_known(const clt_model *model, const char *name)
 {
-    bool known = strcmp(name, VOCABULARY) == 0 || strcmp(name, COUNTS) == 0 || is_more(name);
+    bool known = strcmp(name, VOCABULARY) == 0 || strcmp(name, COUNTS) == 0 ||
+                 strcmp(name, CLASSES) == 0 || is_more(name);
     for (int k = 0; k < model->layers.parameter_count; k++) {
         known = known || strcmp(name, model->layers.parameters[k].name) == 0;
     }
@@ -320,8 +326,8 @@ static clt_status take_text(const char *path, const clt_stored_tensor *tensor, i
     }
     if (count > most) {
         return clt_fail(error, CLT_INPUT, 0,
-                        "%s: tensor %s has %" PRId64 " words, the model has ids for %" PRId64, path,
-                        tensor->name, count, most);
+                        "%s: tensor %s has %" PRId64 " strings, this model takes at most %" PRId64,
+                        path, tensor->name, count, most);
     }
     clt_status status = clt_vocabulary_create(text, tensor->bytes, (int32_t)count, words, error);
     if (status == CLT_INPUT) {
@@ -373,6 +379,26 @@ done:
     return status;
 }
 
+static clt_status take_classes(clt_model *model, const char *path, const clt_safetensors *file,
+                               clt_error *error)
+{
+    const clt_stored_tensor *tensor = clt_safetensors_find(file, CLASSES);
+    clt_vocabulary *names = NULL;
+    clt_status status = CLT_OK;
+    if (tensor != NULL) {
+        CLT_TRY(take_text(path, tensor, clt_model_class_count(model), &names, error));
+        status = clt_model_take_classes(model, names, error);
+        if (status != CLT_OK) {
+            clt_error_prefix(error, "%s: tensor %s", path, CLASSES);
+            goto done;
+        }
+        names = NULL;
+    }
+done:
+    clt_vocabulary_free(names);
+    return status;
+}
+
 clt_status clt_model_open(const char *path, clt_model **model, clt_error *error)
 {
     clt_safetensors file = {0};
@@ -412,6 +438,7 @@ clt_status clt_model_open(const char *path, clt_model **model, clt_error *error)
     }
     CLT_TRY(take_weights(made, path, &file, error));
     CLT_TRY(take_vocabulary(made, path, &file, error));
+    CLT_TRY(take_classes(made, path, &file, error));
     *model = made;
     made = NULL;
 done:

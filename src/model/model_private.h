@@ -10,6 +10,7 @@ struct clt_model {
     char *text; /* the canonical model string */
     clt_reading reading;
     clt_vocabulary *vocabulary; /* NULL: none */
+    clt_vocabulary *classes;    /* names: label k is rank k + 1; NULL: none */
     float *table;               /* [V, D] */
     float *arena;               /* [layers.arena]: dense parameters at their offsets, rest 0 */
 };
@@ -17,6 +18,11 @@ struct clt_model {
 /* A model with zero weights. */
 CLT_NODISCARD clt_status clt_model_create_empty(const char *text, const clt_reading *reading,
                                                 clt_model **model, clt_error *error);
+
+/* Makes `names` the names of the model's classes and takes it over when they can be. Errors:
+ * CLT_INPUT, as clt_model_set_classes. */
+CLT_NODISCARD clt_status clt_model_take_classes(clt_model *model, clt_vocabulary *names,
+                                                clt_error *error);
 
 /* The values of a parameter of this model. */
 float *clt_model_values(const clt_model *model, const clt_parameter *parameter);

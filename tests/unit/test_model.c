@@ -312,6 +312,38 @@ static void negative_count(spoiled *s)
     words(s);
     add_tensor(s, "vocabulary_counts", CLT_I64, 3, 24, negative);
 }
+static void classes(spoiled *s)
+{
+    add_tensor(s, "classes", CLT_U8, 8, 8, "neg\0pos");
+}
+static void one_class(spoiled *s)
+{
+    add_tensor(s, "classes", CLT_U8, 4, 4, "neg");
+}
+static void three_classes(spoiled *s)
+{
+    add_tensor(s, "classes", CLT_U8, 6, 6, "a\0b\0c");
+}
+static void float_classes(spoiled *s)
+{
+    add_tensor(s, "classes", CLT_F32, 2, 8, "neg\0pos");
+}
+static void same_classes(spoiled *s)
+{
+    add_tensor(s, "classes", CLT_U8, 4, 4, "a\0a");
+}
+static void empty_class(spoiled *s)
+{
+    add_tensor(s, "classes", CLT_U8, 3, 3, "a\0");
+}
+static void open_class(spoiled *s)
+{
+    add_tensor(s, "classes", CLT_U8, 3, 3, "a\0b");
+}
+static void damaged_class(spoiled *s)
+{
+    add_tensor(s, "classes", CLT_U8, 4, 4, "a\0\xff");
+}
 static void rules(spoiled *s)
 {
     words(s);
@@ -341,15 +373,57 @@ static void test_refused_files(void **state)
     expect_refused(bad_side, "metadata padding is left");
     expect_refused(bad_words, "tensor vocabulary");
     expect_refused(words, NULL);
-    expect_refused(many_words, "tensor vocabulary has 7 words, the model has ids for 6");
-    expect_refused(absent_words, "tensor vocabulary has 4096 words, the model has ids for 6");
+    expect_refused(many_words, "tensor vocabulary has 7 strings, this model takes at most 6");
+    expect_refused(absent_words, "tensor vocabulary has 4096 strings, this model takes at most 6");
     expect_refused(counts, NULL);
     expect_refused(float_counts, "tensor vocabulary_counts is not I64 of shape [3]");
     expect_refused(two_counts, "tensor vocabulary_counts is not I64 of shape [3]");
     expect_refused(counts_of_nothing, "tensor vocabulary_counts is not I64 of shape [0]");
     expect_refused(negative_count, "tensor vocabulary_counts: element 2 is -1, not 0 or more");
+    expect_refused(classes, NULL);
+    expect_refused(one_class, NULL);
+    expect_refused(three_classes, "tensor classes has 3 strings, this model takes at most 2");
+    expect_refused(float_classes, "tensor classes is not U8 of one dimension");
+    expect_refused(same_classes, "tensor classes: word 'a' has the ranks 1 and 2");
+    expect_refused(empty_class, "tensor classes: the name of class 1 is empty");
+    expect_refused(open_class, "tensor classes: the text of the words has 3 bytes, 1 words take 2");
+    expect_refused(damaged_class, "tensor classes: word 2 is not UTF-8");
     expect_refused(rules, NULL);
     expect_refused(other_rules, "metadata tokenizer is {}; this program's is {\"filters\"");
+}
+
+static void test_classes(void **state)
+{
+    (void)state;
+    const char *path = temporary();
+    clt_error error;
+    clt_model *model = create(SMALL, &small_reading, 5), *again = NULL;
+    static const char *const names[] = {"\xc3\xa9toile", "1", "x"};
+    static const char *const same[] = {"a", "a"}, *const empty[] = {"a", ""},
+                             *const damaged[] = {"\xff", "a"};
+    assert_null(clt_model_class(model, 0));
+    assert_fails(clt_model_set_classes(model, names, 3, &error), CLT_INPUT,
+                 "3 classes, the last layer of " SMALL " tells 2 apart");
+    assert_fails(clt_model_set_classes(model, same, 2, &error), CLT_INPUT, "'a'");
+    assert_fails(clt_model_set_classes(model, empty, 2, &error), CLT_INPUT,
+                 "the name of class 1 is empty");
+    assert_fails(clt_model_set_classes(model, damaged, 2, &error), CLT_INPUT, "not UTF-8");
+    assert_null(clt_model_class(model, 0));
+    assert_ok(clt_model_set_classes(model, names + 1, 2, &error));
+    assert_ok(clt_model_set_classes(model, names, 2, &error));
+    assert_ok(clt_model_save(model, path, &error));
+    assert_ok(clt_model_open(path, &again, &error));
+    assert_string_equal(clt_model_class(again, 0), names[0]);
+    assert_string_equal(clt_model_class(again, 1), names[1]);
+    assert_null(clt_model_class(again, 2));
+    assert_null(clt_model_class(again, -1));
+    clt_model_free(again);
+    again = create("embedding:3,lstm:2,dense:3", &small_reading, 5);
+    assert_ok(clt_model_set_classes(again, names, 3, &error));
+    assert_string_equal(clt_model_class(again, 2), "x");
+    clt_model_free(again);
+    clt_model_free(model);
+    unlink(path);
 }
 
 static void test_unwritable(void **state)
@@ -367,7 +441,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tutorial_counts),  cmocka_unit_test(test_initial_weights),
         cmocka_unit_test(test_refused_readings), cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_refused_files),    cmocka_unit_test(test_unwritable),
+        cmocka_unit_test(test_refused_files),    cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_unwritable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
