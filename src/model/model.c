@@ -7,6 +7,7 @@
 #include "data/dataset.h"
 #include "data/vocabulary.h"
 #include "model/model_private.h"
+#include "model/outputs.h"
 #include "util/memory.h"
 
 static clt_status check_reading(const clt_reading *reading, clt_error *error)
@@ -185,8 +186,7 @@ clt_layer_info clt_model_layer(const clt_model *model, size_t index)
 
 int32_t clt_model_class_count(const clt_model *model)
 {
-    int outputs = clt_layers_outputs(&model->layers);
-    return outputs == 1 ? 2 : outputs;
+    return clt_outputs_classes(clt_layers_outputs(&model->layers));
 }
 
 uint64_t clt_model_parameter_count(const clt_model *model)

@@ -76,9 +76,6 @@ CLT_NODISCARD clt_status clt_network_logits(clt_network *network, const clt_data
                                             const clt_reading *reading, float *logits,
                                             clt_error *error);
 
-/* Loss and accuracy of logits [count, outputs] against labels, summed in double. */
-clt_metrics clt_metrics_of(const float *logits, int outputs, const int32_t *labels, size_t count);
-
 /* Whether the model can be run over the data set: CLT_USAGE when it has ids the embedding has no
  * row for. */
 CLT_NODISCARD clt_status clt_model_check_samples(const clt_model *model, const clt_dataset *dataset,

@@ -7,6 +7,7 @@
 #include "data/loader.h"
 #include "data/vocabulary.h"
 #include "model/network.h"
+#include "model/outputs.h"
 #include "util/memory.h"
 
 clt_status clt_model_check_samples(const clt_model *model, const clt_dataset *dataset,
@@ -119,40 +120,6 @@ done:
     return status;
 }
 
-/* The class of the largest logit z[m], the first of several; sum is that of e^(z[o] - z[m]). */
-static int likeliest_of(const float *z, int outputs, double *sum)
-{
-    int m = 0;
-    *sum = 0.0;
-    for (int o = 1; o < outputs; o++) {
-        m = z[o] > z[m] ? o : m;
-    }
-    for (int o = 0; o < outputs; o++) {
-        *sum += exp((double)z[o] - z[m]);
-    }
-    return m;
-}
-
-clt_metrics clt_metrics_of(const float *logits, int outputs, const int32_t *labels, size_t count)
-{
-    double loss = 0.0;
-    size_t hits = 0;
-    for (size_t k = 0; k < count; k++) {
-        if (outputs == 1) {
-            double z = logits[k], y = labels[k];
-            loss += fmax(z, 0.0) - z * y + log1p(exp(-fabs(z)));
-            hits += (z > 0.0) == (labels[k] == 1);
-        } else {
-            const float *z = logits + k * (size_t)outputs;
-            double sum;
-            int likeliest = likeliest_of(z, outputs, &sum);
-            loss += log(sum) - ((double)z[labels[k]] - z[likeliest]);
-            hits += likeliest == labels[k];
-        }
-    }
-    return (clt_metrics){.loss = loss / (double)count, .accuracy = (double)hits / (double)count};
-}
-
 /* Logits [count, outputs] from a network made for this call. */
 static clt_status run(const clt_model *model, clt_runtime *runtime, const clt_dataset *dataset,
                       int32_t batch, float *logits, clt_error *error)
@@ -179,31 +146,48 @@ done:
     return status;
 }
 
+/* The same for a data set with labels; the logits are the caller's to free. */
+static clt_status run_labelled(const clt_model *model, clt_runtime *runtime,
+                               const clt_dataset *dataset, int32_t batch, float **logits,
+                               clt_error *error)
+{
+    size_t outputs = (size_t)clt_layers_outputs(&model->layers);
+    clt_status status;
+    *logits = NULL;
+    CLT_TRY(clt_model_check_labels(model, dataset, error));
+    *logits = clt_alloc(dataset->count, outputs * sizeof **logits, "logits", error);
+    CLT_TRY(*logits != NULL ? CLT_OK : CLT_FAILED);
+    CLT_TRY(run(model, runtime, dataset, batch, *logits, error));
+done:
+    return status;
+}
+
 clt_status clt_model_evaluate(const clt_model *model, clt_runtime *runtime,
                               const clt_dataset *dataset, int32_t batch, clt_metrics *metrics,
                               clt_error *error)
 {
-    int outputs = clt_layers_outputs(&model->layers);
-    float *logits = NULL;
-    clt_status status;
-    CLT_TRY(clt_model_check_labels(model, dataset, error));
-    logits = clt_alloc(dataset->count, (size_t)outputs * sizeof *logits, "logits", error);
-    CLT_TRY(logits != NULL ? CLT_OK : CLT_FAILED);
-    CLT_TRY(run(model, runtime, dataset, batch, logits, error));
-    *metrics = clt_metrics_of(logits, outputs, dataset->labels, dataset->count);
-done:
+    float *logits;
+    clt_status status = run_labelled(model, runtime, dataset, batch, &logits, error);
+    if (status == CLT_OK) {
+        *metrics = clt_outputs_metrics(logits, clt_layers_outputs(&model->layers), dataset->labels,
+                                       dataset->count);
+    }
     free(logits);
     return status;
 }
 
-/* The logits of one sample become probabilities. */
-static void softmax(float *values, int outputs)
+clt_status clt_model_report(const clt_model *model, clt_runtime *runtime,
+                            const clt_dataset *dataset, int32_t batch, clt_report **report,
+                            clt_error *error)
 {
-    double sum;
-    double most = values[likeliest_of(values, outputs, &sum)];
-    for (int o = 0; o < outputs; o++) {
-        values[o] = (float)(exp(values[o] - most) / sum);
+    float *logits;
+    clt_status status = run_labelled(model, runtime, dataset, batch, &logits, error);
+    if (status == CLT_OK) {
+        status = clt_report_create(logits, clt_layers_outputs(&model->layers), dataset->labels,
+                                   dataset->count, report, error);
     }
+    free(logits);
+    return status;
 }
 
 clt_status clt_model_predict(const clt_model *model, clt_runtime *runtime,
@@ -211,17 +195,12 @@ clt_status clt_model_predict(const clt_model *model, clt_runtime *runtime,
                              clt_error *error)
 {
     int outputs = clt_layers_outputs(&model->layers);
+    size_t classes = (size_t)clt_outputs_classes(outputs);
     clt_status status = run(model, runtime, samples, batch, probabilities, error);
-    /* One logit becomes two probabilities: from behind, nothing is overwritten before it is read.
-     */
+    /* From behind: where one logit becomes two probabilities, the others are not yet read. */
     for (size_t k = samples->count; status == CLT_OK && k-- > 0;) {
-        if (outputs == 1) {
-            double z = probabilities[k];
-            probabilities[2 * k] = (float)(1.0 / (1.0 + exp(z)));
-            probabilities[2 * k + 1] = (float)(1.0 / (1.0 + exp(-z)));
-        } else {
-            softmax(probabilities + k * (size_t)outputs, outputs);
-        }
+        clt_outputs_probabilities(probabilities + k * (size_t)outputs, outputs,
+                                  probabilities + k * classes);
     }
     return status;
 }

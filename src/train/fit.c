@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "model/outputs.h"
 #include "train/trainer_private.h"
 #include "util/clock.h"
 #include "util/memory.h"
@@ -148,8 +149,8 @@ static clt_status validate(clt_trainer *trainer, const clt_dataset *validation, 
     clt_status status =
         clt_network_logits(trainer->inference, validation, &trainer->model->reading, logits, error);
     if (status == CLT_OK) {
-        epoch->validation = clt_metrics_of(logits, clt_layers_outputs(&trainer->model->layers),
-                                           validation->labels, validation->count);
+        epoch->validation = clt_outputs_metrics(logits, clt_layers_outputs(&trainer->model->layers),
+                                                validation->labels, validation->count);
         epoch->validation_seconds = clt_now() - began;
         if (!isfinite(epoch->validation.loss)) {
             status = clt_fail(error, CLT_DIVERGED, 0,
