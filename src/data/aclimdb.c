@@ -342,12 +342,19 @@ done:
     return status;
 }
 
-clt_status clt_aclimdb_read_archive(const char *bytes, size_t size,
-                                    const clt_corpus_options *options, clt_corpus **train,
-                                    clt_corpus **test, clt_error *error)
+/* A plain tar that ends elsewhere has lost members, which libarchive does not mind; gzip minds. */
+static bool is_cut(const char *bytes, size_t size)
 {
-    part parts[PARTS] = {0};
-    clt_names names = {0};
+    static const char zeros[512];
+    bool plain = size >= 2 && memcmp(bytes, "\x1f\x8b", 2) != 0;
+    return plain &&
+           (size < sizeof zeros || memcmp(bytes + size - sizeof zeros, zeros, sizeof zeros) != 0);
+}
+
+/* The reviews of all members, in the order of the archive. */
+static clt_status read_members(const char *bytes, size_t size, part parts[PARTS], clt_names *names,
+                               clt_error *error)
+{
     struct archive_entry *entry;
     clt_status status = CLT_OK;
     int result = ARCHIVE_FATAL;
@@ -355,24 +362,39 @@ clt_status clt_aclimdb_read_archive(const char *bytes, size_t size,
     if (archive == NULL) {
         return clt_fail_memory(error, size, "an archive");
     }
-    CLT_TRY(start(parts, options, error));
     if (archive_read_support_filter_gzip(archive) == ARCHIVE_OK &&
         archive_read_support_format_tar(archive) == ARCHIVE_OK &&
         archive_read_open_memory(archive, bytes, size) == ARCHIVE_OK) {
         while ((result = archive_read_next_header(archive, &entry)) == ARCHIVE_OK ||
                result == ARCHIVE_WARN) {
-            CLT_TRY(add_member(parts, &names, archive, entry, error));
+            CLT_TRY(add_member(parts, names, archive, entry, error));
         }
     }
     if (result != ARCHIVE_EOF) {
         const char *reason = archive_error_string(archive);
         status = clt_fail(error, CLT_INPUT, 0, "a damaged archive, or none of tar: %s",
                           reason != NULL ? reason : "no reason is known");
-        goto done;
+    } else if (is_cut(bytes, size)) {
+        status = clt_fail(error, CLT_INPUT, 0, "byte %zu: an archive that is cut short", size);
     }
-    CLT_TRY(finish(parts, names.text, train, test, error));
 done:
     archive_read_free(archive);
+    return status;
+}
+
+clt_status clt_aclimdb_read_archive(char *bytes, size_t size, const clt_corpus_options *options,
+                                    clt_corpus **train, clt_corpus **test, clt_error *error)
+{
+    part parts[PARTS] = {0};
+    clt_names names = {0};
+    clt_status status = CLT_OK;
+    CLT_TRY(start(parts, options, error));
+    CLT_TRY(read_members(bytes, size, parts, &names, error));
+    free(bytes); /* before the reviews are copied into their order */
+    bytes = NULL;
+    CLT_TRY(finish(parts, names.text, train, test, error));
+done:
+    free(bytes);
     free_part(&parts[TRAIN]);
     free_part(&parts[TEST]);
     return status;

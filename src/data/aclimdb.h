@@ -17,8 +17,8 @@ CLT_NODISCARD clt_status clt_aclimdb_read_folder(const char *path,
                                                  clt_corpus **train, clt_corpus **test,
                                                  clt_error *error);
 
-/* From a tar archive in memory, perhaps packed by gzip. */
-CLT_NODISCARD clt_status clt_aclimdb_read_archive(const char *bytes, size_t size,
+/* From a tar archive in memory, perhaps packed by gzip; takes the bytes over in any case. */
+CLT_NODISCARD clt_status clt_aclimdb_read_archive(char *bytes, size_t size,
                                                   const clt_corpus_options *options,
                                                   clt_corpus **train, clt_corpus **test,
                                                   clt_error *error);

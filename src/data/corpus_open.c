@@ -82,9 +82,7 @@ clt_status clt_corpus_read(char *bytes, size_t size, const clt_corpus_options *o
     const char *foreign = foreign_form(bytes, size);
     *test = NULL;
     if (is_archive(bytes, size)) {
-        clt_status status = clt_aclimdb_read_archive(bytes, size, options, train, test, error);
-        free(bytes);
-        return status;
+        return clt_aclimdb_read_archive(bytes, size, options, train, test, error);
     }
     if (foreign == NULL && size > 0) {
         return read_text(bytes, size, options, train, error);

@@ -266,6 +266,27 @@ static void test_refused(void **state)
                  "train/neg/1_1.txt: longer than 64 MB");
 }
 
+/* GNU's old sparse format: 4 stored bytes that belong at 1000 of 1004. */
+static void test_sparse(void **state)
+{
+    (void)state;
+    static tar t;
+    clt_error error;
+    clt_corpus *train, *test;
+    t.count = 0;
+    char *header = put_header(&t, "", "train/neg/1_1.txt", 'S', 4);
+    memcpy(header + 257, "ustar  ", 8);
+    put_number(header + 386, 12, 1000);
+    put_number(header + 398, 12, 4);
+    put_number(header + 483, 12, 1004);
+    put_checksum(header);
+    memset(t.bytes + t.count, 'a', 512);
+    t.count += 512;
+    put_end(&t);
+    assert_fails(read_bytes(t.bytes, t.count, &train, &test, &error), CLT_INPUT,
+                 "train/neg/1_1.txt: a file with holes");
+}
+
 static void test_damaged(void **state)
 {
     (void)state;
@@ -277,6 +298,9 @@ static void test_damaged(void **state)
     put_end(&t);
     assert_fails(read_bytes(t.bytes, t.count, &train, &test, &error), CLT_INPUT,
                  "a damaged archive, or none of tar: ");
+    put_files(&t, "");
+    assert_fails(read_bytes(t.bytes, t.count, &train, &test, &error), CLT_INPUT,
+                 "byte 15872: an archive that is cut short");
     t.count = 0;
     put_header(&t, "", "train/neg/1_1.txt", '0', 4000);
     put_end(&t);
@@ -348,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_packed),
         cmocka_unit_test_setup_teardown(test_folder, make_folder, remove_folder),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_sparse),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_any_bytes),
         cmocka_unit_test(test_no_memory),

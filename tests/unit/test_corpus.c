@@ -3,6 +3,7 @@
  * (fixtures/make_tables.py). */
 #include "support/test.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "data/utf8.h"
 #include "support/corpus.h"
+#include "util/file.h"
 #include "util/memory.h"
 #include "util/random.h"
 
@@ -93,18 +95,28 @@ static void test_forms(void **state)
                  CLT_INPUT, "LICENSE: line 1: no form that is known");
 }
 
+/* Makes the standard input of this process another one; returns the one before. */
+static int replace_input(int descriptor)
+{
+    int before = dup(STDIN_FILENO);
+    assert_true(before >= 0 && dup2(descriptor, STDIN_FILENO) == STDIN_FILENO);
+    return before;
+}
+
 /* More than a pipe holds, and so in pieces. */
 static void test_standard_input(void **state)
 {
     (void)state;
     clt_error error;
     clt_corpus *corpus, *test;
-    int before = dup(STDIN_FILENO);
-    FILE *writer = popen("{ echo text,label; for k in 1 2; do head -c 70000 /dev/zero; echo ,$k; "
-                         "done; } 2>/dev/null",
+    char *bytes;
+    size_t size;
+    FILE *writer = popen("echo text,label; for k in 1 2; do head -c 70000 /dev/zero; echo ,$k; "
+                         "done",
                          "r");
-    assert_true(before >= 0 && writer != NULL);
-    assert_true(dup2(fileno(writer), STDIN_FILENO) == STDIN_FILENO);
+    int folder = open("/", O_RDONLY);
+    assert_true(writer != NULL && folder >= 0);
+    int before = replace_input(fileno(writer));
     assert_ok(clt_corpus_open("-", NULL, &corpus, &test, &error));
     assert_int_equal(corpus->count, 2);
     assert_int_equal(corpus->offsets[2], 140000);
@@ -112,8 +124,20 @@ static void test_standard_input(void **state)
     assert_fails(clt_corpus_open("-", NULL, &corpus, &test, &error), CLT_INPUT,
                  "standard input: it is empty");
     pclose(writer);
-    assert_true(dup2(before, STDIN_FILENO) == STDIN_FILENO);
+    close(replace_input(folder));
+    assert_fails(clt_corpus_open("-", NULL, &corpus, &test, &error), CLT_INPUT,
+                 "cannot read standard input: Is a directory");
+    close(replace_input(before));
     close(before);
+    close(folder);
+    int table = open(TABLES "mac.csv", O_RDONLY);
+    assert_fails(clt_file_read_rest(table, "it", 30, &bytes, &size, &error), CLT_INPUT,
+                 "it: more than the limit of 30 bytes");
+    assert_true(lseek(table, 0, SEEK_SET) == 0);
+    assert_ok(clt_file_read_rest(table, "it", 31, &bytes, &size, &error));
+    assert_int_equal(size, 31);
+    free(bytes);
+    close(table);
 }
 
 /* Where a file's end comes too early for every state of a reader. */
