@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "names.h"
 #include "output.h"
 #include "source.h"
 #include "table.h"
@@ -87,13 +88,14 @@ static void print_review(const cli_source *source, const clt_reading *reading, s
     if (source->vocabulary == NULL) {
         return;
     }
-    size_t first = length > 0 && ids[0] == reading->start_char ? 1 : 0;
-    printf(" ");
-    for (size_t j = first; j < length && j < first + SHOWN_WORDS; j++) {
-        const char *word = clt_vocabulary_word(source->vocabulary, reading, ids[j]);
-        printf(" %s", word != NULL ? word : "?");
-    }
-    printf("%s\n", length > first + SHOWN_WORDS ? " ..." : "");
+    cli_bytes text = {0};
+    cli_add_words(&text, source->vocabulary, reading, ids,
+                  length < SHOWN_WORDS ? length : SHOWN_WORDS);
+    cli_bytes_add(&text, "", 1);
+    printf("  ");
+    cli_print_name(text.failed ? "(no memory)" : (const char *)text.data);
+    printf("%s\n", length > SHOWN_WORDS ? " ..." : "");
+    cli_bytes_free(&text);
 }
 
 static int run(const cli_command *command)

@@ -1,61 +1,192 @@
-/* evaluate.c: `cltrain evaluate`: loss and accuracy of a trained model on the test reviews. */
+/* evaluate.c: `cltrain evaluate`: what a trained model makes of the test reviews. */
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "json.h"
+#include "names.h"
 #include "output.h"
 #include "progress.h"
 #include "runtime.h"
+#include "scores.h"
 #include "source.h"
 #include "verbs.h"
 
-static clt_status evaluate(const cli_command *command, cli_notes *notes, clt_error *error)
-{
-    const cli_settings *settings = &command->settings;
-    clt_model *model = NULL;
-    clt_runtime *runtime = NULL;
-    cli_source source = {0};
-    clt_metrics metrics;
+typedef struct evaluation {
+    const cli_command *command;
+    const cli_settings *settings;
+    clt_model *model;
+    clt_runtime *runtime;
+    cli_source source;
+    cli_notes notes;
+    clt_report *report;
+    double seconds;
+} evaluation;
 
-    clt_status status = cli_model_open(command->operands[0], &model, error);
+/* The words of the data's ids; NULL: none known. */
+static const clt_vocabulary *words_of(const evaluation *e)
+{
+    return e->source.vocabulary != NULL ? e->source.vocabulary : clt_model_vocabulary(e->model);
+}
+
+static clt_status measure(evaluation *e, clt_error *error)
+{
+    const cli_settings *settings = e->settings;
+    const char *path = e->command->operands[0];
+    clt_status status = cli_model_open(path, &e->model, error);
+
     if (status == CLT_OK) {
-        status = cli_source_open(settings->data, settings, clt_model_reading(model), false, &source,
-                                 error);
+        bool words = settings->show_errors > 0 &&
+                     (settings->word_index != NULL || clt_model_vocabulary(e->model) == NULL);
+        status = cli_source_open(settings->data, settings, clt_model_reading(e->model), words,
+                                 &e->source, error);
+    }
+    if (status == CLT_OK && settings->show_errors > 0 && words_of(e) == NULL) {
+        error->status = status = CLT_INPUT;
+        snprintf(error->message, sizeof error->message,
+                 "%.600s holds no words, so mistakes cannot be shown; give --word-index FILE",
+                 path);
     }
     if (status == CLT_OK) {
-        status = cli_open_runtime(settings, notes, &runtime, error);
+        status = cli_open_runtime(settings, &e->notes, &e->runtime, error);
     }
     double started = cli_now();
     if (status == CLT_OK) {
-        status = clt_model_evaluate(model, runtime, source.test, settings->batch, &metrics, error);
+        status = clt_model_report(e->model, e->runtime, e->source.test, settings->batch, &e->report,
+                                  error);
     }
-    cli_notes_clear(notes);
-    if (status == CLT_OK) {
-        size_t batch = (size_t)settings->batch;
-        cli_print_evaluation((int)((source.test->count + batch - 1) / batch), cli_now() - started,
-                             &metrics, source.test->synthetic ? " (synthetic reviews)" : "");
-    }
-    clt_runtime_destroy(runtime);
-    cli_source_close(&source);
-    clt_model_free(model);
+    e->seconds = cli_now() - started;
+    cli_notes_clear(&e->notes);
     return status;
+}
+
+static size_t shown_mistakes(const evaluation *e)
+{
+    size_t wanted = (size_t)e->settings->show_errors;
+
+    return wanted < e->report->mistake_count ? wanted : e->report->mistake_count;
+}
+
+/* One mistake: whose, what was predicted, and the words that the network saw; those are the
+ * caller's to free. */
+typedef struct mistake {
+    size_t sample;
+    int32_t label, predicted;
+    double probability;
+    cli_bytes text;
+} mistake;
+
+static mistake mistake_of(const evaluation *e, size_t k)
+{
+    const clt_report *report = e->report;
+    const clt_dataset *test = e->source.test;
+    const clt_reading *reading = clt_model_reading(e->model);
+    mistake m = {.sample = report->mistakes[k]};
+    size_t begin = test->offsets[m.sample], count = test->offsets[m.sample + 1] - begin;
+    size_t seen = count < (size_t)reading->maxlen ? count : (size_t)reading->maxlen;
+
+    m.label = test->labels[m.sample];
+    m.predicted = report->predicted[m.sample];
+    m.probability =
+        (double)report->probabilities[m.sample * (size_t)report->class_count + (size_t)m.predicted];
+    begin += reading->truncating == CLT_PRE ? count - seen : 0;
+    cli_add_words(&m.text, words_of(e), reading, test->ids + begin, seen);
+    cli_bytes_add(&m.text, "", 1);
+    return m;
+}
+
+static void print_mistakes(const evaluation *e)
+{
+    size_t count = shown_mistakes(e);
+
+    if (count > 0) {
+        printf(
+            "\nThe most confident mistakes: sample, label, prediction, its probability, and what "
+            "the network read\n");
+    }
+    for (size_t k = 0; k < count && !ferror(stdout); k++) {
+        mistake m = mistake_of(e, k);
+        char number[16];
+        printf("%zu\t", m.sample);
+        cli_print_name(cli_class_name(e->model, m.label, number));
+        printf("\t");
+        cli_print_name(cli_class_name(e->model, m.predicted, number));
+        printf("\t%.4f\t", m.probability);
+        cli_print_name(m.text.failed ? "(no memory)" : (const char *)m.text.data);
+        printf("\n");
+        cli_bytes_free(&m.text);
+    }
+}
+
+static json_t *mistakes_value(const evaluation *e)
+{
+    json_t *list = json_array();
+
+    for (size_t k = 0; k < shown_mistakes(e); k++) {
+        mistake m = mistake_of(e, k);
+        char label[16], predicted[16];
+        json_array_append_new(
+            list, m.text.failed
+                      ? NULL
+                      : json_pack("{s:I, s:s, s:s, s:f, s:s}", "sample", (json_int_t)m.sample,
+                                  "label", cli_class_name(e->model, m.label, label), "predicted",
+                                  cli_class_name(e->model, m.predicted, predicted), "probability",
+                                  m.probability, "text", (const char *)m.text.data));
+        cli_bytes_free(&m.text);
+    }
+    return list;
+}
+
+static clt_status print_json(const evaluation *e, clt_error *error)
+{
+    json_t *value = json_pack("{s:s, s:b, s:f}", "data", e->source.name, "synthetic",
+                              e->source.test->synthetic, "seconds", e->seconds);
+    bool failed = json_object_update_new(value, cli_json_scores(e->report, e->model)) != 0;
+
+    if (e->settings->show_errors > 0) {
+        failed |= json_object_set_new(value, "mistakes", mistakes_value(e)) != 0;
+    }
+    if (cli_json_print(value) != 0 || failed) {
+        error->status = CLT_FAILED;
+        snprintf(error->message, sizeof error->message, "cannot print the report as JSON");
+        return CLT_FAILED;
+    }
+    return CLT_OK;
+}
+
+static void print_report(const evaluation *e)
+{
+    size_t batch = (size_t)e->settings->batch;
+
+    cli_print_evaluation((int)((e->report->count + batch - 1) / batch), e->seconds,
+                         &e->report->metrics,
+                         e->source.test->synthetic ? " (synthetic reviews)" : "");
+    cli_print_scores(e->report, e->model);
+    print_mistakes(e);
 }
 
 static int run(const cli_command *command)
 {
-    cli_notes notes = {0};
+    evaluation e = {.command = command, .settings = &command->settings};
     clt_error error = {0};
 
-    if (command->settings.data == NULL) {
+    if (e.settings->data == NULL) {
         return cli_fail_usage(command->verb,
                               "--data is missing: give it imdb.npz or demo (synthetic reviews)");
     }
-    clt_status status = evaluate(command, &notes, &error);
+    clt_status status = measure(&e, &error);
+    if (status == CLT_OK && e.settings->json) {
+        status = print_json(&e, &error);
+    } else if (status == CLT_OK) {
+        print_report(&e);
+    }
+    clt_report_free(e.report);
+    clt_runtime_destroy(e.runtime);
+    cli_source_close(&e.source);
+    clt_model_free(e.model);
     if (status == CLT_USAGE) {
         return cli_fail_usage(command->verb, "%s", error.message);
     }
-    if (status != CLT_OK) {
-        return cli_fail(command->verb, (int)status, "%s", error.message);
-    }
-    return CLT_OK;
+    return status == CLT_OK ? CLT_OK : cli_fail(command->verb, (int)status, "%s", error.message);
 }
 
 const cli_verb cli_evaluate = {
@@ -64,7 +195,9 @@ const cli_verb cli_evaluate = {
     .operands = "MODEL --data FILE",
     .least = 1,
     .most = 1,
-    .purpose = "measure loss and accuracy of a trained model on the test reviews",
-    .details = "MODEL is the model.safetensors that fit wrote; how reviews are read (words kept,\n"
-               "length, padding) is in it.",
+    .purpose = "measure a trained model on the test reviews, class by class",
+    .details =
+        "MODEL is the model.safetensors that fit wrote; how reviews are read (words kept,\n"
+        "length, padding) is in it. Loss, accuracy, precision, recall and F1 of each class,\n"
+        "the area under the ROC curve of two classes, and the confusion matrix.",
     .run = run};

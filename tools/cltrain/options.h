@@ -35,7 +35,7 @@ typedef struct cli_settings {
     const char *word_index;
     const char *vectors;
     clt_reading reading;
-    int32_t batch, epochs, verbose, limit, show;
+    int32_t batch, epochs, verbose, limit, show, show_errors;
     double learning_rate, budget;
     uint64_t seed;
     bool no_shuffle, no_validation, profile, json, reset, help;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "names.h"
 #include "output.h"
 #include "runtime.h"
 #include "source.h"
@@ -28,15 +29,6 @@ static clt_status fail(clt_error *error, clt_status status, const char *message)
     return status;
 }
 
-static void print_label(size_t classes, size_t label)
-{
-    if (classes == 2) {
-        printf("%s", label == 1 ? "positive" : "negative");
-    } else {
-        printf("%zu", label);
-    }
-}
-
 static clt_status predict(session *s, const char *const *texts, size_t count, clt_error *error)
 {
     size_t classes = (size_t)clt_model_class_count(s->model);
@@ -54,7 +46,8 @@ static clt_status predict(session *s, const char *const *texts, size_t count, cl
         for (size_t c = 1; c < classes; c++) {
             likeliest = p[c] > p[likeliest] ? c : likeliest;
         }
-        print_label(classes, likeliest);
+        char number[16];
+        cli_print_name(cli_class_name(s->model, (int32_t)likeliest, number));
         printf("\t%.4f\n", (double)p[likeliest]);
     }
     cli_flush_stdout();

@@ -2,22 +2,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "names.h"
 #include "output.h"
 #include "source.h"
 #include "verbs.h"
-
-/* A word as one field of a line: control characters, a tab of a word index among them, as \xNN. */
-static void print_word(const char *word)
-{
-    for (; *word != '\0'; word++) {
-        unsigned char byte = (unsigned char)*word;
-        if (byte < 0x20 || byte == 0x7f) {
-            printf("\\x%02x", byte);
-        } else {
-            putchar(byte);
-        }
-    }
-}
 
 static int run(const cli_command *command)
 {
@@ -40,7 +28,7 @@ static int run(const cli_command *command)
         const char *word = clt_vocabulary_word(words, reading, rank + reading->index_from);
         if (word != NULL) {
             printf("%" PRId32 "\t", rank + reading->index_from);
-            print_word(word);
+            cli_print_name(word);
             printf("\t%" PRId64 "\n", clt_vocabulary_count_of(words, rank));
         }
     }
