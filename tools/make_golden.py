@@ -2,6 +2,7 @@
 """Makes tests/golden/fixtures: what the real Keras 3 computes, for tests/golden to compare with.
 
     KERAS_BACKEND=jax python3 tools/make_golden.py            writes the fixtures
+    KERAS_BACKEND=jax python3 tools/make_golden.py CASE ...   those training cases alone
     KERAS_BACKEND=jax python3 tools/make_golden.py --check    Keras in double against the fixtures
     KERAS_BACKEND=jax python3 tools/make_golden.py --end-to-end imdb.npz
                                               the losses that test_end_to_end.c takes its limit from
@@ -44,7 +45,8 @@ LARGE = 20000
 
 # ids: the largest id + 1 that samples use, when not num_words; scale: of the starting embedding,
 # None: Keras's own start, where logits are near 0 and gradients small; classes: outputs of a softmax
-# with categorical cross-entropy, in the place of one sigmoid.
+# with categorical cross-entropy, in the place of one sigmoid; pool: of all states of the last LSTM,
+# kinds joined by +.
 CASES = {
     "tutorial": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, scale=None),
     "trained": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4),
@@ -60,6 +62,8 @@ CASES = {
     "post": dict(V=30, D=5, T=8, H=[4], B=10, n=33, epochs=4, sides=(1, 1)),
     "stacked": dict(V=30, D=5, T=7, H=[7, 4], B=12, n=40, epochs=4),
     "three_classes": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, classes=3),
+    "pool_max": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, pool="max"),
+    "pools": dict(V=30, D=5, T=7, H=[17, 5], B=20, n=50, epochs=4, pool="mean+max+last"),
 }
 
 
@@ -93,16 +97,30 @@ def pad(case, samples):
                                      truncating=side[truncating])
 
 
+def gives_sequence(case, k):
+    return k + 1 < len(case["H"]) or "pool" in case
+
+
+def pool(kind, states):
+    if kind == "last":
+        return states[:, -1]
+    layer = dict(mean=keras.layers.GlobalAveragePooling1D, max=keras.layers.GlobalMaxPooling1D)[kind]
+    return layer()(states)
+
+
 def build(case):
-    layers = [keras.Input((case["T"],), dtype="int32"),
-              keras.layers.Embedding(case["V"], case["D"])]
+    inputs = keras.Input((case["T"],), dtype="int32")
+    x = keras.layers.Embedding(case["V"], case["D"])(inputs)
     for k, hidden in enumerate(case["H"]):
-        layers.append(keras.layers.LSTM(hidden, return_sequences=k + 1 < len(case["H"])))
+        x = keras.layers.LSTM(hidden, return_sequences=gives_sequence(case, k))(x)
+    if "pool" in case:
+        parts = [pool(kind, x) for kind in case["pool"].split("+")]
+        x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
     if "classes" in case:
-        layers.append(keras.layers.Dense(case["classes"]))
+        x = keras.layers.Dense(case["classes"])(x)
     else:
-        layers.append(keras.layers.Dense(1, activation="sigmoid"))
-    return keras.Sequential(layers)
+        x = keras.layers.Dense(1, activation="sigmoid")(x)
+    return keras.Model(inputs, x)
 
 
 def loss_of(case):
@@ -112,9 +130,11 @@ def loss_of(case):
 
 
 def model_string(case):
-    lstm = [f"lstm:{h}" + (":sequence" if k + 1 < len(case["H"]) else "")
-            for k, h in enumerate(case["H"])]
-    return ",".join([f"embedding:{case['D']}", *lstm, f"dense:{case.get('classes', 1)}"])
+    layers = [f"lstm:{h}" + (":sequence" if gives_sequence(case, k) else "")
+              for k, h in enumerate(case["H"])]
+    if "pool" in case:
+        layers.append(f"pool:{case['pool']}")
+    return ",".join([f"embedding:{case['D']}", *layers, f"dense:{case.get('classes', 1)}"])
 
 
 def tensor_names(case):
@@ -170,7 +190,7 @@ def run_case(case, start, train, test):
     start_values = [v.value for v in model.trainable_variables]
     frozen = [v.value for v in model.non_trainable_variables]
     # The logit as Keras's own layers give it: the last layer without its sigmoid.
-    features = keras.Sequential(model.layers[:-1])(x0)
+    features = keras.Model(model.inputs[0], model.layers[-1].input)(x0)
     logits = keras.ops.matmul(features, model.layers[-1].kernel) + model.layers[-1].bias
     out["logits"] = np.array(logits).reshape(-1)
     value, gradient = jax.value_and_grad(mean_loss)(start_values)
@@ -344,6 +364,7 @@ def end_to_end(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="write these alone")
     parser.add_argument("--check", action="store_true", help="compare with Keras in double")
     parser.add_argument("--end-to-end", metavar="NPZ", help="losses of a short run on real data")
     arguments = parser.parse_args()
@@ -354,9 +375,13 @@ def main():
         return end_to_end(os.path.abspath(arguments.end_to_end))
     FIXTURES.mkdir(parents=True, exist_ok=True)
     for seed, name in enumerate(CASES, start=1):
+        if arguments.cases and name not in arguments.cases:
+            continue
         file, layers = make_case(name, seed)
         save_file(file, FIXTURES / f"{name}.safetensors", metadata={"model": layers})
         print(name, flush=True)
+    if arguments.cases:
+        return
     save_file(make_load_data(), FIXTURES / "load_data.safetensors")
     save_file(make_pad_sequences(), FIXTURES / "pad_sequences.safetensors")
 

@@ -24,6 +24,8 @@ typedef struct clt_model clt_model;
  * layers   the model string: layers comma-separated, `name:number` with options after colons.
  *          embedding:D            first, exactly once; num_words rows
  *          lstm:H[:sequence]      the last state, or with `sequence` every state (to stack)
+ *          pool:KINDS             of all states of the lstm before it: last (the last step), mean,
+ *                                 max (over time), or several beside each other: mean+max
  *          dropout:P              0 <= P < 1; a point in P, as in the C locale's LC_NUMERIC
  *          dense:N                last: 1 is one sigmoid output, for two classes; more is a
  *                                 softmax over N classes; N up to 4096

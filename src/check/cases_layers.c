@@ -1,4 +1,4 @@
-/* cases_layers.c: embedding, segment sums, dropout, dense and loss. */
+/* cases_layers.c: embedding, segment sums, dropout, pools, dense and loss. */
 #include "check/check.h"
 #include "ops/ops.h"
 #include "ref/ref.h"
@@ -97,6 +97,32 @@ done:
     return status;
 }
 
+/* hidden kinds: the mean; and the last; and the largest. */
+static clt_status run_pool(clt_check *check, const clt_case *c, clt_error *error)
+{
+    clt_pool *op = NULL;
+    clt_array *x, *y, *dy, *dx;
+    clt_extent extent = {c->samples, c->timesteps, clt_shards_of(c->samples)};
+    clt_pool_config config = {c->features, c->hidden, {CLT_POOL_MEAN, CLT_POOL_LAST, CLT_POOL_MAX}};
+    size_t in = area(c->samples * c->timesteps, c->features);
+    size_t out = area(c->samples * c->hidden, c->features);
+    clt_status status;
+    CLT_TRY(clt_check_input(check, "x", in, 1.0, &x, error));
+    CLT_TRY(clt_check_input(check, "dy", out, 1.0, &dy, error));
+    CLT_TRY(clt_check_output(check, "y", out, false, &y, error));
+    CLT_TRY(clt_check_output(check, "dx", in, false, &dx, error));
+    CLT_TRY(clt_pool_plan(check->runtime, &config, &op, error));
+    CLT_TRY(clt_pool_forward(op, &extent, x->device, y->device, error));
+    CLT_TRY(clt_pool_backward(op, &extent, x->device, dy->device, dx->device, error));
+    clt_ref_pool_forward_f32(&extent, &config, x->host, y->host);
+    clt_ref_pool_backward_f32(&extent, &config, x->host, dy->host, dx->host);
+    CLT_TRY(clt_check_compare(check, y, error));
+    CLT_TRY(clt_check_compare(check, dx, error));
+done:
+    clt_pool_destroy(op);
+    return status;
+}
+
 /* features inputs, hidden outputs. */
 static clt_status run_dense(clt_check *check, const clt_case *c, clt_error *error)
 {
@@ -172,6 +198,9 @@ const clt_case clt_cases_layers[] = {
     {"segment sum", NULL, NULL, 128, 40, 240, 700, false, 1e-5, run_segments},
     {"dropout", NULL, NULL, 9, 7, 13, 0, false, 1e-7, run_dropout},
     {"dropout", NULL, NULL, 128, 0, 60, 0, false, 1e-7, run_dropout},
+    {"pool", NULL, NULL, 9, 7, 13, 3, false, 1e-6, run_pool},
+    {"pool", NULL, NULL, 128, 40, 60, 3, false, 1e-6, run_pool},
+    {"pool", NULL, NULL, 20, 5, 33, 1, false, 1e-6, run_pool},
     {"dense", NULL, NULL, 3, 0, 13, 1, false, 2e-6, run_dense},
     {"dense", NULL, NULL, 128, 0, 60, 1, false, 1e-5, run_dense},
     {"dense", NULL, NULL, 20, 0, 33, 5, false, 1e-5, run_dense},

@@ -22,13 +22,24 @@ static const struct {
     [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D", UNITS_MAX},
     [CLT_LAYER_LSTM] = {"lstm", "LSTM", "lstm:H[:sequence]", HIDDEN_MAX},
     [CLT_LAYER_DROPOUT] = {"dropout", "Dropout", "dropout:P", 0},
+    [CLT_LAYER_POOL] = {"pool", "Concatenate", "pool:last, mean, max, or several: pool:mean+max",
+                        0},
     [CLT_LAYER_DENSE] = {"dense", "Dense", "dense:N", CLASSES_MAX},
 };
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 
-const char *clt_layer_type(clt_layer_kind kind)
+static const struct {
+    const char *name, *type;
+} pools[CLT_POOL_KINDS] = {
+    [CLT_POOL_LAST] = {"last", "GetItem"},
+    [CLT_POOL_MEAN] = {"mean", "GlobalAveragePooling1D"},
+    [CLT_POOL_MAX] = {"max", "GlobalMaxPooling1D"},
+};
+
+const char *clt_layer_type(const clt_layer *layer)
 {
-    return kinds[kind].type;
+    bool one = layer->kind == CLT_LAYER_POOL && layer->pool.count == 1;
+    return one ? pools[layer->pool.kinds[0]].type : kinds[layer->kind].type;
 }
 
 /* One layer's text while it is being read. */
@@ -74,6 +85,46 @@ static clt_status parse_rate(const word *w, const char *text, double *rate)
     return CLT_OK;
 }
 
+/* "max", or several: "mean+max". */
+static clt_status parse_pool(const word *w, const char *text, clt_pool_config *pool)
+{
+    for (const char *at = text; at != NULL;) {
+        const char *plus = strchr(at, '+');
+        int length = (int)(plus != NULL ? (size_t)(plus - at) : strlen(at)), kind = 0;
+        while (kind < CLT_POOL_KINDS && (strncmp(at, pools[kind].name, (size_t)length) != 0 ||
+                                         pools[kind].name[length] != 0)) {
+            kind++;
+        }
+        if (kind == CLT_POOL_KINDS) {
+            return layer_error(w, "unknown pool '%.*s'; choose from last, mean, max", length, at);
+        }
+        for (int k = 0; k < pool->count; k++) {
+            if (pool->kinds[k] == (clt_pool_kind)kind) {
+                return layer_error(w, "'%s' stands there twice", pools[kind].name);
+            }
+        }
+        pool->kinds[pool->count++] = (clt_pool_kind)kind;
+        at = plus != NULL ? plus + 1 : NULL;
+    }
+    return CLT_OK;
+}
+
+/* What stands behind the layer's name. */
+static clt_status parse_value(const word *w, const char *text, clt_layer *layer)
+{
+    switch (layer->kind) {
+    case CLT_LAYER_DROPOUT:
+        return parse_rate(w, text, &layer->rate);
+    case CLT_LAYER_POOL:
+        return parse_pool(w, text, &layer->pool);
+    case CLT_LAYER_EMBEDDING:
+    case CLT_LAYER_LSTM:
+    case CLT_LAYER_DENSE:
+        break;
+    }
+    return parse_units(w, text, kinds[layer->kind].most, &layer->outputs);
+}
+
 static void add_parameter(clt_layers *layers, const clt_layer *layer, const char *name, int rank,
                           int rows, int columns, clt_initializer initializer)
 {
@@ -111,8 +162,18 @@ static void add_parameters(clt_layers *layers, clt_layer *layer)
         add_parameter(layers, layer, "bias", 1, 1, out, CLT_INIT_ZEROS);
         break;
     case CLT_LAYER_DROPOUT:
+    case CLT_LAYER_POOL:
         break;
     }
+}
+
+/* The nearest layer before that is no dropout. */
+static const clt_layer *source_of(const clt_layer *before)
+{
+    while (before->kind == CLT_LAYER_DROPOUT) {
+        before--;
+    }
+    return before;
 }
 
 /* Where a layer may stand, and what it makes of the layer before. */
@@ -132,11 +193,22 @@ static clt_status connect(const word *w, clt_layers *layers, clt_layer *layer, i
         layer->sequence = true;
         break;
     case CLT_LAYER_LSTM:
+        if (!before->sequence && source_of(before)->kind == CLT_LAYER_POOL) {
+            return layer_error(w, "the pool before it leaves one vector a sample");
+        }
         if (!before->sequence) {
             return layer_error(
                 w, "the lstm before it gives its last state only; write 'lstm:%d:sequence'",
                 before->outputs);
         }
+        break;
+    case CLT_LAYER_POOL:
+        if (!before->sequence || source_of(before)->kind != CLT_LAYER_LSTM) {
+            return layer_error(w, "a pool reads all states of an lstm; put an lstm with 'sequence' "
+                                  "before it");
+        }
+        layer->pool.features = before->outputs;
+        layer->outputs = layer->pool.count * before->outputs;
         break;
     case CLT_LAYER_DROPOUT:
         layer->outputs = before->outputs;
@@ -145,7 +217,7 @@ static clt_status connect(const word *w, clt_layers *layers, clt_layer *layer, i
     case CLT_LAYER_DENSE:
         if (before->sequence) {
             return layer_error(w, "dense needs one vector a sample; put an lstm without "
-                                  "'sequence' before it");
+                                  "'sequence', or a pool, before it");
         }
         break;
     }
@@ -195,15 +267,13 @@ static clt_status parse_layer(const word *w, clt_layers *layers, int32_t num_wor
         kind++;
     }
     if (kind == KIND_COUNT) {
-        return layer_error(w, "unknown layer; choose from embedding, lstm, dropout, dense");
+        return layer_error(w, "unknown layer; choose from embedding, lstm, dropout, pool, dense");
     }
     *layer = (clt_layer){.kind = (clt_layer_kind)kind};
     if (value == NULL) {
-        return layer_error(w, "needs a number: %s", kinds[kind].use);
+        return layer_error(w, "incomplete; use %s", kinds[kind].use);
     }
-    clt_status status = kind == CLT_LAYER_DROPOUT
-                            ? parse_rate(w, value, &layer->rate)
-                            : parse_units(w, value, kinds[kind].most, &layer->outputs);
+    clt_status status = parse_value(w, value, layer);
     if (status == CLT_OK) {
         status = parse_options(w, layer, options);
     }
@@ -245,6 +315,31 @@ clt_status clt_layers_parse(const char *text, int32_t num_words, clt_layers *lay
     return CLT_OK;
 }
 
+/* One layer as clt_layers_parse reads it; returns its length. */
+static size_t format_layer(const clt_layer *layer, char *text, size_t room)
+{
+    const char *name = kinds[layer->kind].name;
+    if (layer->kind == CLT_LAYER_DROPOUT) {
+        int digits = 6; /* as few as give the same number back */
+        char number[32];
+        do {
+            snprintf(number, sizeof number, "%.*g", digits, layer->rate);
+        } while (strtod(number, NULL) != layer->rate && digits++ < 17);
+        return (size_t)snprintf(text, room, "%s:%s", name, number);
+    }
+    if (layer->kind == CLT_LAYER_POOL) {
+        size_t used = (size_t)snprintf(text, room, "%s", name);
+        for (int k = 0; k < layer->pool.count; k++) {
+            used += (size_t)snprintf(text + used, room - used, "%c%s", k == 0 ? ':' : '+',
+                                     pools[layer->pool.kinds[k]].name);
+        }
+        return used;
+    }
+    bool sequence = layer->kind == CLT_LAYER_LSTM && layer->sequence;
+    return (size_t)snprintf(text, room, "%s:%d%s", name, layer->outputs,
+                            sequence ? ":sequence" : "");
+}
+
 char *clt_layers_format(const clt_layers *layers, clt_error *error)
 {
     size_t room = (size_t)layers->count * 64 + 1, used = 0;
@@ -253,20 +348,10 @@ char *clt_layers_format(const clt_layers *layers, clt_error *error)
         return NULL;
     }
     for (int k = 0; k < layers->count; k++) {
-        const clt_layer *layer = &layers->layers[k];
-        const char *comma = k > 0 ? "," : "", *name = kinds[layer->kind].name;
-        if (layer->kind == CLT_LAYER_DROPOUT) {
-            int digits = 6; /* as few as give the same number back */
-            char number[32];
-            do {
-                snprintf(number, sizeof number, "%.*g", digits, layer->rate);
-            } while (strtod(number, NULL) != layer->rate && digits++ < 17);
-            used += (size_t)snprintf(text + used, room - used, "%s%s:%s", comma, name, number);
-        } else {
-            used += (size_t)snprintf(
-                text + used, room - used, "%s%s:%d%s", comma, name, layer->outputs,
-                layer->kind == CLT_LAYER_LSTM && layer->sequence ? ":sequence" : "");
+        if (k > 0) {
+            text[used++] = ',';
         }
+        used += format_layer(&layers->layers[k], text + used, room - used);
     }
     return text;
 }

@@ -8,11 +8,13 @@
 
 #include "cltrain/model.h"
 #include "util/error.h"
+#include "util/shapes.h"
 
 typedef enum clt_layer_kind {
     CLT_LAYER_EMBEDDING,
     CLT_LAYER_LSTM,
     CLT_LAYER_DROPOUT,
+    CLT_LAYER_POOL,
     CLT_LAYER_DENSE
 } clt_layer_kind;
 
@@ -23,6 +25,7 @@ typedef struct clt_layer {
     int outputs;   /* features out */
     bool sequence; /* out: every time step, not only one vector */
     double rate;   /* dropout */
+    clt_pool_config pool;
     int parameter; /* its first one; it has as many as its kind */
 } clt_layer;
 
@@ -71,7 +74,7 @@ int clt_layers_outputs(const clt_layers *layers);
 /* Units of the widest LSTM; 1 where there is none. */
 int clt_layers_widest_lstm(const clt_layers *layers);
 
-/* Keras's class name. */
-const char *clt_layer_type(clt_layer_kind kind);
+/* Keras's class name. Of a pool, what Keras makes of x[:, -1], and of several beside each other. */
+const char *clt_layer_type(const clt_layer *layer);
 
 #endif

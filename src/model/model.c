@@ -172,7 +172,7 @@ clt_layer_info clt_model_layer(const clt_model *model, size_t index)
 {
     const clt_layer *layer = &model->layers.layers[index];
     clt_layer_info info = {.name = layer->name,
-                           .type = clt_layer_type(layer->kind),
+                           .type = clt_layer_type(layer),
                            .rank = layer->sequence ? 2 : 1,
                            .timesteps = model->reading.maxlen,
                            .features = layer->outputs};

@@ -77,6 +77,8 @@ static clt_status plan_stage(clt_network *network, int k, clt_error *error)
             }
         }
         return status;
+    case CLT_LAYER_POOL:
+        return clt_pool_plan(runtime, &layer->pool, &s->pool, error);
     case CLT_LAYER_DENSE:
         return clt_dense_plan(runtime, layer->inputs, layer->outputs, &s->dense, error);
     }
@@ -299,6 +301,7 @@ void clt_network_destroy(clt_network *network)
         clt_embedding_destroy(s->embedding);
         clt_lstm_destroy(s->lstm);
         clt_dropout_destroy(s->dropout);
+        clt_pool_destroy(s->pool);
         clt_dense_destroy(s->dense);
         clt_buffer_release(runtime, &s->y);
         clt_buffer_release(runtime, &s->dy);

@@ -12,6 +12,7 @@ typedef struct clt_stage {
     clt_embedding *embedding; /* embedding; dropout that expands an indexed sequence */
     clt_lstm *lstm;
     clt_dropout *dropout;
+    clt_pool *pool;
     clt_dense *dense;
     bool indexed;     /* its output is rows + the batch's index */
     clt_buffer y, dy; /* its output and that one's gradient */

@@ -97,6 +97,9 @@ static clt_status forward_stage(clt_network *network, int k, uint32_t step, clt_
     }
     case CLT_LAYER_DROPOUT:
         return forward_dropout(network, k, step, error);
+    case CLT_LAYER_POOL:
+        return clt_pool_forward(s->pool, &state->extent, output_of(network, k - 1, false), s->y,
+                                error);
     case CLT_LAYER_DENSE:
         return clt_dense_forward(s->dense, state->extent.samples,
                                  network->parameters[layer->parameter],
@@ -182,6 +185,9 @@ static clt_status backward_stage(clt_network *network, int k, clt_error *error)
         }
         return status;
     }
+    case CLT_LAYER_POOL:
+        return clt_pool_backward(s->pool, &state->extent, output_of(network, k - 1, false), dy, dx,
+                                 error);
     case CLT_LAYER_DENSE:
         return clt_dense_backward(s->dense, &state->extent, network->parameters[layer->parameter],
                                   output_of(network, k - 1, false), dy, dx,

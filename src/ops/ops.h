@@ -107,6 +107,18 @@ CLT_NODISCARD clt_status clt_dropout_apply(clt_dropout *op, const clt_extent *ex
                                            const clt_dropout_counter *counter, clt_buffer x,
                                            clt_buffer y, clt_error *error);
 
+/* ---- pool.c, cl/pool.cl ---------------------------------------------------------------------- */
+typedef struct clt_pool clt_pool;
+CLT_NODISCARD clt_status clt_pool_plan(clt_runtime *runtime, const clt_pool_config *config,
+                                       clt_pool **op, clt_error *error);
+void clt_pool_destroy(clt_pool *op);
+/* x [N, D] without an index, y [B, count * D]. */
+CLT_NODISCARD clt_status clt_pool_forward(clt_pool *op, const clt_extent *extent, clt_buffer x,
+                                          clt_buffer y, clt_error *error);
+/* x as in forward; y is not asked for, so that a dropout may have worked in its place. */
+CLT_NODISCARD clt_status clt_pool_backward(clt_pool *op, const clt_extent *extent, clt_buffer x,
+                                           clt_buffer dy, clt_buffer dx, clt_error *error);
+
 /* ---- dense.c, cl/dense.cl -------------------------------------------------------------------- */
 typedef struct clt_dense clt_dense;
 CLT_NODISCARD clt_status clt_dense_plan(clt_runtime *runtime, int inputs, int outputs,

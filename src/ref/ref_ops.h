@@ -31,6 +31,16 @@ void REF(segment_sum)(const clt_extent *extent, int row_count, int columns, cons
 void REF(dropout)(const clt_extent *extent, int features, double rate,
                   const clt_dropout_counter *counter, const REAL *x, REAL *y);
 
+/* y [B, count * D]: for each of config's kinds, over the time steps of x [N, D], the last one, the
+ * mean (its sum in order of t), or the largest value (NaN where there is one). */
+void REF(pool_forward)(const clt_extent *extent, const clt_pool_config *config, const REAL *x,
+                       REAL *y);
+
+/* dx [N, D] is overwritten: the mean's gradient goes to every step alike, the largest value's to
+ * the steps that have it, shared evenly (JAX and TensorFlow do the same in reduce_max). */
+void REF(pool_backward)(const clt_extent *extent, const clt_pool_config *config, const REAL *x,
+                        const REAL *dy, REAL *dx);
+
 /* y[b, o] = sum over i of x[b, i] * kernel[i, o] + bias[o] */
 void REF(dense_forward)(int samples, int inputs, int outputs, const REAL *kernel, const REAL *bias,
                         const REAL *x, REAL *y);

@@ -30,6 +30,16 @@ typedef struct clt_lstm_range {
     int t0, t1;
 } clt_lstm_range;
 
+/* What a pool takes of a sequence: its last time step, its mean, its largest value over time. */
+typedef enum clt_pool_kind { CLT_POOL_LAST, CLT_POOL_MEAN, CLT_POOL_MAX } clt_pool_kind;
+#define CLT_POOL_KINDS 3
+
+typedef struct clt_pool_config {
+    int features;                        /* D */
+    int count;                           /* 1 .. CLT_POOL_KINDS */
+    clt_pool_kind kinds[CLT_POOL_KINDS]; /* each once; y [B, count * D] has them in this order */
+} clt_pool_config;
+
 /* The place of a dropout mask in the counter space. */
 typedef struct clt_dropout_counter {
     uint64_t seed;

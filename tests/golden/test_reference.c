@@ -21,16 +21,19 @@ typedef struct tensor {
     float *start, *p, *gradient, *m, *v;
 } tensor;
 
-/* embedding, lstm..., dense:N. Tensors are [0] the table, [1 + 3k ...] LSTM k, then the dense
- * layer. The table's gradient is dense here: its rows are spread before Adam. */
+/* embedding, lstm..., perhaps a pool, dense:N. Tensors are [0] the table, [1 + 3k ...] LSTM k, then
+ * the dense layer. The table's gradient is dense here: its rows are spread before Adam. */
 typedef struct network {
     const golden *g;
     int features, lstm_count;
+    int outputs; /* features that the dense layer reads */
     clt_lstm_config lstm[LSTMS_MAX];
+    clt_pool_config pool; /* count 0: none */
     tensor tensors[TENSORS_MAX];
     int tensor_count;
     clt_batch batch;
     float *rows, *drows, *y[LSTMS_MAX], *dy[LSTMS_MAX], *saved[LSTMS_MAX];
+    float *pooled, *dpooled;
     float *logits, *dlogits, *loss;
     int32_t *hit;
 } network;
@@ -69,6 +72,22 @@ static void restart(network *net)
     }
 }
 
+/* ",pool:mean+max,dense:1" */
+static void read_pool(const char *at, clt_pool_config *pool)
+{
+    static const char *const kinds[] = {
+        [CLT_POOL_LAST] = "last", [CLT_POOL_MEAN] = "mean", [CLT_POOL_MAX] = "max"};
+    for (at += strlen(",pool:"); *at != ','; at += *at == '+') {
+        int kind = 0;
+        while (strncmp(at, kinds[kind], strlen(kinds[kind])) != 0) {
+            kind++;
+            assert_true(kind < CLT_POOL_KINDS);
+        }
+        at += strlen(kinds[kind]);
+        pool->kinds[pool->count++] = (clt_pool_kind)kind;
+    }
+}
+
 static void build(const golden *g, network *net)
 {
     clt_error error;
@@ -93,6 +112,14 @@ static void build(const golden *g, network *net)
         net->saved[k] = floats(clt_ref_lstm_saved_f32(&largest, &net->lstm[k]));
         features = hidden;
     }
+    if ((at = strstr(g->layers, ",pool:")) != NULL) {
+        net->pool.features = (int)features;
+        read_pool(at, &net->pool);
+        features *= (size_t)net->pool.count;
+    }
+    net->pooled = floats((size_t)g->batch * features);
+    net->dpooled = floats((size_t)g->batch * features);
+    net->outputs = (int)features;
     size_t outputs = (size_t)g->outputs;
     add_tensor(net, "dense", 0, "kernel", features * outputs);
     add_tensor(net, "dense", 0, "bias", outputs);
@@ -122,6 +149,8 @@ static void discard(network *net)
     }
     free(net->rows);
     free(net->drows);
+    free(net->pooled);
+    free(net->dpooled);
     free(net->logits);
     free(net->dlogits);
     free(net->loss);
@@ -151,9 +180,12 @@ static void forward(network *net, const clt_dataset *dataset, size_t first, int 
         rows = count * b->extent.timesteps;
         index = NULL;
     }
+    if (net->pool.count > 0) {
+        clt_ref_pool_forward_f32(&b->extent, &net->pool, x, net->pooled);
+        x = net->pooled;
+    }
     int outputs = net->g->outputs;
-    clt_ref_dense_forward_f32(count, net->lstm[net->lstm_count - 1].hidden, outputs, t[0].p, t[1].p,
-                              x, net->logits);
+    clt_ref_dense_forward_f32(count, net->outputs, outputs, t[0].p, t[1].p, x, net->logits);
     clt_ref_loss_f32(count, outputs, net->logits, b->targets, net->loss, net->hit, net->dlogits);
 }
 
@@ -167,9 +199,14 @@ static void backward(network *net)
     }
     int last = net->lstm_count - 1;
     tensor *t = &net->tensors[1 + 3 * net->lstm_count];
-    clt_ref_dense_backward_f32(&b->extent, net->lstm[last].hidden, net->g->outputs, t[0].p,
-                               net->y[last], net->dlogits, net->dy[last], t[0].gradient,
-                               t[1].gradient);
+    bool pools = net->pool.count > 0;
+    clt_ref_dense_backward_f32(&b->extent, net->outputs, net->g->outputs, t[0].p,
+                               pools ? net->pooled : net->y[last], net->dlogits,
+                               pools ? net->dpooled : net->dy[last], t[0].gradient, t[1].gradient);
+    if (pools) {
+        clt_ref_pool_backward_f32(&b->extent, &net->pool, net->y[last], net->dpooled,
+                                  net->dy[last]);
+    }
     for (int k = last; k >= 0; k--) {
         t -= 3;
         bool first = k == 0;

@@ -1,5 +1,5 @@
 /* The other references in double against central differences: dense, loss, dropout under a fixed
- * mask, embedding with its segment sum; and products and sums against their definitions. */
+ * mask, pools, embedding with its segment sum; and products and sums against their definitions. */
 #include "support/test.h"
 
 #include <math.h>
@@ -256,6 +256,54 @@ static void test_threshold(void **state)
     assert_int_equal(clt_dropout_threshold(1.0 - 0x1p-53), UINT32_MAX);
 }
 
+/* ---- pool ------------------------------------------------------------------------------------ */
+
+typedef struct pool_problem {
+    clt_extent extent;
+    clt_pool_config config;
+    double x[N * D], dy[CLT_POOL_KINDS * B * D];
+} pool_problem;
+
+static double pool_function(void *context)
+{
+    pool_problem *p = context;
+    double y[CLT_POOL_KINDS * B * D];
+    clt_ref_pool_forward_f64(&p->extent, &p->config, p->x, y);
+    return dot(p->dy, y, (size_t)(p->config.count * B * D));
+}
+
+static void test_pool(void **state)
+{
+    (void)state;
+    static const clt_pool_config lists[] = {
+        {D, 1, {CLT_POOL_LAST}},
+        {D, 1, {CLT_POOL_MEAN}},
+        {D, 1, {CLT_POOL_MAX}},
+        {D, 3, {CLT_POOL_MAX, CLT_POOL_LAST, CLT_POOL_MEAN}},
+    };
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+        pool_problem p = {.extent = {B, T, clt_shards_of(B)}, .config = lists[k]};
+        double dx[N * D];
+        clt_test_normal_f64(p.x, N * D, 1.0, 1);
+        clt_test_normal_f64(p.dy, (size_t)(p.config.count * B * D), 1.0, 2);
+        clt_ref_pool_backward_f64(&p.extent, &p.config, p.x, p.dy, dx);
+        clt_test_assert_gradient("x", pool_function, &p, p.x, dx, N * D);
+    }
+}
+
+/* Where differences do not exist: Keras's GlobalMaxPooling1D on JAX and on TensorFlow. */
+static void test_ties_share_the_gradient(void **state)
+{
+    (void)state;
+    const clt_extent extent = {1, 3, clt_shards_of(1)};
+    const clt_pool_config most = {2, 1, {CLT_POOL_MAX}};
+    const double x[] = {1.0, 2.0, 3.0, 2.0, 3.0, 0.0}, dy[] = {6.0, 4.0};
+    const double want[] = {0.0, 2.0, 3.0, 2.0, 3.0, 0.0};
+    double dx[6];
+    clt_ref_pool_backward_f64(&extent, &most, x, dy, dx);
+    assert_memory_equal(dx, want, sizeof want);
+}
+
 /* ---- embedding ------------------------------------------------------------------------------- */
 
 typedef struct embedding_problem {
@@ -390,6 +438,8 @@ int main(void)
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_masks_have_logical_places),
         cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_ties_share_the_gradient),
         cmocka_unit_test(test_embedding),
         cmocka_unit_test(test_segment_sum_order),
         cmocka_unit_test(test_products),

@@ -1,6 +1,7 @@
 /* The model string: what it means, what it refuses, and what it says then. */
 #include "support/test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,38 @@ static void test_stacked(void **state)
     free(again);
 }
 
+static void test_pool(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pool, *type;
+        int outputs;
+    } cases[] = {
+        {"last", "GetItem", 5},
+        {"mean", "GlobalAveragePooling1D", 5},
+        {"max", "GlobalMaxPooling1D", 5},
+        {"max+mean", "Concatenate", 10},
+        {"mean+last+max", "Concatenate", 15},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        clt_layers layers;
+        clt_error error;
+        char text[128];
+        snprintf(text, sizeof text,
+                 "embedding:8,lstm:5:sequence,dropout:0.1,pool:%s,dropout:0.1,dense:1",
+                 cases[k].pool);
+        assert_ok(clt_layers_parse(text, 100, &layers, &error));
+        assert_string_equal(clt_layer_type(&layers.layers[3]), cases[k].type);
+        assert_int_equal(layers.layers[3].pool.features, 5);
+        assert_int_equal(layers.layers[3].outputs, cases[k].outputs);
+        assert_int_equal(layers.layers[3].sequence, false);
+        assert_int_equal(layers.layers[5].inputs, cases[k].outputs);
+        char *again = clt_layers_format(&layers, &error);
+        assert_string_equal(again, text);
+        free(again);
+    }
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -70,11 +103,12 @@ static void test_refused(void **state)
     } cases[] = {
         {"", "empty layer"},
         {"embedding:4,,dense:1", "empty layer"},
-        {"embedding:4,gru:3,dense:1", "unknown layer; choose from embedding, lstm, dropout, dense"},
+        {"embedding:4,gru:3,dense:1",
+         "unknown layer; choose from embedding, lstm, dropout, pool, dense"},
         {"embedding:4,lstm:3:bidirectional,dense:1", "unknown option 'bidirectional'"},
         {"embedding:4,lstm:3:,dense:1", "unknown option ''"},
         {"embedding:4:sequence,lstm:3,dense:1", "unknown option 'sequence'"},
-        {"embedding:4,lstm,dense:1", "needs a number: lstm:H[:sequence]"},
+        {"embedding:4,lstm,dense:1", "incomplete; use lstm:H[:sequence]"},
         {"embedding:0,lstm:3,dense:1", "not a number of units"},
         {"embedding:-4,lstm:3,dense:1", "not a number of units"},
         {"embedding:4x,lstm:3,dense:1", "not a number of units"},
@@ -89,6 +123,18 @@ static void test_refused(void **state)
         {"embedding:4,lstm:3,lstm:3,dense:1", "lstm:3:sequence"},
         {"embedding:4,dense:1", "dense needs one vector"},
         {"embedding:4,lstm:3:sequence,dense:1", "dense needs one vector"},
+        {"embedding:4,lstm:3:sequence,pool,dense:1", "incomplete; use pool:last"},
+        {"embedding:4,lstm:3:sequence,pool:,dense:1",
+         "unknown pool ''; choose from last, mean, max"},
+        {"embedding:4,lstm:3:sequence,pool:maximum,dense:1", "unknown pool 'maximum'"},
+        {"embedding:4,lstm:3:sequence,pool:ma,dense:1", "unknown pool 'ma'"},
+        {"embedding:4,lstm:3:sequence,pool:max+,dense:1", "unknown pool ''"},
+        {"embedding:4,lstm:3:sequence,pool:max+mean+max,dense:1", "'max' stands there twice"},
+        {"embedding:4,lstm:3:sequence,pool:max:sequence,dense:1", "unknown option 'sequence'"},
+        {"embedding:4,lstm:3,pool:max,dense:1", "put an lstm with 'sequence'"},
+        {"embedding:4,dropout:0.5,pool:max,dense:1", "put an lstm with 'sequence'"},
+        {"embedding:4,lstm:3:sequence,pool:max,pool:max,dense:1", "put an lstm with 'sequence'"},
+        {"embedding:4,lstm:3:sequence,pool:max,dropout:0.5,lstm:3,dense:1", "the pool before it"},
         {"embedding:4,lstm:3,dense:0", "not a number of units"},
         {"embedding:4,lstm:3,dense:4097", "limit of 4096"},
         {"embedding:4,lstm:3", "must end with dense:1"},
@@ -118,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tutorial),
         cmocka_unit_test(test_stacked),
+        cmocka_unit_test(test_pool),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

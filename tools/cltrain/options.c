@@ -40,7 +40,8 @@ static const cli_option options[] = {
      "imdb.npz, or demo[:N]: N synthetic reviews of each split, made in memory (25000)"},
     {"--model", CLI_FIT | CLI_SUMMARY | CLI_BENCH | CLI_TUNE, CLI_TEXT, FIELD(model), 0, 0,
      "LAYERS",
-     "embedding:D, lstm:H[:sequence], dropout:P, dense:1 (dense:N for N classes), comma-separated"},
+     "embedding:D, lstm:H[:sequence], pool:last|mean|max (several: mean+max), dropout:P, dense:1 "
+     "(dense:N for N classes), comma-separated"},
     {"--num-words", READS, CLI_INT, FIELD(reading.num_words), 3, 16777216, "N",
      "keep ids below N; the others become 2, unknown"},
     {"--maxlen", READS, CLI_INT, FIELD(reading.maxlen), 1, 65536, "N",
