@@ -75,6 +75,15 @@ CLT_NODISCARD clt_status clt_dataset_open_demo(size_t count, const clt_reading *
                                                clt_error *error);
 void clt_dataset_free(clt_dataset *dataset);
 
+/* Sets samples aside to measure on, as clt_corpus_split does: round(fraction * n) of the n samples
+ * of each class, drawn from the seed; both parts keep the order.
+ *
+ * rest, part  out: each freed by the caller.
+ * Errors      CLT_USAGE: the fraction, one side would be empty, or there are no labels. */
+CLT_NODISCARD clt_status clt_dataset_split(const clt_dataset *dataset, double fraction,
+                                           uint64_t seed, clt_dataset **rest, clt_dataset **part,
+                                           clt_error *error);
+
 /* keras.utils.pad_sequences for one sample: writes exactly reading->maxlen ids, zeros where it is
  * short, cut where it is long.
  *

@@ -4,8 +4,10 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "data/corpus.h"
+#include "data/dataset.h"
 #include "util/memory.h"
 #include "util/random.h"
 
@@ -69,6 +71,60 @@ done:
     free(marks);
     free(left);
     free(wanted);
+    return status;
+}
+
+/* Samples order[0 .. count - 1] of a data set, as a new one. */
+static clt_status select_samples(const clt_dataset *from, const uint32_t *order, size_t count,
+                                 clt_dataset **selected, clt_error *error)
+{
+    size_t used = 0;
+    for (size_t k = 0; k < count; k++) {
+        used += from->offsets[order[k] + 1] - from->offsets[order[k]];
+    }
+    clt_status status = clt_dataset_create(count, used, selected, error);
+    if (status != CLT_OK) {
+        return status;
+    }
+    clt_dataset *made = *selected;
+    made->class_count = from->class_count;
+    made->num_words = from->num_words;
+    made->synthetic = from->synthetic;
+    for (size_t k = 0; k < count; k++) {
+        size_t begin = from->offsets[order[k]], length = from->offsets[order[k] + 1] - begin;
+        if (length > 0) {
+            memcpy(made->ids + made->offsets[k], from->ids + begin, length * sizeof *made->ids);
+        }
+        made->offsets[k + 1] = made->offsets[k] + length;
+        made->labels[k] = from->labels[order[k]];
+    }
+    return CLT_OK;
+}
+
+clt_status clt_dataset_split(const clt_dataset *dataset, double fraction, uint64_t seed,
+                             clt_dataset **rest, clt_dataset **part, clt_error *error)
+{
+    clt_status status = CLT_FAILED;
+    uint32_t *order = NULL;
+    size_t stays;
+    *rest = *part = NULL;
+    if (dataset->labels == NULL) {
+        return clt_fail(error, CLT_USAGE, 0, "samples without labels cannot be split by class");
+    }
+    order = clt_alloc(dataset->count, sizeof *order, "a split", error);
+    if (order == NULL) {
+        goto done;
+    }
+    CLT_TRY(clt_split_draw(dataset->labels, dataset->count, dataset->class_count, fraction, seed,
+                           order, &stays, error));
+    CLT_TRY(select_samples(dataset, order, stays, rest, error));
+    CLT_TRY(select_samples(dataset, order + stays, dataset->count - stays, part, error));
+done:
+    if (status != CLT_OK) {
+        clt_dataset_free(*rest);
+        *rest = NULL;
+    }
+    free(order);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cltrain/corpus.h"
+#include "cltrain/dataset.h"
 #include "data/split.h"
 
 enum { COUNT = 1000, CLASSES = 3 };
@@ -115,13 +116,43 @@ static void corpora_keep_their_texts(void **state)
     assert_null(part);
 }
 
+static void data_sets_keep_their_ids(void **state)
+{
+    size_t offsets[] = {0, 2, 2, 3, 5};
+    int32_t ids[] = {10, 11, 20, 30, 31}, labels[] = {0, 0, 1, 1};
+    const clt_dataset dataset = {.count = 4,
+                                 .offsets = offsets,
+                                 .ids = ids,
+                                 .labels = labels,
+                                 .class_count = 2,
+                                 .num_words = 32,
+                                 .synthetic = true};
+    clt_dataset *rest, *part;
+    clt_error error;
+    (void)state;
+    assert_ok(clt_dataset_split(&dataset, 0.5, 3, &rest, &part, &error));
+    assert_int_equal(rest->count, 2);
+    assert_int_equal(part->count, 2);
+    assert_int_equal(rest->offsets[2] + part->offsets[2], 5);
+    assert_int_equal(part->num_words, 32);
+    assert_int_equal(part->class_count, 2);
+    assert_true(part->synthetic);
+    for (size_t k = 0; k < 2; k++) {
+        assert_int_equal(part->labels[k], k);
+        for (size_t j = part->offsets[k]; j < part->offsets[k + 1]; j++) {
+            assert_int_equal(part->ids[j] >= 20, k);
+        }
+    }
+    clt_dataset_free(rest);
+    clt_dataset_free(part);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parts_are_like_the_whole),
-        cmocka_unit_test(draws_are_fair),
-        cmocka_unit_test(empty_sides_are_refused),
-        cmocka_unit_test(corpora_keep_their_texts),
+        cmocka_unit_test(parts_are_like_the_whole), cmocka_unit_test(draws_are_fair),
+        cmocka_unit_test(empty_sides_are_refused),  cmocka_unit_test(corpora_keep_their_texts),
+        cmocka_unit_test(data_sets_keep_their_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
