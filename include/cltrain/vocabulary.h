@@ -22,6 +22,13 @@ extern "C" {
  * !"#$%&()*+,-./:;<=>?@[\]^_`{|}~, space, tab, ends of lines (LF, CR LF, CR) and 0.
  * (keras/src/legacy/preprocessing/text.py) */
 
+/* The words of a text, each ended by 0, one behind the other.
+ *
+ * words   out: freed by the caller with free().
+ * Errors  CLT_FAILED: no memory. */
+CLT_NODISCARD clt_status clt_text_split(const char *text, size_t bytes, char **words, size_t *count,
+                                        clt_error *error);
+
 /* Collects the words of training texts: most frequent first, words that are equally frequent by
  * their first appearance, as Tokenizer.fit_on_texts.
  *

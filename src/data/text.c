@@ -7,6 +7,33 @@
 #include "data/words.h"
 #include "util/memory.h"
 
+clt_status clt_text_split(const char *text, size_t bytes, char **words, size_t *count,
+                          clt_error *error)
+{
+    clt_words walk = {0};
+    clt_status status;
+    void *made = NULL;
+    size_t used = 0, room = 0, length;
+    *count = 0;
+    CLT_TRY(clt_words_begin(&walk, text, bytes, error));
+    while (clt_words_next(&walk, &length)) {
+        if (used + length + 1 > room) {
+            room = 2 * room + length + 1;
+            CLT_TRY(clt_resize(&made, room, 1, "words of a text", error));
+        }
+        memcpy((char *)made + used, walk.word, length);
+        used += length;
+        ((char *)made)[used++] = '\0';
+        ++*count;
+    }
+    *words = made;
+    made = NULL;
+done:
+    clt_words_end(&walk);
+    free(made);
+    return status;
+}
+
 /* The ids of a text of that many bytes, at most: its words and start_char. */
 static size_t ids_most(size_t bytes)
 {

@@ -119,6 +119,22 @@ static void test_any_bytes(void **state)
     clt_vocabulary_free(v);
 }
 
+static void words_stand_one_behind_the_other(void **state)
+{
+    static const char text[] = "A <br />film, Über-ALLES";
+    char *words;
+    size_t count;
+    clt_error error;
+    (void)state;
+    assert_ok(clt_text_split(text, sizeof text - 1, &words, &count, &error));
+    assert_int_equal(count, 4);
+    assert_memory_equal(words, "a\0film\0über\0alles", sizeof "a\0film\0über\0alles");
+    free(words);
+    assert_ok(clt_text_split("?!", 2, &words, &count, &error));
+    assert_int_equal(count, 0);
+    free(words);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +142,7 @@ int main(void)
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_usage),
         cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(words_stand_one_behind_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
