@@ -19,6 +19,12 @@ typedef struct bench {
     clt_bench *result;
 } bench;
 
+/* Texts may have no test part: inference then runs over what is trained on. */
+static const clt_dataset *test_of(const bench *b)
+{
+    return b->source.test != NULL ? b->source.test : b->source.train;
+}
+
 static size_t epoch_steps(const bench *b)
 {
     size_t batch = (size_t)b->settings->batch;
@@ -93,7 +99,7 @@ static void print_report(const bench *b)
            (int)settings->reading.num_words, (int)settings->reading.maxlen, (int)settings->batch);
     printf("Data      %s: %s%s reviews to train on, %s to test\n", b->source.name,
            cli_grouped(b->source.train->count, train), synthetic,
-           cli_grouped(b->source.test->count, test));
+           cli_grouped(test_of(b)->count, test));
     printf("Peak      %.1f GFLOP/s by multiply-adds, %.1f GB/s by a copy (read and written)\n\n",
            1e-9 * r->peak_flops, 1e-9 * r->peak_bandwidth);
 
@@ -144,7 +150,7 @@ static json_t *report_value(const bench *b)
         r->plan, "model", settings->model, "num_words", (int)settings->reading.num_words, "maxlen",
         (int)settings->reading.maxlen, "batch", (int)settings->batch, "data", b->source.name,
         "synthetic", b->source.train->synthetic, "train_samples",
-        (json_int_t)b->source.train->count, "test_samples", (json_int_t)b->source.test->count,
+        (json_int_t)b->source.train->count, "test_samples", (json_int_t)test_of(b)->count,
         "peak_flops_per_second", r->peak_flops, "peak_bytes_per_second", r->peak_bandwidth,
         "warmup_steps", (int)r->warmup_steps, "steps_per_repeat", (int)r->repeat_steps,
         "seconds_per_step", times_value(&r->step), "steps_per_epoch", (json_int_t)epoch_steps(b),
@@ -170,10 +176,13 @@ static clt_status measure(bench *b, clt_error *error)
         cli_source_open(data, settings, &settings->reading, false, &b->source, error);
 
     if (status == CLT_OK) {
+        status = cli_source_fit_model(&b->source, settings, &b->model, error);
+    }
+    if (status == CLT_OK) {
         status = cli_open_runtime(settings, &b->notes, &b->runtime, error);
     }
     if (status == CLT_OK) {
-        status = clt_bench_run(b->model, b->runtime, &config, b->source.train, b->source.test,
+        status = clt_bench_run(b->model, b->runtime, &config, b->source.train, test_of(b),
                                &b->result, error);
     }
     cli_notes_clear(&b->notes);

@@ -9,11 +9,11 @@
 #include "table.h"
 #include "verbs.h"
 
-enum { SHOWN_IDS = 16, SHOWN_WORDS = 60 };
+enum { SHOWN_IDS = 16, SHOWN_WORDS = 60, SHOWN_CLASSES = 20 };
 
 /* What a table of splits says of one. */
 typedef struct split {
-    size_t count, positive;
+    size_t count;
     size_t shortest, longest, median, total;
 } split;
 
@@ -24,17 +24,21 @@ static int compare_sizes(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/* All zero when there is no such split. */
 static bool measure(const clt_dataset *dataset, split *s)
 {
+    *s = (split){0};
+    if (dataset == NULL) {
+        return true;
+    }
     size_t *lengths = malloc((dataset->count > 0 ? dataset->count : 1) * sizeof *lengths);
 
     if (lengths == NULL) {
         return false;
     }
-    *s = (split){.count = dataset->count};
+    s->count = dataset->count;
     for (size_t k = 0; k < dataset->count; k++) {
         lengths[k] = dataset->offsets[k + 1] - dataset->offsets[k];
-        s->positive += dataset->labels[k] == 1;
         s->total += lengths[k];
     }
     qsort(lengths, s->count, sizeof *lengths, compare_sizes);
@@ -54,14 +58,46 @@ static void print_row(const char *name, uint64_t train, uint64_t test)
     printf("%-16s %14s %14s\n", name, cli_grouped(train, left), cli_grouped(test, right));
 }
 
-static void print_splits(const split *train, const split *test, const clt_reading *reading)
+static size_t count_class(const clt_dataset *dataset, int32_t class)
+{
+    size_t count = 0;
+
+    for (size_t k = 0; dataset != NULL && k < dataset->count; k++) {
+        count += dataset->labels[k] == class;
+    }
+    return count;
+}
+
+/* What the labels of ids mean, or the classes of texts. */
+static const char *class_name(const cli_source *source, int32_t k)
+{
+    return source->train_texts != NULL ? source->train_texts->classes[k]
+           : k == 1                    ? "positive"
+                                       : "negative";
+}
+
+static void print_classes(const cli_source *source)
+{
+    int32_t count = source->train->class_count;
+    char name[24];
+
+    for (int32_t k = 0; k < count && k < SHOWN_CLASSES; k++) {
+        snprintf(name, sizeof name, "  %s", class_name(source, k));
+        print_row(name, count_class(source->train, k), count_class(source->test, k));
+    }
+    if (count > SHOWN_CLASSES) {
+        printf("  and %d classes more\n", (int)(count - SHOWN_CLASSES));
+    }
+}
+
+static void print_splits(const cli_source *source, const split *train, const split *test,
+                         const clt_reading *reading)
 {
     char left[32], right[32];
 
     printf("%-16s %14s %14s\n", "", "Train", "Test");
     print_row("Reviews", train->count, test->count);
-    print_row("  negative", train->count - train->positive, test->count - test->positive);
-    print_row("  positive", train->positive, test->positive);
+    print_classes(source);
     print_row("Shortest", train->shortest, test->shortest);
     print_row("Median length", train->median, test->median);
     printf("%-16s %14.1f %14.1f\n", "Mean length",
@@ -79,8 +115,7 @@ static void print_review(const cli_source *source, const clt_reading *reading, s
     const int32_t *ids = train->ids + train->offsets[k];
     size_t length = train->offsets[k + 1] - train->offsets[k];
 
-    printf("\nReview %zu: %s, %zu ids\n ", k, train->labels[k] == 1 ? "positive" : "negative",
-           length);
+    printf("\nReview %zu: %s, %zu ids\n ", k, class_name(source, train->labels[k]), length);
     for (size_t j = 0; j < length && j < SHOWN_IDS; j++) {
         printf(" %d", (int)ids[j]);
     }
@@ -120,10 +155,11 @@ static int run(const cli_command *command)
     printf("%s%s\n", source.name,
            source.train->synthetic ? ": synthetic reviews, made by a grammar" : "");
     printf("Ids below %d; words %s\n", (int)source.train->num_words,
-           source.word_index != NULL   ? source.word_index
+           source.train_texts != NULL  ? "of the texts to train on"
+           : source.word_index != NULL ? source.word_index
            : source.vocabulary != NULL ? "of the grammar"
                                        : "not known (give --word-index FILE)");
-    print_splits(&train, &test, &settings->reading);
+    print_splits(&source, &train, &test, &settings->reading);
     size_t shown = (size_t)settings->show;
     for (size_t k = 0; k < shown && k < source.train->count && !ferror(stdout); k++) {
         print_review(&source, &settings->reading, k);
@@ -139,6 +175,6 @@ const cli_verb cli_data = {
     .least = 1,
     .most = 1,
     .purpose = "show what is in a data file and how the network will see it",
-    .details = "FILE is imdb.npz, or demo[:N]. Ids are those of Keras's load_data; ? is a word "
-               "without a name.",
+    .details = "FILE is what fit's --data takes. Ids are those of Keras's load_data, or of the "
+               "words of\nthe texts; ? is a word without a name.",
     .run = run};

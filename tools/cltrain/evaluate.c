@@ -37,8 +37,7 @@ static clt_status measure(evaluation *e, clt_error *error)
     if (status == CLT_OK) {
         bool words = settings->show_errors > 0 &&
                      (settings->word_index != NULL || clt_model_vocabulary(e->model) == NULL);
-        status = cli_source_open(settings->data, settings, clt_model_reading(e->model), words,
-                                 &e->source, error);
+        status = cli_source_open_for(settings->data, settings, e->model, words, &e->source, error);
     }
     if (status == CLT_OK && settings->show_errors > 0 && words_of(e) == NULL) {
         error->status = status = CLT_INPUT;
@@ -171,7 +170,7 @@ static int run(const cli_command *command)
 
     if (e.settings->data == NULL) {
         return cli_fail_usage(command->verb,
-                              "--data is missing: give it imdb.npz or demo (synthetic reviews)");
+                              "--data is missing: give it imdb.npz, texts (see --help) or demo");
     }
     clt_status status = measure(&e, &error);
     if (status == CLT_OK && e.settings->json) {

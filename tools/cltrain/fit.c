@@ -58,14 +58,12 @@ static clt_status prepare(fit *f, clt_error *error)
         f->train.count = (size_t)settings->limit;
     }
     f->validation = settings->no_validation ? NULL : f->source.test;
-    if (settings->init != NULL) {
+    status = cli_source_fit_model(&f->source, settings, &f->model, error);
+    if (status == CLT_OK && settings->init != NULL) {
         status = clt_model_load_weights(f->model, settings->init, error);
         if (status == CLT_INPUT) {
             cli_advise(error, "--init takes a .safetensors file with the tensors of --model");
         }
-    }
-    if (status == CLT_OK && f->source.vocabulary != NULL) {
-        status = clt_model_set_vocabulary(f->model, f->source.vocabulary, error);
     }
     if (status == CLT_OK && settings->vectors != NULL) {
         status = clt_model_load_vectors(f->model, settings->vectors, &f->coverage, error);
@@ -112,7 +110,7 @@ static void print_coverage(const char *vectors, const clt_vector_coverage *cover
 
 static void print_beginning(const fit *f)
 {
-    char train[32], validation[32] = "no";
+    char train[32], validation[32] = "none";
 
     if (f->validation != NULL) {
         cli_grouped(f->validation->count, validation);
@@ -262,7 +260,7 @@ static int run(const cli_command *command)
 
     if (settings->data == NULL) {
         return cli_fail_usage(command->verb,
-                              "--data is missing: give it imdb.npz or demo (synthetic reviews)");
+                              "--data is missing: give it imdb.npz, texts (see --help) or demo");
     }
     cli_signals_exit();
     clt_status status =

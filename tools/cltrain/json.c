@@ -51,13 +51,23 @@ json_t *cli_json_device(const clt_device *d)
                      (json_int_t)d->local_memory, "max_work_group", (json_int_t)d->max_work_group);
 }
 
-int cli_json_print(json_t *value)
+static int print(json_t *value, size_t flags)
 {
-    int failed = value == NULL || json_dumpf(value, stdout, JSON_INDENT(2)) != 0;
+    int failed = value == NULL || json_dumpf(value, stdout, flags) != 0;
 
     if (!failed) {
         printf("\n");
     }
     json_decref(value);
     return failed;
+}
+
+int cli_json_print(json_t *value)
+{
+    return print(value, JSON_INDENT(2));
+}
+
+int cli_json_print_line(json_t *value)
+{
+    return print(value, JSON_REAL_PRECISION(9));
 }

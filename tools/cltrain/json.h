@@ -15,5 +15,7 @@ json_t *cli_json_device(const clt_device *device);
 /* Prints `value` on stdout, with a line's end, and lets go of it. Returns 1 when it is NULL or
  * cannot be written. */
 int cli_json_print(json_t *value);
+/* The same in one line, for output that has an object a line. */
+int cli_json_print_line(json_t *value);
 
 #endif

@@ -15,6 +15,7 @@ typedef enum cli_kind {
     CLI_SWITCH,
     CLI_INT,
     CLI_REAL,
+    CLI_SHARE,
     CLI_SECONDS,
     CLI_SEED,
     CLI_SIDE
@@ -36,8 +37,23 @@ typedef struct cli_option {
 #define READS (CLI_SUMMARY | CLI_DATA | CLI_FIT | CLI_BENCH | CLI_TUNE)
 
 static const cli_option options[] = {
-    {"--data", CLI_FIT | CLI_EVALUATE | CLI_BENCH | CLI_TUNE, CLI_TEXT, FIELD(data), 0, 0, "FILE",
-     "imdb.npz, or demo[:N]: N synthetic reviews of each split, made in memory (25000)"},
+    {"--data", CLI_FIT | CLI_EVALUATE | CLI_PREDICT | CLI_BENCH | CLI_TUNE, CLI_TEXT, FIELD(data),
+     0, 0, "FILE",
+     "imdb.npz; texts: a folder or .tar.gz like aclImdb's, CSV or TSV with a header, JSON lines, "
+     "fastText lines, - for standard input; or demo[:N]: N synthetic reviews of each split "
+     "(25000)"},
+    {"--text-column", OPENS_DATA | CLI_PREDICT, CLI_TEXT, FIELD(text_column), 0, 0, "NAME",
+     "the column or key of the texts (else review, text or sentence)"},
+    {"--label-column", OPENS_DATA, CLI_TEXT, FIELD(label_column), 0, 0, "NAME",
+     "the column or key of the labels (else sentiment, label or class)"},
+    {"--skip-bad-rows", OPENS_DATA | CLI_PREDICT, CLI_SWITCH, FIELD(skip_bad_rows), 0, 0, "",
+     "count rows that cannot be read instead of stopping at the first"},
+    {"--validation", CLI_FIT, CLI_TEXT, FIELD(validation), 0, 0, "FILE",
+     "measure these after each epoch (else the data's own test part, when there is one)"},
+    {"--validation-split", CLI_FIT, CLI_SHARE, FIELD(validation_split), 0, 0, "F",
+     "set this share of each class aside to measure, drawn from the seed"},
+    {"--min-count", CLI_DATA | CLI_FIT | CLI_BENCH | CLI_TUNE, CLI_INT, FIELD(min_count), 1,
+     INT32_MAX, "N", "leave out words that occur less often in the texts to train on"},
     {"--model", CLI_FIT | CLI_SUMMARY | CLI_BENCH | CLI_TUNE, CLI_TEXT, FIELD(model), 0, 0,
      "LAYERS",
      "embedding:D, lstm:H[:sequence], pool:last|mean|max (several: mean+max), dropout:P, dense:1 "
@@ -79,8 +95,13 @@ static const cli_option options[] = {
      "print what each op took; slows training a little"},
     {"--verbose", CLI_FIT | CLI_EVALUATE | CLI_PREDICT, CLI_INT, FIELD(verbose), 0, 2, "0|1|2",
      "0 no notes and no progress, 1 a bar, 2 a line an epoch"},
-    {"--json", CLI_DEVICES | CLI_EVALUATE | CLI_BENCH, CLI_SWITCH, FIELD(json), 0, 0, "",
-     "print JSON"},
+    {"--top", CLI_PREDICT, CLI_INT, FIELD(top), 1, INT32_MAX, "K",
+     "the K likeliest labels instead of one"},
+    {"--explain", CLI_PREDICT, CLI_SWITCH, FIELD(explain), 0, 0, "",
+     "show how much leaving out each word moves the probability, which words are unknown, and what "
+     "is cut off"},
+    {"--json", CLI_DEVICES | CLI_EVALUATE | CLI_BENCH | CLI_PREDICT, CLI_SWITCH, FIELD(json), 0, 0,
+     "", "print JSON"},
     {"--budget", CLI_TUNE, CLI_SECONDS, FIELD(budget), 0, 0, "TIME",
      "stop trying after this long, 90s or 2m"},
     {"--reset", CLI_TUNE, CLI_SWITCH, FIELD(reset), 0, 0, "",
@@ -95,6 +116,8 @@ static const cli_settings defaults = {.model = CLT_MODEL_DEFAULT,
                                       .epochs = 5,
                                       .verbose = 1,
                                       .show = 3,
+                                      .min_count = 1,
+                                      .top = 1,
                                       .learning_rate = 0.001,
                                       .budget = 30,
                                       .seed = 1};
@@ -235,6 +258,15 @@ static bool set_value(const cli_verb *verb, const cli_option *option, const char
         *(double *)field = number;
         return true;
     }
+    case CLI_SHARE: {
+        double number = strtod(text, &end);
+        if (end == text || *end != '\0' || !(number > 0.0) || !(number < 1.0)) {
+            cli_fail_usage(verb, "%s %s: give it a number between 0 and 1", option->name, text);
+            return false;
+        }
+        *(double *)field = number;
+        return true;
+    }
     case CLI_SECONDS: {
         double number = strtod(text, &end);
         double unit = strcmp(end, "m") == 0 ? 60.0 : 1.0;
@@ -356,6 +388,7 @@ static void default_text(const cli_option *option, char *text, size_t size)
     case CLI_SIDE:
         snprintf(text, size, " (default %s)", *(const clt_side *)field == CLT_PRE ? "pre" : "post");
         break;
+    case CLI_SHARE:
     case CLI_SWITCH:
         break;
     }

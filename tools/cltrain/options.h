@@ -34,11 +34,12 @@ typedef struct cli_settings {
     const char *init;
     const char *word_index;
     const char *vectors;
+    const char *text_column, *label_column, *validation;
     clt_reading reading;
-    int32_t batch, epochs, verbose, limit, show, show_errors;
-    double learning_rate, budget;
+    int32_t batch, epochs, verbose, limit, show, show_errors, min_count, top;
+    double learning_rate, budget, validation_split;
     uint64_t seed;
-    bool no_shuffle, no_validation, profile, json, reset, help;
+    bool no_shuffle, no_validation, skip_bad_rows, explain, profile, json, reset, help;
 } cli_settings;
 
 struct cli_verb;

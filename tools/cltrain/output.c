@@ -59,6 +59,14 @@ int cli_fail_usage(const cli_verb *verb, const char *format, ...)
     return CLT_USAGE;
 }
 
+void cli_prefix(clt_error *error, const char *prefix)
+{
+    char message[sizeof error->message];
+
+    snprintf(message, sizeof message, "%s", error->message);
+    snprintf(error->message, sizeof error->message, "%.300s: %.700s", prefix, message);
+}
+
 void cli_advise(clt_error *error, const char *advice)
 {
     size_t used = strlen(error->message);

@@ -19,6 +19,9 @@ __attribute__((format(printf, 3, 4))) int cli_fail(const struct cli_verb *verb, 
 __attribute__((format(printf, 2, 3))) int cli_fail_usage(const struct cli_verb *verb,
                                                          const char *format, ...);
 
+/* Puts "PREFIX: " before an error's message. */
+void cli_prefix(clt_error *error, const char *prefix);
+
 /* Adds "; ADVICE" to an error's message: what the caller can do about it. */
 void cli_advise(clt_error *error, const char *advice);
 

@@ -1,18 +1,17 @@
-/* predict.c: `cltrain predict`: the sentiment of texts, one line each. */
+/* predict.c: `cltrain predict`: the likeliest class of texts, one line each. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "names.h"
+#include "answer.h"
 #include "output.h"
 #include "runtime.h"
 #include "source.h"
 #include "verbs.h"
 
-/* Lines of standard input that are predicted together; a person at a terminal gets each answer. */
-enum { LINES_TOGETHER = 1024 };
+enum { TEXTS_TOGETHER = 1024, READ_BYTES = 1 << 20 };
 static const size_t LINE_BYTES_MAX = (size_t)64 << 20;
 
 typedef struct session {
@@ -29,6 +28,26 @@ static clt_status fail(clt_error *error, clt_status status, const char *message)
     return status;
 }
 
+static clt_status print_answer(session *s, const char *text, const float *probabilities,
+                               clt_error *error)
+{
+    const cli_settings *settings = s->settings;
+    clt_status status = CLT_OK;
+    cli_explanation explanation = {0};
+
+    if (settings->explain) {
+        int32_t label = cli_likeliest(probabilities, clt_model_class_count(s->model));
+        status = cli_explain(s->model, s->runtime, text, label, (double)probabilities[label],
+                             &explanation, error);
+    }
+    if (status == CLT_OK) {
+        status = cli_print_answer(s->model, probabilities, settings->top, settings->json,
+                                  settings->explain ? &explanation : NULL, error);
+    }
+    cli_explanation_free(&explanation);
+    return status;
+}
+
 static clt_status predict(session *s, const char *const *texts, size_t count, clt_error *error)
 {
     size_t classes = (size_t)clt_model_class_count(s->model);
@@ -40,98 +59,167 @@ static clt_status predict(session *s, const char *const *texts, size_t count, cl
     clt_status status =
         clt_model_predict_text(s->model, s->runtime, texts, count, probabilities, error);
     cli_notes_clear(&s->notes);
-    for (size_t k = 0; k < count && status == CLT_OK; k++) {
-        const float *p = probabilities + k * classes;
-        size_t likeliest = 0;
-        for (size_t c = 1; c < classes; c++) {
-            likeliest = p[c] > p[likeliest] ? c : likeliest;
-        }
-        char number[16];
-        cli_print_name(cli_class_name(s->model, (int32_t)likeliest, number));
-        printf("\t%.4f\n", (double)p[likeliest]);
+    for (size_t k = 0; k < count && status == CLT_OK && !ferror(stdout); k++) {
+        status = print_answer(s, texts[k], probabilities + k * classes, error);
     }
     cli_flush_stdout();
     free(probabilities);
     return status;
 }
 
-/* The next line of standard input without its end, a 0 byte in it as a space. *text NULL: there is
- * none. */
-static clt_status read_line(unsigned long number, char **text, clt_error *error)
-{
-    cli_bytes line = {0};
-    int c;
+/* ---- lines of standard input ---- */
 
-    *text = NULL;
-    while ((c = getc(stdin)) != EOF && c != '\n') {
-        unsigned char byte = c == '\0' ? ' ' : (unsigned char)c;
-        cli_bytes_add(&line, &byte, 1);
-        if (line.size > LINE_BYTES_MAX) {
-            cli_bytes_free(&line);
-            error->status = CLT_INPUT;
-            snprintf(error->message, sizeof error->message,
-                     "standard input, line %lu: longer than 64 MiB; give one text a line", number);
-            return CLT_INPUT;
+/* Answers the whole lines in `bytes` and takes them out. A 0 byte in a line is a space. */
+static clt_status answer_lines(session *s, cli_bytes *bytes, bool at_end, clt_error *error)
+{
+    const char *texts[TEXTS_TOGETHER];
+    clt_status status = CLT_OK;
+    size_t at = 0, count = 0;
+    char *data = (char *)bytes->data;
+
+    while (status == CLT_OK && at < bytes->size) {
+        char *line = data + at, *end = memchr(line, '\n', bytes->size - at);
+        if (end == NULL && !at_end) {
+            break;
+        }
+        size_t length = end != NULL ? (size_t)(end - line) : bytes->size - at;
+        at += length + (end != NULL);
+        for (char *zero; (zero = memchr(line, '\0', length)) != NULL;) {
+            *zero = ' ';
+        }
+        length -= length > 0 && line[length - 1] == '\r';
+        line[length] = '\0'; /* the line's end, or the byte kept free behind the last line */
+        texts[count++] = line;
+        if (count == TEXTS_TOGETHER) {
+            status = predict(s, texts, count, error);
+            count = 0;
         }
     }
-    if (ferror(stdin)) {
-        cli_bytes_free(&line);
-        error->status = CLT_INPUT;
-        snprintf(error->message, sizeof error->message, "cannot read standard input: %s",
-                 strerror(errno));
-        return CLT_INPUT;
+    if (status == CLT_OK && count > 0) {
+        status = predict(s, texts, count, error);
     }
-    if (c == EOF && line.size == 0) {
-        cli_bytes_free(&line);
-        return CLT_OK;
-    }
-    if (line.size > 0 && line.data[line.size - 1] == '\r') {
-        line.size--;
-    }
-    cli_bytes_add(&line, "", 1);
-    if (line.failed) {
-        cli_bytes_free(&line);
-        return fail(error, CLT_FAILED, "out of memory");
-    }
-    *text = (char *)line.data;
-    return CLT_OK;
+    bytes->size -= at;
+    memmove(bytes->data, bytes->data + at, bytes->size);
+    return status;
 }
 
+/* What has come is answered before more is waited for, so that a person or a program at the other
+ * end of a pipe gets each answer. */
 static clt_status predict_lines(session *s, clt_error *error)
 {
-    char *lines[LINES_TOGETHER];
-    size_t together = isatty(STDIN_FILENO) ? 1 : LINES_TOGETHER;
+    unsigned char *chunk = malloc(READ_BYTES);
+    cli_bytes bytes = {0};
     clt_status status = CLT_OK;
-    unsigned long number = 0;
-    size_t count;
+    ssize_t got = 1;
 
-    do {
-        size_t bytes = 0;
-        for (count = 0; count < together && bytes < LINE_BYTES_MAX; count++) {
-            status = read_line(++number, &lines[count], error);
-            if (status != CLT_OK || lines[count] == NULL) {
+    if (chunk == NULL) {
+        return fail(error, CLT_FAILED, "out of memory");
+    }
+    while (status == CLT_OK && got > 0 && !ferror(stdout)) {
+        do {
+            got = read(STDIN_FILENO, chunk, READ_BYTES);
+        } while (got < 0 && errno == EINTR);
+        if (got < 0) {
+            error->status = status = CLT_INPUT;
+            snprintf(error->message, sizeof error->message, "cannot read standard input: %s",
+                     strerror(errno));
+            break;
+        }
+        cli_bytes_add(&bytes, chunk, (size_t)got);
+        cli_bytes_add(&bytes, "", 1); /* the free byte */
+        if (bytes.failed) {
+            status = fail(error, CLT_FAILED, "out of memory");
+            break;
+        }
+        bytes.size--;
+        status = answer_lines(s, &bytes, got == 0, error);
+        if (status == CLT_OK && bytes.size > LINE_BYTES_MAX) {
+            status = fail(error, CLT_INPUT,
+                          "standard input: a line longer than 64 MiB; give one text a line");
+        }
+    }
+    free(chunk);
+    cli_bytes_free(&bytes);
+    return status;
+}
+
+/* ---- texts of a file ---- */
+
+static clt_status predict_part(session *s, const clt_corpus *texts, clt_error *error)
+{
+    clt_status status = CLT_OK;
+
+    for (size_t first = 0; first < texts->count && status == CLT_OK && !ferror(stdout);
+         first += TEXTS_TOGETHER) {
+        size_t count =
+            texts->count - first < TEXTS_TOGETHER ? texts->count - first : (size_t)TEXTS_TOGETHER;
+        char *copies[TEXTS_TOGETHER];
+        for (size_t k = 0; k < count; k++) {
+            size_t begin = texts->offsets[first + k], end = texts->offsets[first + k + 1];
+            copies[k] = malloc(end - begin + 1);
+            if (copies[k] == NULL) {
+                status = fail(error, CLT_FAILED, "out of memory");
+                count = k;
                 break;
             }
-            bytes += strlen(lines[count]);
+            for (size_t j = begin; j < end; j++) {
+                copies[k][j - begin] = texts->text[j] != '\0' ? texts->text[j] : ' ';
+            }
+            copies[k][end - begin] = '\0';
         }
-        if (status == CLT_OK && count > 0) {
-            status = predict(s, (const char *const *)lines, count, error);
+        if (status == CLT_OK) {
+            status = predict(s, (const char *const *)copies, count, error);
         }
         for (size_t k = 0; k < count; k++) {
-            free(lines[k]);
+            free(copies[k]);
         }
-    } while (status == CLT_OK && count > 0 && !ferror(stdout));
+    }
     return status;
+}
+
+/* All texts of the data in their order: a training part, then a test part. */
+static clt_status predict_data(session *s, clt_error *error)
+{
+    const cli_settings *settings = s->settings;
+    const clt_corpus_options options = {.text_column = settings->text_column,
+                                        .unlabelled = true,
+                                        .skip_bad_rows = settings->skip_bad_rows};
+    clt_corpus *train = NULL, *test = NULL;
+
+    clt_status status = clt_corpus_open(settings->data, &options, &train, &test, error);
+    if (status == CLT_OK) {
+        status = predict_part(s, train, error);
+    }
+    if (status == CLT_OK && test != NULL) {
+        status = predict_part(s, test, error);
+    }
+    clt_corpus_free(train);
+    clt_corpus_free(test);
+    return status;
+}
+
+static clt_status answer(session *s, const cli_command *command, clt_error *error)
+{
+    const char *const *texts = (const char *const *)command->operands + 1;
+    size_t count = (size_t)command->operand_count - 1;
+
+    if (s->settings->data != NULL) {
+        return predict_data(s, error);
+    }
+    if (count == 0 || (count == 1 && strcmp(texts[0], "-") == 0)) {
+        return predict_lines(s, error);
+    }
+    return predict(s, texts, count, error);
 }
 
 static int run(const cli_command *command)
 {
     session s = {.settings = &command->settings};
-    const char *const *texts = (const char *const *)command->operands + 1;
-    size_t count = (size_t)command->operand_count - 1;
-    bool from_stdin = count == 0 || (count == 1 && strcmp(texts[0], "-") == 0);
     clt_error error = {0};
 
+    if (s.settings->data != NULL && command->operand_count > 1) {
+        return cli_fail_usage(command->verb, "give it --data or texts, not both");
+    }
     clt_status status = cli_model_open(command->operands[0], &s.model, &error);
     if (status == CLT_OK && clt_model_vocabulary(s.model) == NULL) {
         error.status = status = CLT_INPUT;
@@ -143,7 +231,7 @@ static int run(const cli_command *command)
         status = cli_open_runtime(s.settings, &s.notes, &s.runtime, &error);
     }
     if (status == CLT_OK) {
-        status = from_stdin ? predict_lines(&s, &error) : predict(&s, texts, count, &error);
+        status = answer(&s, command, &error);
     }
     cli_notes_clear(&s.notes);
     clt_runtime_destroy(s.runtime);
@@ -160,8 +248,8 @@ const cli_verb cli_predict = {
     .operands = "MODEL [TEXT ...]",
     .least = 1,
     .most = -1,
-    .purpose = "say positive or negative, with its probability, for each text",
+    .purpose = "say the likeliest label, with its probability, of each text",
     .details = "MODEL is the model.safetensors that fit wrote. Without a TEXT, or with - for it, "
-               "texts are read\nfrom standard input, one a line. One `label<TAB>probability` line "
-               "each.",
+               "texts are read\nfrom standard input, one a line, and answered as they come. One "
+               "`label<TAB>probability` line each.",
     .run = run};

@@ -1,4 +1,4 @@
-/* source.c: opens the data and finds the words beside it. */
+/* source.c: opens the data, finds the words beside them, and makes the network that fits them. */
 #include "source.h"
 
 #include <errno.h>
@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "output.h"
+#include "texts.h"
 
 static const char DEMO[] = "demo";
+enum { NAME_ENDING_MAX = 6 };                    /* ".jsonl" */
 static const unsigned long DEMO_REVIEWS = 25000; /* of each split, as IMDB */
 static const unsigned long DEMO_REVIEWS_MAX = 1000000;
 
@@ -22,15 +24,29 @@ bool cli_source_is_demo(const char *name)
 
 char *cli_source_short_name(const char *name)
 {
-    const char *base = strrchr(name, '/');
-    base = base != NULL ? base + 1 : name;
-    size_t length = cli_source_is_demo(name) ? sizeof DEMO - 1 : strlen(base);
-    const char *dot = strrchr(base, '.');
+    size_t length = strlen(name), first;
 
-    if (dot != NULL && dot > base && !cli_source_is_demo(name)) {
-        length = (size_t)(dot - base);
+    if (cli_source_is_demo(name)) {
+        return strndup(name, sizeof DEMO - 1);
     }
-    return strndup(base, length);
+    if (strcmp(name, "-") == 0) {
+        return strdup("stdin");
+    }
+    while (length > 1 && name[length - 1] == '/') {
+        length--;
+    }
+    for (first = length; first > 0 && name[first - 1] != '/'; first--) {
+    }
+    for (size_t k = length; k-- > first + 1;) { /* a name such as .reviews stays */
+        if (name[k] == '.') {
+            length = k;
+            break;
+        }
+    }
+    if (length > first + 4 && memcmp(name + length - 4, ".tar", 4) == 0) {
+        length -= 4;
+    }
+    return strndup(name + first, length - first);
 }
 
 static clt_status open_demo(const char *name, const cli_settings *settings,
@@ -71,43 +87,167 @@ static char *find_word_index(const char *name)
     return path;
 }
 
-clt_status cli_source_open(const char *name, const cli_settings *settings,
-                           const clt_reading *reading, bool words, cli_source *source,
+static clt_status open_npz(const char *name, const clt_reading *reading, cli_source *source,
                            clt_error *error)
 {
-    clt_status status;
+    clt_status status =
+        clt_dataset_open_npz(name, reading, 0, 113, &source->train, &source->test, error);
 
-    *source = (cli_source){.name = name};
-    if (cli_source_is_demo(name)) {
-        if (words && settings->word_index != NULL) {
-            error->status = CLT_USAGE;
-            snprintf(error->message, sizeof error->message,
-                     "--word-index %.600s: the demonstration reviews have words of their own",
-                     settings->word_index);
-            return CLT_USAGE;
-        }
-        status = open_demo(name, settings, reading, source, error);
-    } else {
-        status = clt_dataset_open_npz(name, reading, 0, 113, &source->train, &source->test, error);
-        if (status == CLT_INPUT) {
-            cli_advise(error, "--data takes Keras's imdb.npz, whole, or demo (synthetic reviews)");
-        }
+    if (status == CLT_INPUT) {
+        cli_advise(error, "of zip files --data takes Keras's imdb.npz, whole");
     }
-    if (status == CLT_OK && words) {
-        source->word_index = settings->word_index != NULL ? strdup(settings->word_index)
-                             : source->vocabulary == NULL ? find_word_index(name)
+    return status;
+}
+
+/* The options that only texts have. */
+static clt_status check_options(const char *name, const cli_settings *settings, clt_error *error)
+{
+    const char *option = settings->text_column != NULL    ? "--text-column"
+                         : settings->label_column != NULL ? "--label-column"
+                         : settings->skip_bad_rows        ? "--skip-bad-rows"
+                         : settings->min_count > 1        ? "--min-count"
                                                           : NULL;
+
+    if (option != NULL) {
+        error->status = CLT_USAGE;
+        snprintf(error->message, sizeof error->message, "%s is for texts, and %.400s holds ids",
+                 option, name);
+        return CLT_USAGE;
     }
-    if (status == CLT_OK && source->word_index != NULL) {
-        clt_vocabulary_free(source->vocabulary);
-        source->vocabulary = NULL;
+    return CLT_OK;
+}
+
+/* Ids: --validation takes another file of ids, of which the test part counts. */
+static clt_status open_ids(const char *name, const cli_settings *settings,
+                           const clt_reading *reading, cli_source *source, clt_error *error)
+{
+    clt_status status = check_options(name, settings, error);
+
+    if (status == CLT_OK) {
+        status = cli_source_is_demo(name) ? open_demo(name, settings, reading, source, error)
+                                          : open_npz(name, reading, source, error);
+    }
+    if (status == CLT_OK && settings->validation != NULL) {
+        clt_dataset_free(source->test);
+        source->test = NULL;
+        status =
+            clt_dataset_open_npz(settings->validation, reading, 0, 113, NULL, &source->test, error);
+    } else if (status == CLT_OK && settings->validation_split > 0.0) {
+        clt_dataset *rest, *part;
+        status = clt_dataset_split(source->train, settings->validation_split, settings->seed, &rest,
+                                   &part, error);
+        if (status == CLT_OK) {
+            clt_dataset_free(source->train);
+            clt_dataset_free(source->test);
+            source->train = rest;
+            source->test = part;
+        }
+    }
+    return status;
+}
+
+/* Finds the words of ids. */
+static clt_status open_words(const char *name, const cli_settings *settings, cli_source *source,
+                             clt_error *error)
+{
+    clt_status status = CLT_OK;
+
+    if (settings->word_index != NULL && source->vocabulary != NULL) {
+        error->status = CLT_USAGE;
+        snprintf(error->message, sizeof error->message,
+                 "--word-index %.300s: %.300s has words of "
+                 "its own",
+                 settings->word_index, name);
+        return CLT_USAGE;
+    }
+    source->word_index = settings->word_index != NULL ? strdup(settings->word_index)
+                         : source->vocabulary == NULL ? find_word_index(name)
+                                                      : NULL;
+    if (source->word_index != NULL) {
         status = clt_vocabulary_open_json(source->word_index, &source->vocabulary, error);
         if (status == CLT_INPUT) {
             cli_advise(error, "a word index is Keras's imdb_word_index.json");
         }
     }
+    return status;
+}
+
+clt_status cli_source_open(const char *name, const cli_settings *settings,
+                           const clt_reading *reading, bool words, cli_source *source,
+                           clt_error *error)
+{
+    *source = (cli_source){.name = name, .reading = *reading};
+    clt_status status = cli_source_is_demo(name) || clt_data_is_npz(name)
+                            ? open_ids(name, settings, reading, source, error)
+                            : cli_texts_open(name, settings, reading, source, error);
+    if (status == CLT_OK && words) {
+        status = open_words(name, settings, source, error);
+    }
     if (status != CLT_OK) {
         cli_source_close(source);
+    }
+    return status;
+}
+
+clt_status cli_source_open_for(const char *name, const cli_settings *settings,
+                               const clt_model *model, bool words, cli_source *source,
+                               clt_error *error)
+{
+    const clt_reading *reading = clt_model_reading(model);
+
+    *source = (cli_source){.name = name, .reading = *reading};
+    clt_status status = cli_source_is_demo(name) || clt_data_is_npz(name)
+                            ? open_ids(name, settings, reading, source, error)
+                            : cli_texts_open_for(name, settings, model, source, error);
+    if (status == CLT_OK && words && source->test_texts == NULL) {
+        status = open_words(name, settings, source, error);
+    }
+    if (status != CLT_OK) {
+        cli_source_close(source);
+    }
+    return status;
+}
+
+/* A network for texts in the place of one that knew nothing of them. */
+static clt_status make_model(const cli_source *source, const cli_settings *settings,
+                             clt_model **model, clt_error *error)
+{
+    const clt_corpus *texts = source->train_texts;
+    const char *layers = settings->model;
+    char own[64];
+
+    if (texts->class_count > 2 && strcmp(layers, CLT_MODEL_DEFAULT) == 0) {
+        int length = (int)(strrchr(layers, ':') - layers);
+        snprintf(own, sizeof own, "%.*s:%d", length, layers, (int)texts->class_count);
+        layers = own;
+    }
+    clt_model_free(*model);
+    *model = NULL;
+    clt_status status = clt_model_create(layers, &source->reading, settings->seed, model, error);
+    if (status == CLT_OK) {
+        status = clt_model_set_classes(*model, (const char *const *)texts->classes,
+                                       texts->class_count, error);
+        if (status != CLT_OK && status != CLT_FAILED) { /* the data do not fit the model */
+            char advice[96];
+            error->status = status = CLT_INPUT;
+            snprintf(advice, sizeof advice, "end --model with dense:%d",
+                     texts->class_count == 2 ? 1 : (int)texts->class_count);
+            cli_advise(error, advice);
+        }
+    }
+    return status;
+}
+
+clt_status cli_source_fit_model(const cli_source *source, const cli_settings *settings,
+                                clt_model **model, clt_error *error)
+{
+    clt_status status = CLT_OK;
+
+    if (source->train_texts != NULL) {
+        status = make_model(source, settings, model, error);
+    }
+    if (status == CLT_OK && source->vocabulary != NULL) {
+        status = clt_model_set_vocabulary(*model, source->vocabulary, error);
     }
     return status;
 }
@@ -127,6 +267,8 @@ void cli_source_close(cli_source *source)
     clt_dataset_free(source->train);
     clt_dataset_free(source->test);
     clt_vocabulary_free(source->vocabulary);
+    clt_corpus_free(source->train_texts);
+    clt_corpus_free(source->test_texts);
     free(source->word_index);
     *source = (cli_source){0};
 }

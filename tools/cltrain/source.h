@@ -1,5 +1,5 @@
-/* source.h: what `--data`, `data FILE` and MODEL name: an npz file or the demonstration reviews,
- * and a model file; errors say what to give instead. */
+/* source.h: what `--data`, `data FILE` and MODEL name: an npz file, the demonstration reviews or
+ * texts, and a model file; errors say what to give instead. */
 #ifndef CLI_SOURCE_H
 #define CLI_SOURCE_H
 
@@ -7,18 +7,32 @@
 #include "options.h"
 
 typedef struct cli_source {
-    const char *name; /* as the user wrote it */
-    clt_dataset *train, *test;
-    clt_vocabulary *vocabulary; /* NULL: words not known */
-    char *word_index;           /* the file the words come from; NULL: none */
+    const char *name;                     /* as the user wrote it */
+    clt_dataset *train, *test;            /* test NULL: the data have none */
+    clt_vocabulary *vocabulary;           /* NULL: words not known */
+    char *word_index;                     /* the file the words come from; NULL: none */
+    clt_corpus *train_texts, *test_texts; /* NULL: the data are ids */
+    clt_reading reading;                  /* num_words: the rows that an embedding needs */
 } cli_source;
 
-/* Opens `name` with the given reading; words where `words` asks for them. Errors: as the readers;
- * CLT_USAGE for "demo:N" with an N that makes no sense. */
+/* Opens `name` to train on, with the given reading; words where `words` asks for them. Errors: as
+ * the readers; CLT_USAGE for "demo:N" with an N that makes no sense. */
 CLT_NODISCARD clt_status cli_source_open(const char *name, const cli_settings *settings,
                                          const clt_reading *reading, bool words, cli_source *source,
                                          clt_error *error);
+
+/* Opens `name` to measure a model on: source->test alone counts. words: of ids, as above; texts are
+ * read with the model's. */
+CLT_NODISCARD clt_status cli_source_open_for(const char *name, const cli_settings *settings,
+                                             const clt_model *model, bool words, cli_source *source,
+                                             clt_error *error);
 void cli_source_close(cli_source *source);
+
+/* Makes a new network fit the data: gives it their words and, where they are texts, as many rows
+ * and their classes. Without --model, texts of more than two classes get an output each. */
+CLT_NODISCARD clt_status cli_source_fit_model(const cli_source *source,
+                                              const cli_settings *settings, clt_model **model,
+                                              clt_error *error);
 
 /* clt_model_open with advice. */
 CLT_NODISCARD clt_status cli_model_open(const char *path, clt_model **model, clt_error *error);

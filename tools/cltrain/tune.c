@@ -61,6 +61,9 @@ static clt_status prepare(tune *t, clt_error *error)
     clt_status status =
         cli_source_open(data, settings, &settings->reading, false, &t->source, error);
     if (status == CLT_OK) {
+        status = cli_source_fit_model(&t->source, settings, &t->model, error);
+    }
+    if (status == CLT_OK) {
         status = cli_open_runtime(settings, &t->notes, &t->runtime, error);
     }
     return status;

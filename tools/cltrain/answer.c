@@ -1,0 +1,254 @@
+/* answer.c: what a model says of a text, printed as a line or as JSON. */
+#include "answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "names.h"
+#include "output.h"
+
+enum { BATCH = 128 };
+
+static clt_status fail_memory(clt_error *error)
+{
+    error->status = CLT_FAILED;
+    snprintf(error->message, sizeof error->message, "out of memory");
+    return CLT_FAILED;
+}
+
+int32_t cli_likeliest(const float *probabilities, int32_t count)
+{
+    int32_t best = 0;
+
+    for (int32_t k = 1; k < count; k++) {
+        best = probabilities[k] > probabilities[best] ? k : best;
+    }
+    return best;
+}
+
+/* ---- explaining ---- */
+
+static clt_status find_known(const clt_model *model, const char *word, bool *known,
+                             clt_error *error)
+{
+    const clt_vocabulary *words = clt_model_vocabulary(model);
+    const clt_reading *reading = clt_model_reading(model);
+    int32_t *ids;
+    size_t count;
+
+    *known = false;
+    clt_status status =
+        clt_vocabulary_encode(words, reading, word, strlen(word), &ids, &count, error);
+    for (size_t k = 0; status == CLT_OK && k < count; k++) {
+        *known = *known || clt_vocabulary_word(words, reading, ids[k]) != NULL;
+    }
+    free(status == CLT_OK ? ids : NULL);
+    return status;
+}
+
+/* The words but for number `left_out`, as a text. */
+static void join_words(const cli_explanation *e, size_t left_out, char *to)
+{
+    for (size_t k = 0; k < e->count; k++) {
+        if (k != left_out) {
+            to = stpcpy(to, e->words[k].text);
+            *to++ = ' ';
+        }
+    }
+    *to = '\0';
+}
+
+/* Some texts at a time, because all of them take the size of one squared. */
+static clt_status find_changes(const clt_model *model, clt_runtime *runtime, int32_t label,
+                               double probability, cli_explanation *e, clt_error *error)
+{
+    size_t classes = (size_t)clt_model_class_count(model), bytes = 1;
+    clt_status status = CLT_OK;
+
+    for (size_t k = 0; k < e->count; k++) {
+        bytes += strlen(e->words[k].text) + 1;
+    }
+    char *room = calloc(BATCH, bytes);
+    const char *texts[BATCH];
+    float *p = calloc(BATCH, classes * sizeof *p);
+    if (room == NULL || p == NULL) {
+        status = fail_memory(error);
+    }
+    for (size_t first = 0; first < e->count && status == CLT_OK; first += BATCH) {
+        size_t count = e->count - first < BATCH ? e->count - first : BATCH;
+        for (size_t k = 0; k < count; k++) {
+            join_words(e, first + k, room + k * bytes);
+            texts[k] = room + k * bytes;
+        }
+        status = clt_model_predict_text(model, runtime, texts, count, p, error);
+        for (size_t k = 0; k < count && status == CLT_OK; k++) {
+            e->words[first + k].change = (double)p[k * classes + (size_t)label] - probability;
+        }
+    }
+    free(room);
+    free(p);
+    return status;
+}
+
+clt_status cli_explain(const clt_model *model, clt_runtime *runtime, const char *text,
+                       int32_t label, double probability, cli_explanation *explanation,
+                       clt_error *error)
+{
+    const clt_reading *reading = clt_model_reading(model);
+    const size_t maxlen = (size_t)reading->maxlen;
+    cli_explanation e = {0};
+    size_t all, ids = reading->start_char >= 0;
+    char *word;
+
+    clt_status status = clt_text_split(text, strlen(text), &e.texts, &all, error);
+    if (status != CLT_OK) {
+        return status;
+    }
+    ids += all;
+    e.cut = ids > maxlen ? ids - maxlen : 0;
+    /* Only what the network reads can move it: without one of its words it reads one more. */
+    e.count = all > maxlen + 1 ? maxlen + 1 : all;
+    e.words = calloc(e.count + 1, sizeof *e.words);
+    if (e.words == NULL) {
+        status = fail_memory(error);
+        goto done;
+    }
+    word = e.texts;
+    for (size_t k = 0; reading->truncating == CLT_PRE && k < all - e.count; k++) {
+        word += strlen(word) + 1;
+    }
+    for (size_t k = 0; k < e.count && status == CLT_OK; k++) {
+        e.words[k].text = word;
+        status = find_known(model, word, &e.words[k].known, error);
+        e.unknown += !e.words[k].known;
+        word += strlen(word) + 1;
+    }
+    if (status == CLT_OK) {
+        status = find_changes(model, runtime, label, probability, &e, error);
+    }
+done:
+    if (status != CLT_OK) {
+        cli_explanation_free(&e);
+    }
+    *explanation = e;
+    return status;
+}
+
+void cli_explanation_free(cli_explanation *explanation)
+{
+    free(explanation->texts);
+    free(explanation->words);
+    *explanation = (cli_explanation){0};
+}
+
+/* ---- printing ---- */
+
+static json_t *explanation_value(const cli_explanation *e)
+{
+    json_t *words = json_array();
+
+    for (size_t k = 0; k < e->count; k++) {
+        const cli_word *word = &e->words[k];
+        json_array_append_new(words, json_pack("{s:s, s:b, s:f}", "word", word->text, "known",
+                                               (int)word->known, "change", word->change));
+    }
+    return json_pack("{s:I, s:I, s:o}", "unknown", (json_int_t)e->unknown, "cut",
+                     (json_int_t)e->cut, "words", words);
+}
+
+static void print_explanation(const cli_explanation *e)
+{
+    for (size_t k = 0; k < e->count; k++) {
+        const cli_word *word = &e->words[k];
+        printf("  %+.4f\t%s%s\n", word->change, word->text, word->known ? "" : "\t(unknown)");
+    }
+    printf("  %zu of %zu words unknown", e->unknown, e->count);
+    if (e->cut > 0) {
+        printf(", %zu ids cut off by --maxlen", e->cut);
+    }
+    printf("\n");
+}
+
+/* order[0 .. top - 1] = the likeliest classes, the first of equal ones first. */
+static void find_top(const float *probabilities, int32_t count, int32_t top, int32_t *order)
+{
+    for (int32_t k = 0; k < top; k++) {
+        order[k] = -1;
+        for (int32_t c = 0; c < count; c++) {
+            bool taken = false;
+            for (int32_t j = 0; j < k; j++) {
+                taken = taken || order[j] == c;
+            }
+            if (!taken && (order[k] < 0 || probabilities[c] > probabilities[order[k]])) {
+                order[k] = c;
+            }
+        }
+    }
+}
+
+static void print_lines(const clt_model *model, const float *probabilities, const int32_t *order,
+                        int32_t top, const cli_explanation *explanation)
+{
+    char number[16];
+
+    for (int32_t k = 0; k < top; k++) {
+        printf("%s", k > 0 ? "\t" : "");
+        cli_print_name(cli_class_name(model, order[k], number));
+        printf("\t%.4f", (double)probabilities[order[k]]);
+    }
+    printf("\n");
+    if (explanation != NULL) {
+        print_explanation(explanation);
+    }
+}
+
+static json_t *label_value(const clt_model *model, const float *probabilities, int32_t k)
+{
+    char number[16];
+
+    return json_pack("{s:s, s:f}", "label", cli_class_name(model, k, number), "probability",
+                     (double)probabilities[k]);
+}
+
+static json_t *answer_value(const clt_model *model, const float *probabilities,
+                            const int32_t *order, int32_t top, const cli_explanation *explanation)
+{
+    json_t *value = label_value(model, probabilities, order[0]);
+    json_t *list = top > 1 ? json_array() : NULL;
+
+    for (int32_t k = 0; k < top && list != NULL; k++) {
+        json_array_append_new(list, label_value(model, probabilities, order[k]));
+    }
+    if (list != NULL) {
+        json_object_set_new(value, "top", list);
+    }
+    if (explanation != NULL) {
+        json_object_set_new(value, "explanation", explanation_value(explanation));
+    }
+    return value;
+}
+
+clt_status cli_print_answer(const clt_model *model, const float *probabilities, int32_t top,
+                            bool json, const cli_explanation *explanation, clt_error *error)
+{
+    int32_t count = clt_model_class_count(model);
+    clt_status status = CLT_OK;
+    top = top < count ? top : count;
+    int32_t *order = calloc((size_t)top, sizeof *order);
+
+    if (order == NULL) {
+        return fail_memory(error);
+    }
+    find_top(probabilities, count, top, order);
+    if (!json) {
+        print_lines(model, probabilities, order, top, explanation);
+    } else if (cli_json_print_line(answer_value(model, probabilities, order, top, explanation)) !=
+                   0 &&
+               !ferror(stdout)) {
+        status = fail_memory(error);
+    }
+    free(order);
+    return status;
+}
