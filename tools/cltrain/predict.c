@@ -19,6 +19,7 @@ typedef struct session {
     clt_model *model;
     clt_runtime *runtime;
     cli_notes notes;
+    clt_corpus *train, *test; /* of --data */
 } session;
 
 static clt_status fail(clt_error *error, clt_status status, const char *message)
@@ -177,24 +178,24 @@ static clt_status predict_part(session *s, const clt_corpus *texts, clt_error *e
     return status;
 }
 
-/* All texts of the data in their order: a training part, then a test part. */
-static clt_status predict_data(session *s, clt_error *error)
+static clt_status open_data(session *s, clt_error *error)
 {
     const cli_settings *settings = s->settings;
     const clt_corpus_options options = {.text_column = settings->text_column,
                                         .unlabelled = true,
                                         .skip_bad_rows = settings->skip_bad_rows};
-    clt_corpus *train = NULL, *test = NULL;
 
-    clt_status status = clt_corpus_open(settings->data, &options, &train, &test, error);
-    if (status == CLT_OK) {
-        status = predict_part(s, train, error);
+    return clt_corpus_open(settings->data, &options, &s->train, &s->test, error);
+}
+
+/* All texts of the data in their order: a training part, then a test part. */
+static clt_status predict_data(session *s, clt_error *error)
+{
+    clt_status status = predict_part(s, s->train, error);
+
+    if (status == CLT_OK && s->test != NULL) {
+        status = predict_part(s, s->test, error);
     }
-    if (status == CLT_OK && test != NULL) {
-        status = predict_part(s, test, error);
-    }
-    clt_corpus_free(train);
-    clt_corpus_free(test);
     return status;
 }
 
@@ -227,6 +228,9 @@ static int run(const cli_command *command)
                  "%.600s holds no words, so texts cannot be read; train it again with --word-index",
                  command->operands[0]);
     }
+    if (status == CLT_OK && s.settings->data != NULL) {
+        status = open_data(&s, &error);
+    }
     if (status == CLT_OK) {
         status = cli_open_runtime(s.settings, &s.notes, &s.runtime, &error);
     }
@@ -236,6 +240,8 @@ static int run(const cli_command *command)
     cli_notes_clear(&s.notes);
     clt_runtime_destroy(s.runtime);
     clt_model_free(s.model);
+    clt_corpus_free(s.train);
+    clt_corpus_free(s.test);
     if (status == CLT_USAGE) {
         return cli_fail_usage(command->verb, "%s", error.message);
     }

@@ -1,0 +1,163 @@
+/* predict: an answer for each text, in their order and as they come, as lines or JSON; why. */
+#include "support/test.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/program.h"
+
+#define MODEL "model/model.safetensors"
+
+/* A model that has learnt three classes by heart, each by its own words. */
+static int train(void **state)
+{
+    clt_run run;
+    if (clt_enter_folder(state) != 0) {
+        return 1;
+    }
+    clt_run_command(
+        &run, 0,
+        "for k in 1 2 3 4 5 6 7 8; do printf 'red fire sun\\tred\\nblue sea sky\\tblue\\n"
+        "green leaf grass\\tgreen\\n'; done > rows && (printf 'text\\tlabel\\n'; cat rows) "
+        "> colours.tsv");
+    clt_run_free(&run);
+    clt_run_command(&run, 0,
+                    "cltrain fit --data colours.tsv --model embedding:8,lstm:8,dense:3 --maxlen 4 "
+                    "--batch 4 --epochs 60 --learning-rate 0.01 --verbose 0 --out model");
+    clt_run_free(&run);
+    return 0;
+}
+
+static json_t *line_value(const char *line)
+{
+    json_error_t error;
+    json_t *value = json_loads(line, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &error);
+    assert_non_null(value);
+    return value;
+}
+
+static void the_likeliest_come_first(void **state)
+{
+    clt_run run;
+    char first[16], second[16], third[16];
+    double p[3];
+    (void)state;
+    clt_run_command(&run, 0, "cltrain predict " MODEL " --top 9 'the blue sea'");
+    assert_int_equal(
+        sscanf(run.out, "%15s %lf %15s %lf %15s %lf", first, &p[0], second, &p[1], third, &p[2]),
+        6);
+    assert_string_equal(first, "blue");
+    assert_true(p[0] > 0.8 && p[0] >= p[1] && p[1] >= p[2]);
+    assert_true(p[0] + p[1] + p[2] > 0.9998 && p[0] + p[1] + p[2] < 1.0002);
+    assert_int_equal(clt_count_lines(run.out), 1);
+    clt_run_free(&run);
+}
+
+static void json_is_an_object_a_line(void **state)
+{
+    clt_run run;
+    (void)state;
+    clt_run_command(&run, 0, "cltrain predict " MODEL " --json --top 2 'red fire' 'green grass'");
+    assert_int_equal(clt_count_lines(run.out), 2);
+    json_t *red = line_value(run.out), *green = line_value(strchr(run.out, '\n') + 1);
+    assert_string_equal(json_string_value(json_object_get(red, "label")), "red");
+    assert_string_equal(json_string_value(json_object_get(green, "label")), "green");
+    json_t *top = json_object_get(green, "top");
+    assert_int_equal(json_array_size(top), 2);
+    assert_true(json_real_value(json_object_get(json_array_get(top, 0), "probability")) ==
+                json_real_value(json_object_get(green, "probability")));
+    json_decref(red);
+    json_decref(green);
+    clt_run_free(&run);
+}
+
+/* The change of a word is what a text without it says. */
+static void explaining_leaves_each_word_out(void **state)
+{
+    static const char *const without[] = {"sea unheard sky", "blue unheard sky", "blue sea sky",
+                                          "blue sea unheard"};
+    clt_run run;
+    (void)state;
+    clt_run_command(&run, 0,
+                    "cltrain predict " MODEL " --json --explain 'well blue sea unheard sky'");
+    json_t *value = line_value(run.out), *why = json_object_get(value, "explanation");
+    json_t *words = json_object_get(why, "words");
+    double all = json_real_value(json_object_get(value, "probability"));
+    assert_int_equal(json_integer_value(json_object_get(why, "unknown")), 2);
+    assert_int_equal(json_integer_value(json_object_get(why, "cut")), 2); /* 6 ids, 4 are read */
+    assert_int_equal(json_array_size(words), 5);
+    clt_run_free(&run);
+    for (size_t k = 0; k < 4; k++) {
+        json_t *word = json_array_get(words, k + 1);
+        clt_run_command(&run, 0, "cltrain predict " MODEL " --json --top 3 'well %s'", without[k]);
+        json_t *other = line_value(run.out), *top = json_object_get(other, "top");
+        double p = -1;
+        for (size_t c = 0; c < 3; c++) {
+            json_t *row = json_array_get(top, c);
+            if (strcmp(json_string_value(json_object_get(row, "label")), "blue") == 0) {
+                p = json_real_value(json_object_get(row, "probability"));
+            }
+        }
+        double change = json_real_value(json_object_get(word, "change"));
+        assert_true(change > p - all - 1e-6 && change < p - all + 1e-6);
+        assert_int_equal(json_is_true(json_object_get(word, "known")), k != 2);
+        json_decref(other);
+        clt_run_free(&run);
+    }
+    json_decref(value);
+    clt_run_command(&run, 0, "cltrain predict " MODEL " --explain ''");
+    assert_contains(run.out, "\n  0 of 0 words unknown\n");
+    clt_run_free(&run);
+}
+
+/* Line k of the output belongs to line k of the input, and does not wait for what follows it. */
+static void lines_are_answered_as_they_come(void **state)
+{
+    clt_run run;
+    char labels[4][16];
+    long times[4];
+    (void)state;
+    clt_run_command(&run, 0,
+                    "(printf 'red fire\\n\\nblue'; sleep 3; printf ' sea\\r\\ngreen leaf') | "
+                    "cltrain predict " MODEL
+                    " | while read -r label p; do echo \"$(date +%%s) $label\"; done");
+    assert_int_equal(sscanf(run.out, "%ld %15s %ld %15s %ld %15s %ld %15s", &times[0], labels[0],
+                            &times[1], labels[1], &times[2], labels[2], &times[3], labels[3]),
+                     8);
+    assert_string_equal(labels[0], "red");
+    assert_string_equal(labels[2], "blue");
+    assert_string_equal(labels[3], "green");
+    assert_true(times[2] - times[1] >= 1);
+    clt_run_free(&run);
+}
+
+static void data_are_answered_in_their_order(void **state)
+{
+    clt_run run, lines;
+    (void)state;
+    clt_run_command(&run, 0, "cltrain predict " MODEL " --data colours.tsv");
+    clt_run_command(&lines, 0, "cut -f 1 rows | cltrain predict " MODEL);
+    assert_string_equal(run.out, lines.out);
+    assert_int_equal(clt_count_lines(run.out), 24);
+    clt_run_free(&run);
+    clt_run_free(&lines);
+    clt_run_command(&run, 0, "printf 'text\\ngreen grass\\n' | cltrain predict " MODEL " --data -");
+    assert_contains(run.out, "green\t");
+    clt_run_free(&run);
+    assert_refused("cltrain predict " MODEL " --data colours.tsv 'red fire'", 2, "not both");
+    assert_refused("cltrain predict " MODEL " --data none.tsv", 5, "none.tsv");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_likeliest_come_first),
+        cmocka_unit_test(json_is_an_object_a_line),
+        cmocka_unit_test(explaining_leaves_each_word_out),
+        cmocka_unit_test(lines_are_answered_as_they_come),
+        cmocka_unit_test(data_are_answered_in_their_order),
+    };
+    return cmocka_run_group_tests(tests, train, clt_leave_folder);
+}
