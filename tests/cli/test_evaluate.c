@@ -169,6 +169,47 @@ static void mistakes_need_words(void **state)
     clt_run_free(&run);
 }
 
+/* Names from a file, one not ASCII, one longer than a column. */
+static void classes_have_their_names(void **state)
+{
+    static const char LONG[] = "a name of more than thirty-two characters";
+    clt_run run;
+    json_error_t error;
+    FILE *file = fopen("texts.tsv", "w");
+
+    (void)state;
+    assert_non_null(file);
+    fputs("text\tlabel\n", file);
+    for (int k = 0; k < 12; k++) {
+        static const char *const labels[] = {"short", "caf\xc3\xa9 2"};
+        fprintf(file, "some words of text %d\t%s\n", k, k % 3 < 2 ? labels[k % 3] : LONG);
+    }
+    fclose(file);
+    assert_refused("cltrain fit --data texts.tsv --model embedding:4,lstm:3,dense:1 --out named", 5,
+                   "3 classes", "dense:1", "dense:3");
+    clt_run_command(&run, 0,
+                    "cltrain fit --data texts.tsv --maxlen 12 --epochs 1 --verbose 0 --model "
+                    "embedding:4,lstm:3,dense:3 --out named && cltrain evaluate "
+                    "named/model.safetensors --data texts.tsv");
+    assert_contains(run.out, "\na name of more than thirty-tw... ");
+    assert_contains(run.out, "\ncaf\xc3\xa9 2                           ");
+    assert_contains(run.out, "\nshort                            ");
+    assert_contains(run.out, " a name of mor...           caf\xc3\xa9 2            short\n");
+    assert_lacks(run.out, "ROC AUC");
+    clt_run_free(&run);
+    clt_run_command(&run, 0, "cltrain evaluate named/model.safetensors --data texts.tsv --json");
+    json_t *value = json_loads(run.out, 0, &error);
+    const json_t *classes = json_object_get(value, "classes");
+    assert_int_equal(json_array_size(classes), 3);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(classes, 0), "label")),
+                        LONG);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(classes, 1), "label")),
+                        "caf\xc3\xa9 2");
+    assert_true(json_is_null(json_object_get(value, "roc_auc")));
+    json_decref(value);
+    clt_run_free(&run);
+}
+
 static void many_classes_have_no_table(void **state)
 {
     clt_run run;
@@ -199,9 +240,10 @@ static void a_full_stdout_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_is_consistent),         cmocka_unit_test(tables_say_the_same),
-        cmocka_unit_test(shows_confident_mistakes),   cmocka_unit_test(mistakes_need_words),
-        cmocka_unit_test(many_classes_have_no_table), cmocka_unit_test(a_full_stdout_is_an_error),
+        cmocka_unit_test(json_is_consistent),        cmocka_unit_test(tables_say_the_same),
+        cmocka_unit_test(shows_confident_mistakes),  cmocka_unit_test(mistakes_need_words),
+        cmocka_unit_test(classes_have_their_names),  cmocka_unit_test(many_classes_have_no_table),
+        cmocka_unit_test(a_full_stdout_is_an_error),
     };
     return cmocka_run_group_tests(tests, train, clt_leave_folder);
 }

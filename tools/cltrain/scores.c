@@ -9,8 +9,9 @@
 #include "names.h"
 #include "table.h"
 
-/* Columns of a name in a table, and the most classes whose confusion matrix is one. */
-enum { NAME_LEAST = 16, NAME_MOST = 32, MATRIX_CLASSES_MAX = 20, COLUMN_LEAST = 10 };
+/* Characters for a name in front of a row and above a column, and the most classes whose confusion
+ * matrix is a table. */
+enum { ROW_LEAST = 16, ROW_MOST = 32, COLUMN_LEAST = 10, COLUMN_MOST = 16, CLASSES_MOST = 20 };
 
 /* Characters of UTF-8 text. */
 static int length_of(const char *text)
@@ -42,7 +43,7 @@ static void print_cell(const char *name, int width, bool right)
     printf("%*s", !right && length < width ? width - length : 0, "");
 }
 
-static int widest_name(const clt_report *report, const clt_model *model, int least)
+static int widest_name(const clt_report *report, const clt_model *model, int least, int most)
 {
     int widest = least;
 
@@ -51,7 +52,7 @@ static int widest_name(const clt_report *report, const clt_model *model, int lea
         int length = length_of(cli_class_name(model, c, number));
         widest = length > widest ? length : widest;
     }
-    return widest < NAME_MOST ? widest : NAME_MOST;
+    return widest < most ? widest : most;
 }
 
 static void print_row(const char *name, int width, const clt_scores *scores)
@@ -66,7 +67,7 @@ static void print_row(const char *name, int width, const clt_scores *scores)
 static void print_matrix(const clt_report *report, const clt_model *model, int width)
 {
     size_t classes = (size_t)report->class_count;
-    int column = widest_name(report, model, COLUMN_LEAST);
+    int column = widest_name(report, model, COLUMN_LEAST, COLUMN_MOST);
     char number[32];
 
     printf("\nConfusion matrix: a row for each label, a column for each prediction\n%*s", width,
@@ -87,7 +88,7 @@ static void print_matrix(const clt_report *report, const clt_model *model, int w
 
 void cli_print_scores(const clt_report *report, const clt_model *model)
 {
-    int width = widest_name(report, model, NAME_LEAST);
+    int width = widest_name(report, model, ROW_LEAST, ROW_MOST);
 
     printf("\n%*s %10s %10s %10s %12s\n", width, "", "Precision", "Recall", "F1", "Support");
     for (int32_t c = 0; c < report->class_count; c++) {
@@ -99,7 +100,7 @@ void cli_print_scores(const clt_report *report, const clt_model *model)
     if (!isnan(report->roc_auc)) {
         printf("\nROC AUC %.4f\n", report->roc_auc);
     }
-    if (report->class_count <= MATRIX_CLASSES_MAX) {
+    if (report->class_count <= CLASSES_MOST) {
         print_matrix(report, model, width);
     } else {
         printf("\nThe confusion matrix of %d classes is in --json.\n", (int)report->class_count);
