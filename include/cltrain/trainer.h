@@ -116,6 +116,11 @@ CLT_NODISCARD clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset
 CLT_NODISCARD clt_status clt_trainer_save(clt_trainer *trainer, const char *folder,
                                           clt_error *error);
 
+/* How many checkpoints a folder has, and their removal. No such folder: none. Errors: CLT_INPUT it
+ * cannot be read, CLT_FAILED one cannot be removed. */
+CLT_NODISCARD clt_status clt_checkpoints_count(const char *folder, size_t *count, clt_error *error);
+CLT_NODISCARD clt_status clt_checkpoints_remove(const char *folder, clt_error *error);
+
 /* What the epochs measured so far; complete epochs only. Belongs to the trainer. */
 const clt_history *clt_trainer_history(const clt_trainer *trainer);
 void clt_trainer_destroy(clt_trainer *trainer);

@@ -469,7 +469,8 @@ static clt_status check_same(const clt_model *model, const char *path, const clt
         const clt_stored_tensor *there = clt_safetensors_find(file, own->name);
         if (there == NULL || there->bytes != own->bytes ||
             memcmp(there->data, own->data, own->bytes) != 0) {
-            status = clt_fail(error, CLT_INPUT, 0, "%s: of another model: it has another %s", path,
+            status = clt_fail(error, CLT_INPUT, 0,
+                              "%s: of another model: it has another %s, as of other data", path,
                               own->name);
         }
     }

@@ -116,6 +116,19 @@ static clt_status prune(const char *folder, size_t keep, clt_error *error)
     return status;
 }
 
+clt_status clt_checkpoints_count(const char *folder, size_t *count, clt_error *error)
+{
+    uint64_t *steps;
+    clt_status status = list(folder, false, &steps, count, error);
+    free(steps);
+    return status;
+}
+
+clt_status clt_checkpoints_remove(const char *folder, clt_error *error)
+{
+    return prune(folder, 0, error);
+}
+
 clt_status clt_trainer_save(clt_trainer *trainer, const char *folder, clt_error *error)
 {
     if (!trainer->whole) {
@@ -138,7 +151,7 @@ clt_status clt_trainer_create(clt_model *model, clt_runtime *runtime,
     clt_trainer *made = NULL;
     clt_status status = clt_trainer_prepare(model, runtime, config, &made, error);
     if (status == CLT_OK && made->folder != NULL) {
-        status = prune(made->folder, 0, error);
+        status = clt_checkpoints_remove(made->folder, error);
     }
     if (status == CLT_OK) {
         *trainer = made;

@@ -92,7 +92,7 @@ static void tells_what_it_does(void **state)
     free(err);
 }
 
-static void leaves_four_files(void **state)
+static void leaves_its_files(void **state)
 {
     char path[64];
     size_t bytes;
@@ -102,7 +102,8 @@ static void leaves_four_files(void **state)
         snprintf(path, sizeof path, "runs/demo/%s", FILES[k]);
         assert_true(clt_file_exists(path));
     }
-    assert_int_equal(count_files("runs/demo"), 4);
+    assert_true(clt_file_exists("runs/demo/fit.json"));
+    assert_int_equal(count_files("runs/demo"), 5);
     char *png = read_in("runs/demo", "learning_curves.png", &bytes);
     assert_memory_equal(png, "\x89PNG\r\n\x1a\n", 8);
     char *svg = read_in("runs/demo", "learning_curves.svg", NULL);
@@ -310,8 +311,8 @@ static void stop_with(int signal_number, const char *name, int code)
     clt_run_finish(&run);
     assert_int_equal(run.code, code);
     assert_contains(run.err, name);
-    assert_contains(run.err, "in long\n");
-    assert_int_equal(count_files("long"), 4);
+    assert_contains(run.err, "in long; go on with: cltrain fit --resume long\n");
+    assert_int_equal(count_files("long"), 6); /* with a checkpoint */
     char *csv = read_in("long", "history.csv", NULL);
     assert_contains(csv, "val_loss\n0,0.");
     free(csv);
@@ -339,7 +340,7 @@ static void outputs_that_cannot_be_written(void **state)
     assert_refused("ulimit -f 64; exec cltrain fit " SMALL " --out runs/demo", 1, "runs/demo",
                    "too large");
     assert_true(same_file("runs/demo", "again", "model.safetensors"));
-    assert_int_equal(count_files("runs/demo"), 4);
+    assert_int_equal(count_files("runs/demo"), 5);
 
     clt_run_command(&run, 1, "cltrain fit " SMALL " --verbose 0 --out full > /dev/full");
     assert_contains(run.err, "cannot write to standard output: No space left on device");
@@ -361,7 +362,7 @@ static void an_earlier_run_is_replaced(void **state)
     for (size_t k = 0; k < sizeof FILES / sizeof FILES[0]; k++) {
         assert_true(same_file("runs/demo", "twice", FILES[k]));
     }
-    assert_int_equal(count_files("twice"), 4);
+    assert_int_equal(count_files("twice"), 5);
 }
 
 static void devices_that_do_not_fit(void **state)
@@ -436,7 +437,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_what_it_does),
-        cmocka_unit_test(leaves_four_files),
+        cmocka_unit_test(leaves_its_files),
         cmocka_unit_test(history_is_a_csv_logger_s),
         cmocka_unit_test(the_same_seed_gives_the_same_bytes),
         cmocka_unit_test(flags_change_what_they_say),

@@ -141,7 +141,7 @@ static void finish_with(clt_run *run, int code, const char *format)
 {
     clt_run_finish(run);
     if (run->code != code) {
-        fail_msg("%s: exit code %d, not %d\n%s\n%s", format, run->code, code, run->out, run->err);
+        fail_msg("%s: exit code %d, not %d\n%s\n%s", format, run->code, code, run->err, run->out);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "runtime.h"
 #include "signals.h"
 #include "source.h"
+#include "stored.h"
 #include "table.h"
 #include "verbs.h"
 
@@ -19,7 +20,9 @@
 static const uint64_t OTHER_FILES_BYTES = 1 << 20;
 
 typedef struct fit {
+    const cli_command *command;
     const cli_settings *settings;
+    bool resumed;
     cli_source source;
     clt_dataset train;             /* a view: the first --limit samples */
     const clt_dataset *validation; /* NULL: none */
@@ -42,6 +45,80 @@ static char *default_out(const char *data)
     return out;
 }
 
+static bool saves(const cli_settings *settings)
+{
+    const clt_checkpoints *every = &settings->checkpoints;
+
+    return every->steps > 0 || every->seconds > 0 || every->epochs > 0;
+}
+
+/* The folder of the results, tried. A run that was to be saved is not overwritten before its end.
+ */
+static clt_status prepare_folder(fit *f, clt_error *error)
+{
+    const cli_settings *settings = f->settings;
+    uint64_t weights = 4 * clt_model_parameter_count(f->model);
+    cli_stored before;
+    size_t count = 0;
+
+    if (f->out == NULL) {
+        f->out = settings->out != NULL ? strdup(settings->out) : default_out(settings->data);
+    }
+    if (f->out == NULL) {
+        error->status = CLT_FAILED;
+        snprintf(error->message, sizeof error->message, "out of memory");
+        return CLT_FAILED;
+    }
+    if (!f->resumed && cli_stored_open(f->out, &before, error) == CLT_OK) {
+        bool valuable = before.saves && !before.finished &&
+                        clt_checkpoints_count(f->out, &count, error) == CLT_OK && count > 0;
+        cli_stored_close(&before);
+        if (valuable) {
+            error->status = CLT_USAGE;
+            snprintf(error->message, sizeof error->message,
+                     "%.300s has the checkpoints of a run that is not finished: go on with it by "
+                     "--resume %.300s, or choose another --out",
+                     f->out, f->out);
+            return CLT_USAGE;
+        }
+    }
+    clt_status status = cli_make_folder(
+        f->out, OTHER_FILES_BYTES + (saves(settings) ? 4 : 1) * weights, &f->made_out, error);
+    if (status != CLT_OK) {
+        cli_advise(error, "choose another with --out DIR");
+    }
+    return status;
+}
+
+/* The weights to begin with. A checkpoint has its own. */
+static clt_status load_weights(fit *f, clt_error *error)
+{
+    const cli_settings *settings = f->settings;
+    size_t checkpoints = 0;
+    clt_status status = CLT_OK;
+
+    if (f->resumed) {
+        status = clt_checkpoints_count(f->out, &checkpoints, error);
+    }
+    if (checkpoints > 0 || status != CLT_OK) {
+        return status;
+    }
+    if (settings->init != NULL) {
+        status = clt_model_load_weights(f->model, settings->init, error);
+        if (status == CLT_INPUT) {
+            cli_advise(error, "--init takes a .safetensors file with the tensors of --model");
+        }
+    }
+    if (status == CLT_OK && settings->vectors != NULL) {
+        status = clt_model_load_vectors(f->model, settings->vectors, &f->coverage, error);
+        if (status == CLT_INPUT) {
+            cli_advise(error, "--vectors takes GloVe text, word2vec text or binary, or fastText "
+                              ".vec, and data whose words are known");
+        }
+    }
+    return status;
+}
+
 /* Everything that can be wrong before the first step, the cheapest first; --out is tried before
  * the device is touched. */
 static clt_status prepare(fit *f, clt_error *error)
@@ -59,32 +136,11 @@ static clt_status prepare(fit *f, clt_error *error)
     }
     f->validation = settings->no_validation ? NULL : f->source.test;
     status = cli_source_fit_model(&f->source, settings, &f->model, error);
-    if (status == CLT_OK && settings->init != NULL) {
-        status = clt_model_load_weights(f->model, settings->init, error);
-        if (status == CLT_INPUT) {
-            cli_advise(error, "--init takes a .safetensors file with the tensors of --model");
-        }
-    }
-    if (status == CLT_OK && settings->vectors != NULL) {
-        status = clt_model_load_vectors(f->model, settings->vectors, &f->coverage, error);
-        if (status == CLT_INPUT) {
-            cli_advise(error, "--vectors takes GloVe text, word2vec text or binary, or fastText "
-                              ".vec, and data whose words are known");
-        }
+    if (status == CLT_OK) {
+        status = load_weights(f, error);
     }
     if (status == CLT_OK) {
-        f->out = settings->out != NULL ? strdup(settings->out) : default_out(settings->data);
-        if (f->out == NULL) {
-            error->status = status = CLT_FAILED;
-            snprintf(error->message, sizeof error->message, "out of memory");
-        }
-    }
-    if (status == CLT_OK) {
-        uint64_t bytes = 4 * clt_model_parameter_count(f->model) + OTHER_FILES_BYTES;
-        status = cli_make_folder(f->out, bytes, &f->made_out, error);
-        if (status != CLT_OK) {
-            cli_advise(error, "choose another with --out DIR");
-        }
+        status = prepare_folder(f, error);
     }
     if (status == CLT_OK) {
         status = cli_open_runtime(settings, &f->notes, &f->runtime, error);
@@ -118,7 +174,7 @@ static void print_beginning(const fit *f)
     printf("%s: %s%s reviews to train on, %s to validate; results go to %s\n", f->source.name,
            cli_grouped(f->train.count, train), f->train.synthetic ? " synthetic" : "", validation,
            f->out);
-    if (f->settings->vectors != NULL) {
+    if (f->coverage.words > 0) {
         print_coverage(f->settings->vectors, &f->coverage);
     }
     cli_print_summary(f->model);
@@ -143,19 +199,26 @@ static clt_status train(fit *f, clt_error *error)
     config.shuffle = !settings->no_shuffle;
     config.progress = on_progress;
     config.user = &f->bar;
-    clt_status status = clt_trainer_create(f->model, f->runtime, &config, &f->trainer, error);
+    config.checkpoints = settings->checkpoints;
+    config.checkpoints.folder = f->out;
+    clt_status status =
+        f->resumed ? clt_trainer_resume(f->out, f->model, f->runtime, &config, &f->trainer, error)
+                   : clt_trainer_create(f->model, f->runtime, &config, &f->trainer, error);
     cli_notes_clear(&f->notes);
+    if (status == CLT_OK) {
+        cli_signals_note(); /* from the first file on, a stop leaves a checkpoint */
+        status = cli_store(f->out, f->command, false, error);
+    }
     if (status != CLT_OK) {
         return status;
     }
     cli_bar_init(&f->bar, settings->verbose, f->validation != NULL, &f->notes);
-    cli_signals_note();
     status = clt_trainer_fit(f->trainer, &f->train, f->validation, error);
     cli_bar_break(&f->bar);
     return status;
 }
 
-static clt_status save(const fit *f, clt_error *error)
+static clt_status save(const fit *f, bool finished, clt_error *error)
 {
     const clt_history *history = clt_trainer_history(f->trainer);
     bool validated = f->validation != NULL;
@@ -180,6 +243,12 @@ static clt_status save(const fit *f, clt_error *error)
     }
     if (status == CLT_OK) {
         status = cli_write_file(f->out, "learning_curves.png", &png, error);
+    }
+    if (status == CLT_OK && finished) {
+        status = cli_store(f->out, f->command, true, error);
+    }
+    if (status == CLT_OK && finished && !saves(f->settings)) { /* of a stop: no longer of use */
+        status = clt_checkpoints_remove(f->out, error);
     }
     cli_bytes_free(&csv);
     cli_bytes_free(&svg);
@@ -235,10 +304,12 @@ static int explain(const cli_command *command, const fit *f, clt_status status, 
     if (status == CLT_STOPPED) {
         int number = cli_signal_noted();
         size_t epochs = clt_trainer_history(f->trainer)->count;
-        return cli_fail(command->verb, 128 + number,
-                        "stopped by %s after %zu of %d epochs; what is learnt so far is in %s",
-                        number == SIGINT ? "SIGINT" : "SIGTERM", epochs, (int)f->settings->epochs,
-                        f->out);
+        return cli_fail(
+            command->verb, 128 + number,
+            "stopped by %s after %zu of %d epochs; what is learnt so far is in %s; go on "
+            "with: cltrain fit --resume %s",
+            number == SIGINT ? "SIGINT" : "SIGTERM", epochs, (int)f->settings->epochs, f->out,
+            f->out);
     }
     if (status == CLT_USAGE) {
         return cli_fail_usage(command->verb, "%s", error->message);
@@ -250,57 +321,117 @@ static int explain(const cli_command *command, const fit *f, clt_status status, 
     return cli_fail(command->verb, (int)status, "%s", error->message);
 }
 
-static int run(const cli_command *command)
+/* The settings of the run to go on with. Returns false at the end of what is to be done. */
+static bool restore(fit *f, cli_command *command, cli_stored *stored, int *code)
 {
-    const cli_settings *settings = &command->settings;
-    fit f = {.settings = settings};
+    const char *folder = command->settings.resume;
+    clt_error error = {0};
+
+    if (command->fixed != NULL) {
+        *code = cli_fail_usage(command->verb,
+                               "%s cannot be given with --resume: a run goes on as it began",
+                               command->fixed);
+        return false;
+    }
+    clt_status status = cli_stored_open(folder, stored, &error);
+    if (status == CLT_OK && stored->finished) {
+        if (command->settings.verbose > 0) {
+            printf("%s: the run is finished, nothing is left to do\n", folder);
+        }
+        *code = CLT_OK;
+        return false;
+    }
+    if (status == CLT_OK) {
+        status = cli_restore(folder, stored, command, &f->out, &error);
+    } else {
+        cli_advise(&error, "--resume takes the folder of the results of `cltrain fit`");
+    }
+    if (status != CLT_OK) {
+        *code = cli_fail(command->verb, (int)status, "%s", error.message);
+    }
+    return status == CLT_OK;
+}
+
+/* Nothing came of a run that has just begun. */
+static void leave_nothing(const fit *f)
+{
+    size_t count = 0;
+
+    if (f->out != NULL && !f->resumed && clt_checkpoints_count(f->out, &count, NULL) == CLT_OK &&
+        count == 0) {
+        if (f->trainer != NULL) {
+            cli_unstore(f->out);
+        }
+        if (f->made_out) {
+            rmdir(f->out); /* stays where it is not empty */
+        }
+    }
+}
+
+/* Trains with settings that make sense. Returns the exit code. */
+static int fit_and_save(const cli_command *command, fit *f)
+{
+    const cli_settings *settings = f->settings;
     clt_error error = {0}, save_error = {0};
     bool saved = false;
-    int code = CLT_OK;
 
-    if (settings->data == NULL) {
-        return cli_fail_usage(command->verb,
-                              "--data is missing: give it imdb.npz, texts (see --help) or demo");
-    }
     cli_signals_exit();
     clt_status status =
-        clt_model_create(settings->model, &settings->reading, settings->seed, &f.model, &error);
+        clt_model_create(settings->model, &settings->reading, settings->seed, &f->model, &error);
     if (status == CLT_USAGE) {
         return cli_fail_model(command, &error);
     }
     if (status == CLT_OK) {
-        status = prepare(&f, &error);
+        status = prepare(f, &error);
     }
     if (status == CLT_OK) {
         if (settings->verbose > 0) {
-            print_beginning(&f);
+            print_beginning(f);
         }
-        status = train(&f, &error);
+        status = train(f, &error);
     }
-    /* A device that fails later than the first epoch costs no more than the epoch under way. */
-    bool trained = status == CLT_OK || status == CLT_STOPPED || status == CLT_DIVERGED ||
-                   (f.trainer != NULL && clt_trainer_history(f.trainer)->count > 0);
-    if (trained && f.trainer != NULL) {
-        clt_status kept = save(&f, &save_error);
+    /* A device that fails later than the first epoch costs no more than the epoch under way. Other
+     * data than those of the beginning change nothing. */
+    bool trained =
+        status == CLT_OK || status == CLT_STOPPED || status == CLT_DIVERGED ||
+        (status != CLT_INPUT && f->trainer != NULL && clt_trainer_history(f->trainer)->count > 0);
+    if (trained && f->trainer != NULL) {
+        clt_status kept = save(f, status == CLT_OK, &save_error);
         saved = kept == CLT_OK;
         if (saved) {
-            kept = print_end(&f, &save_error);
+            kept = print_end(f, &save_error);
         }
         if (kept != CLT_OK) {
             status = kept;
             error = save_error;
         }
     }
-    if (status != CLT_OK) {
-        code = explain(command, &f, status, saved, &error);
+    if (!saved) {
+        leave_nothing(f);
     }
-    if (f.made_out && !saved) {
-        rmdir(f.out); /* stays where it is not empty */
+    return status == CLT_OK ? CLT_OK : explain(command, f, status, saved, &error);
+}
+
+static int run(const cli_command *given)
+{
+    cli_command command = *given;
+    cli_stored stored = {0};
+    fit f = {.command = &command, .settings = &command.settings};
+    int code = CLT_OK;
+
+    f.resumed = command.settings.resume != NULL;
+    if (!f.resumed && command.settings.data == NULL) {
+        return cli_fail_usage(command.verb,
+                              "--data is missing: give it imdb.npz, texts (see --help) or demo");
+    }
+    if (!f.resumed || restore(&f, &command, &stored, &code)) {
+        code = fit_and_save(&command, &f);
     }
     clt_trainer_destroy(f.trainer);
     clt_runtime_destroy(f.runtime);
     clt_model_free(f.model);
     cli_source_close(&f.source);
+    cli_stored_close(&stored);
     free(f.out);
     return code;
 }
@@ -314,6 +445,10 @@ const cli_verb cli_fit = {
     .purpose = "train a network and save the model, its history and its curves",
     .details =
         "`cltrain fit --data imdb.npz` alone is Keras's tutorial. The folder --out receives\n"
-        "model.safetensors, history.csv, learning_curves.svg and learning_curves.png.\n"
-        "Ctrl-C ends after the current step with what is learnt so far saved.",
+        "model.safetensors, history.csv, learning_curves.svg and learning_curves.png, and "
+        "fit.json,\n"
+        "the settings. Ctrl-C ends after the current step with what is learnt so far saved, and\n"
+        "`cltrain fit --resume DIR` goes on from there, or from the last checkpoint of a run that "
+        "was\n"
+        "killed; on the same device the end is the same to the last bit.",
     .run = run};

@@ -1,25 +1,13 @@
 /* options.c: the table of options, its parser and its help. */
 #include "options.h"
 
-#include <errno.h>
-#include <float.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "output.h"
+#include "values.h"
 #include "verbs.h"
-
-typedef enum cli_kind {
-    CLI_TEXT,
-    CLI_SWITCH,
-    CLI_INT,
-    CLI_REAL,
-    CLI_SHARE,
-    CLI_SECONDS,
-    CLI_SEED,
-    CLI_SIDE
-} cli_kind;
 
 typedef struct cli_option {
     const char *name;
@@ -84,17 +72,23 @@ static const cli_option options[] = {
      "start from the weights of a .safetensors file"},
     {"--vectors", CLI_FIT, CLI_TEXT, FIELD(vectors), 0, 0, "FILE",
      "start the embedding from word vectors: GloVe text, word2vec text or binary, fastText .vec"},
-    {"--out", CLI_FIT, CLI_TEXT, FIELD(out), 0, 0, "DIR",
+    {"--out", CLI_FIT | CLI_UNSTORED, CLI_TEXT, FIELD(out), 0, 0, "DIR",
      "where the results go (else runs/NAME after the data)"},
-    {"--device", OPENS_DEVICE, CLI_TEXT, FIELD(device), 0, 0, "SPEC",
+    {"--checkpoint-every", CLI_FIT | CLI_ANEW, CLI_PERIOD, FIELD(checkpoints), 0, 0,
+     "50steps|5min|1epoch", "save the run in the folder of its results, so that it can go on"},
+    {"--keep", CLI_FIT | CLI_ANEW, CLI_INT, FIELD(checkpoints.keep), 1, 1000000, "N",
+     "so many checkpoints, the newest"},
+    {"--resume", CLI_FIT | CLI_UNSTORED | CLI_ANEW, CLI_TEXT, FIELD(resume), 0, 0, "DIR",
+     "go on with the run whose results are there, as it began"},
+    {"--device", OPENS_DEVICE | CLI_ANEW, CLI_TEXT, FIELD(device), 0, 0, "SPEC",
      "P:D, gpu, cpu, any, or a part of a name (else $CLTRAIN_DEVICE, else the best)"},
     {"--show", CLI_DATA, CLI_INT, FIELD(show), 0, INT32_MAX, "N", "print the first N reviews"},
     {"--show-errors", CLI_EVALUATE, CLI_INT, FIELD(show_errors), 0, INT32_MAX, "N",
      "print the N most confident mistakes as text"},
-    {"--profile", CLI_FIT, CLI_SWITCH, FIELD(profile), 0, 0, "",
+    {"--profile", CLI_FIT | CLI_UNSTORED | CLI_ANEW, CLI_SWITCH, FIELD(profile), 0, 0, "",
      "print what each op took; slows training a little"},
-    {"--verbose", CLI_FIT | CLI_EVALUATE | CLI_PREDICT, CLI_INT, FIELD(verbose), 0, 2, "0|1|2",
-     "0 no notes and no progress, 1 a bar, 2 a line an epoch"},
+    {"--verbose", CLI_FIT | CLI_EVALUATE | CLI_PREDICT | CLI_UNSTORED | CLI_ANEW, CLI_INT,
+     FIELD(verbose), 0, 2, "0|1|2", "0 no notes and no progress, 1 a bar, 2 a line an epoch"},
     {"--top", CLI_PREDICT, CLI_INT, FIELD(top), 1, INT32_MAX, "K",
      "the K likeliest labels instead of one"},
     {"--explain", CLI_PREDICT, CLI_SWITCH, FIELD(explain), 0, 0, "",
@@ -109,6 +103,7 @@ static const cli_option options[] = {
     {"--help", ~0U, CLI_SWITCH, FIELD(help), 0, 0, "", "print this"},
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])
+_Static_assert(OPTION_COUNT <= 64, "cli_command.given has a bit for each option");
 
 static const cli_settings defaults = {.model = CLT_MODEL_DEFAULT,
                                       .reading = CLT_READING_DEFAULT,
@@ -120,7 +115,8 @@ static const cli_settings defaults = {.model = CLT_MODEL_DEFAULT,
                                       .top = 1,
                                       .learning_rate = 0.001,
                                       .budget = 30,
-                                      .seed = 1};
+                                      .seed = 1,
+                                      .checkpoints = {.keep = 2}};
 
 /* Edits (insert, drop, change a letter) between two words of fewer than 32 letters. */
 static size_t distance(const char *a, const char *b)
@@ -210,93 +206,28 @@ static void fail_unknown(const cli_verb *verb, const char *argument)
     }
 }
 
-/* Reads `text` into the option's field; false, with the error line written, when it is no such
- * value. */
-static bool set_value(const cli_verb *verb, const cli_option *option, const char *text,
-                      cli_settings *settings)
+static bool set_value(const cli_option *option, const char *text, cli_settings *settings,
+                      cli_problem problem)
 {
-    void *field = (char *)settings + option->offset;
-    char *end = NULL;
+    const cli_value value = {option->kind, option->low, option->high};
 
-    if (option->kind != CLI_SWITCH && text[0] == '\0') {
-        cli_fail_usage(verb, "%s has an empty value; give it %s", option->name, option->value);
-        return false;
-    }
-    errno = 0;
-    switch (option->kind) {
-    case CLI_TEXT:
-        *(const char **)field = text;
-        return true;
-    case CLI_INT: {
-        long long number = strtoll(text, &end, 10);
-        if (end == text || *end != '\0' || errno != 0 || number < option->low ||
-            number > option->high) {
-            cli_fail_usage(verb, "%s %s: give it a whole number from %d to %d", option->name, text,
-                           option->low, option->high);
-            return false;
-        }
-        *(int32_t *)field = (int32_t)number;
-        return true;
-    }
-    case CLI_SEED: {
-        unsigned long long number = strtoull(text, &end, 10);
-        if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0) {
-            cli_fail_usage(verb, "%s %s: give it a whole number from 0 to 18446744073709551615",
-                           option->name, text);
-            return false;
-        }
-        *(uint64_t *)field = number;
-        return true;
-    }
-    case CLI_REAL: {
-        double number = strtod(text, &end);
-        if (end == text || *end != '\0' || !(number > 0.0) || !(number <= FLT_MAX)) {
-            cli_fail_usage(verb, "%s %s: give it a number above 0 and up to 3.4e38", option->name,
-                           text);
-            return false;
-        }
-        *(double *)field = number;
-        return true;
-    }
-    case CLI_SHARE: {
-        double number = strtod(text, &end);
-        if (end == text || *end != '\0' || !(number > 0.0) || !(number < 1.0)) {
-            cli_fail_usage(verb, "%s %s: give it a number between 0 and 1", option->name, text);
-            return false;
-        }
-        *(double *)field = number;
-        return true;
-    }
-    case CLI_SECONDS: {
-        double number = strtod(text, &end);
-        double unit = strcmp(end, "m") == 0 ? 60.0 : 1.0;
-        bool known = *end == '\0' || strcmp(end, "s") == 0 || strcmp(end, "m") == 0;
-        if (end == text || !known || !(number > 0.0) || !(number <= 86400.0)) {
-            cli_fail_usage(verb, "%s %s: give it a time such as 30s or 2m", option->name, text);
-            return false;
-        }
-        *(double *)field = unit * number;
-        return true;
-    }
-    case CLI_SIDE:
-        if (strcmp(text, "pre") != 0 && strcmp(text, "post") != 0) {
-            cli_fail_usage(verb, "%s %s: give it pre or post", option->name, text);
-            return false;
-        }
-        *(clt_side *)field = strcmp(text, "pre") == 0 ? CLT_PRE : CLT_POST;
-        return true;
-    case CLI_SWITCH:
-        break;
-    }
-    *(bool *)field = true;
-    return true;
+    return cli_read_value(&value, text, (char *)settings + option->offset, problem);
+}
+
+static bool value_text(const cli_option *option, const cli_settings *settings, char *text,
+                       size_t size)
+{
+    const cli_value value = {option->kind, option->low, option->high};
+
+    return cli_print_value(&value, (const char *)settings + option->offset, text, size);
 }
 
 /* Reads the option at argv[*k] and moves *k past it and its value. */
-static bool take_option(const cli_verb *verb, int argc, char **argv, int *k, cli_settings *settings)
+static bool take_option(const cli_verb *verb, int argc, char **argv, int *k, cli_command *command)
 {
     const char *argument = argv[(*k)++];
     const char *text = "";
+    cli_problem problem;
 
     if (strcmp(argument, "-h") == 0) {
         argument = "--help";
@@ -321,7 +252,19 @@ static bool take_option(const cli_verb *verb, int argc, char **argv, int *k, cli
         cli_fail_usage(verb, "%s needs a value: %s %s", option->name, option->name, option->value);
         return false;
     }
-    return set_value(verb, option, text, settings);
+    if (option->kind != CLI_SWITCH && text[0] == '\0') {
+        cli_fail_usage(verb, "%s has an empty value; give it %s", option->name, option->value);
+        return false;
+    }
+    if (!set_value(option, text, &command->settings, problem)) {
+        cli_fail_usage(verb, "%s %s: give it %s", option->name, text, problem);
+        return false;
+    }
+    command->given |= UINT64_C(1) << (option - options);
+    if ((option->verbs & CLI_ANEW) == 0) {
+        command->fixed = option->name;
+    }
+    return true;
 }
 
 bool cli_parse(const cli_verb *verb, int argc, char **argv, cli_command *command)
@@ -329,14 +272,14 @@ bool cli_parse(const cli_verb *verb, int argc, char **argv, cli_command *command
     int operands = 0;
     bool ended = false;
 
-    *command = (cli_command){verb, defaults, argv, 0};
+    *command = (cli_command){.verb = verb, .settings = defaults, .operands = argv};
     for (int k = 0; k < argc;) {
         char *argument = argv[k];
         if (!ended && strcmp(argument, "--") == 0) {
             ended = true;
             k++;
         } else if (!ended && argument[0] == '-' && argument[1] != '\0') {
-            if (!take_option(verb, argc, argv, &k, &command->settings)) {
+            if (!take_option(verb, argc, argv, &k, command)) {
                 return false;
             }
         } else {
@@ -359,39 +302,50 @@ bool cli_parse(const cli_verb *verb, int argc, char **argv, cli_command *command
     return true;
 }
 
-/* What is said after the help: the value that holds without the option; "" when there is none. */
-static void default_text(const cli_option *option, char *text, size_t size)
+void cli_store_options(const cli_command *command,
+                       void (*store)(void *user, const char *name, const char *text), void *user)
 {
-    const void *field = (const char *)&defaults + option->offset;
-
-    text[0] = '\0';
-    switch (option->kind) {
-    case CLI_TEXT:
-        if (*(const char *const *)field != NULL) {
-            snprintf(text, size, " (default %s)", *(const char *const *)field);
+    for (size_t k = 0; k < OPTION_COUNT; k++) {
+        const cli_option *option = &options[k];
+        char text[64];
+        if ((option->verbs & command->verb->bit) == 0 || (option->verbs & CLI_UNSTORED) != 0) {
+            continue;
         }
-        break;
-    case CLI_INT:
-        if (*(const int32_t *)field >= option->low) {
-            snprintf(text, size, " (default %d)", (int)*(const int32_t *)field);
+        if (option->kind == CLI_TEXT) { /* of any length */
+            const char *value =
+                *(const char *const *)((const char *)&command->settings + option->offset);
+            if (value != NULL) {
+                store(user, option->name + 2, value);
+            }
+        } else if (value_text(option, &command->settings, text, sizeof text)) {
+            store(user, option->name + 2, text);
         }
-        break;
-    case CLI_REAL:
-        snprintf(text, size, " (default %g)", *(const double *)field);
-        break;
-    case CLI_SECONDS:
-        snprintf(text, size, " (default %gs)", *(const double *)field);
-        break;
-    case CLI_SEED:
-        snprintf(text, size, " (default %llu)", (unsigned long long)*(const uint64_t *)field);
-        break;
-    case CLI_SIDE:
-        snprintf(text, size, " (default %s)", *(const clt_side *)field == CLT_PRE ? "pre" : "post");
-        break;
-    case CLI_SHARE:
-    case CLI_SWITCH:
-        break;
     }
+}
+
+clt_status cli_restore_option(cli_command *command, const char *name, const char *text,
+                              clt_error *error)
+{
+    for (size_t k = 0; k < OPTION_COUNT; k++) {
+        const cli_option *option = &options[k];
+        cli_problem problem;
+        if ((option->verbs & command->verb->bit) == 0 || (option->verbs & CLI_UNSTORED) != 0 ||
+            strcmp(option->name + 2, name) != 0) {
+            continue;
+        }
+        if ((command->given >> k & 1) == 0 &&
+            !set_value(option, text, &command->settings, problem)) {
+            error->status = CLT_INPUT;
+            snprintf(error->message, sizeof error->message, "%s is \"%.80s\", not %s", name, text,
+                     problem);
+            return CLT_INPUT;
+        }
+        return CLT_OK;
+    }
+    error->status = CLT_INPUT;
+    snprintf(error->message, sizeof error->message, "this version knows no setting \"%.80s\"",
+             name);
+    return CLT_INPUT;
 }
 
 /* Words from column `indent` on, the cursor now at `column`, no line longer than 80. */
@@ -412,13 +366,14 @@ static void print_wrapped(const char *text, int column, int indent)
 
 void cli_print_options(const cli_verb *verb)
 {
-    char text[256], note[96];
+    char text[256], value[64];
 
     for (size_t k = 0; k < OPTION_COUNT; k++) {
         const cli_option *option = &options[k];
         if ((option->verbs & verb->bit) != 0) {
-            default_text(option, note, sizeof note);
-            snprintf(text, sizeof text, "%s%s", option->help, note);
+            bool has =
+                option->kind != CLI_SWITCH && value_text(option, &defaults, value, sizeof value);
+            snprintf(text, sizeof text, has ? "%s (default %s)" : "%s", option->help, value);
             print_wrapped(text, printf("  %s %s", option->name, option->value), 26);
         }
     }

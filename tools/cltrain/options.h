@@ -26,6 +26,13 @@ enum {
     CLI_VOCAB = 1 << 10
 };
 
+/* How an option behaves when a run is resumed. Without these two it is stored with the run, and
+ * cannot be given anew. */
+enum {
+    CLI_UNSTORED = 1 << 29, /* about this call, not about the run */
+    CLI_ANEW = 1 << 30      /* may be given anew */
+};
+
 typedef struct cli_settings {
     const char *data;
     const char *model;
@@ -35,10 +42,12 @@ typedef struct cli_settings {
     const char *word_index;
     const char *vectors;
     const char *text_column, *label_column, *validation;
+    const char *resume;
     clt_reading reading;
     int32_t batch, epochs, verbose, limit, show, show_errors, min_count, top;
     double learning_rate, budget, validation_split;
     uint64_t seed;
+    clt_checkpoints checkpoints; /* folder: not used */
     bool no_shuffle, no_validation, skip_bad_rows, explain, profile, json, reset, help;
 } cli_settings;
 
@@ -50,11 +59,23 @@ typedef struct cli_command {
     cli_settings settings;
     char **operands;
     int operand_count;
+    uint64_t given;    /* bit k: option k of the table is on the command line */
+    const char *fixed; /* one of those that a resumed run cannot take anew; NULL: none is there */
 } cli_command;
 
 /* Reads what follows the verb, the defaults first. Reorders `argv` so that the operands stand
  * together. False when it makes no sense; the error line is then written. */
 bool cli_parse(const struct cli_verb *verb, int argc, char **argv, cli_command *command);
+
+/* Calls `store` with each option of the verb that has a value and belongs to the run, without its
+ * dashes, and with the text that gives it that value again. */
+void cli_store_options(const cli_command *command,
+                       void (*store)(void *user, const char *name, const char *text), void *user);
+
+/* Sets a stored option, unless the command line gives it anew. `text` must live as long as the
+ * command. Errors: CLT_INPUT. */
+CLT_NODISCARD clt_status cli_restore_option(cli_command *command, const char *name,
+                                            const char *text, clt_error *error);
 
 /* The verb's options, one or two lines each. */
 void cli_print_options(const struct cli_verb *verb);

@@ -1,0 +1,148 @@
+/* values.c: the values of options, from text and back. */
+#include "values.h"
+
+#include <errno.h>
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cltrain/cltrain.h"
+
+/* "50steps", "5min", "1epoch" and their like. */
+static bool read_period(const char *text, clt_checkpoints *every)
+{
+    static const struct {
+        const char *name;
+        double seconds;
+        int32_t epochs;
+        uint64_t steps;
+    } units[] = {{"step", 0, 0, 1},   {"steps", 0, 0, 1}, {"epoch", 0, 1, 0},
+                 {"epochs", 0, 1, 0}, {"s", 1, 0, 0},     {"sec", 1, 0, 0},
+                 {"m", 60, 0, 0},     {"min", 60, 0, 0},  {"h", 3600, 0, 0}};
+    char *end;
+    double number = strtod(text, &end);
+    size_t k = 0, count = sizeof units / sizeof units[0];
+
+    while (k < count && strcmp(end, units[k].name) != 0) {
+        k++;
+    }
+    if (end == text || k == count || !(number > 0.0) || !(number <= 1e9) ||
+        (units[k].seconds == 0 && number != (int32_t)number)) {
+        return false;
+    }
+    every->seconds = number * units[k].seconds;
+    every->epochs = (int32_t)number * units[k].epochs;
+    every->steps = (uint64_t)number * units[k].steps;
+    return true;
+}
+
+bool cli_read_value(const cli_value *value, const char *text, void *field, cli_problem problem)
+{
+    char *end = NULL;
+
+    errno = 0;
+    switch (value->kind) {
+    case CLI_TEXT:
+        *(const char **)field = text;
+        return true;
+    case CLI_INT: {
+        long long number = strtoll(text, &end, 10);
+        *(int32_t *)field = (int32_t)number;
+        snprintf(problem, sizeof(cli_problem), "a whole number from %d to %d", value->low,
+                 value->high);
+        return end != text && *end == '\0' && errno == 0 && number >= value->low &&
+               number <= value->high;
+    }
+    case CLI_SEED:
+        *(uint64_t *)field = strtoull(text, &end, 10);
+        snprintf(problem, sizeof(cli_problem), "a whole number from 0 to 18446744073709551615");
+        return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
+    case CLI_REAL: {
+        double number = strtod(text, &end);
+        *(double *)field = number;
+        snprintf(problem, sizeof(cli_problem), "a number above 0 and up to 3.4e38");
+        return end != text && *end == '\0' && number > 0.0 && number <= FLT_MAX;
+    }
+    case CLI_SHARE: {
+        double number = strtod(text, &end);
+        *(double *)field = number;
+        snprintf(problem, sizeof(cli_problem), "a number between 0 and 1");
+        return end != text && *end == '\0' && number > 0.0 && number < 1.0;
+    }
+    case CLI_SECONDS: {
+        double number = strtod(text, &end);
+        bool minutes = strcmp(end, "m") == 0;
+        *(double *)field = minutes ? 60.0 * number : number;
+        snprintf(problem, sizeof(cli_problem), "a time such as 30s or 2m");
+        return end != text && (minutes || *end == '\0' || strcmp(end, "s") == 0) && number > 0.0 &&
+               number <= 86400.0;
+    }
+    case CLI_SIDE:
+        *(clt_side *)field = strcmp(text, "post") == 0 ? CLT_POST : CLT_PRE;
+        snprintf(problem, sizeof(cli_problem), "pre or post");
+        return strcmp(text, "pre") == 0 || strcmp(text, "post") == 0;
+    case CLI_PERIOD:
+        snprintf(problem, sizeof(cli_problem), "a period such as 50steps, 5min or 1epoch");
+        return read_period(text, field);
+    case CLI_SWITCH:
+        *(bool *)field = true;
+        snprintf(problem, sizeof(cli_problem), "true");
+        return text[0] == '\0' || strcmp(text, "true") == 0;
+    }
+    return false;
+}
+
+/* The fewest digits that read back as the same number. */
+static void real_text(double number, char *text, size_t size)
+{
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, size, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) {
+            return;
+        }
+    }
+}
+
+bool cli_print_value(const cli_value *value, const void *field, char *text, size_t size)
+{
+    switch (value->kind) {
+    case CLI_TEXT:
+        snprintf(text, size, "%s",
+                 *(const char *const *)field != NULL ? *(const char *const *)field : "");
+        return text[0] != '\0';
+    case CLI_INT:
+        snprintf(text, size, "%d", (int)*(const int32_t *)field);
+        return *(const int32_t *)field >= value->low;
+    case CLI_REAL:
+    case CLI_SHARE:
+        real_text(*(const double *)field, text, size);
+        return *(const double *)field > 0;
+    case CLI_SECONDS:
+        real_text(*(const double *)field, text, size - 1);
+        strcat(text, "s");
+        return true;
+    case CLI_SEED:
+        snprintf(text, size, "%llu", (unsigned long long)*(const uint64_t *)field);
+        return true;
+    case CLI_SIDE:
+        snprintf(text, size, "%s", *(const clt_side *)field == CLT_PRE ? "pre" : "post");
+        return true;
+    case CLI_PERIOD: {
+        const clt_checkpoints *every = field;
+        if (every->seconds > 0) {
+            real_text(every->seconds, text, size - 1);
+            strcat(text, "s");
+        } else if (every->epochs > 0) {
+            snprintf(text, size, "%depochs", (int)every->epochs);
+        } else {
+            snprintf(text, size, "%llusteps", (unsigned long long)every->steps);
+        }
+        return every->seconds > 0 || every->epochs > 0 || every->steps > 0;
+    }
+    case CLI_SWITCH:
+        snprintf(text, size, "true");
+        return *(const bool *)field;
+    }
+    return false;
+}
