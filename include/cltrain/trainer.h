@@ -9,6 +9,7 @@
 #include "cltrain/dataset.h"
 #include "cltrain/error.h"
 #include "cltrain/model.h"
+#include "cltrain/report.h"
 #include "cltrain/runtime.h"
 
 #ifdef __cplusplus
@@ -120,6 +121,14 @@ CLT_NODISCARD clt_status clt_trainer_save(clt_trainer *trainer, const char *fold
  * cannot be read, CLT_FAILED one cannot be removed. */
 CLT_NODISCARD clt_status clt_checkpoints_count(const char *folder, size_t *count, clt_error *error);
 CLT_NODISCARD clt_status clt_checkpoints_remove(const char *folder, clt_error *error);
+
+/* What the model of now makes of labelled samples; nothing is run for those that the last fit has
+ * just validated. After clt_trainer_fit. Waits for the device.
+ *
+ * report   out: freed with clt_report_free.
+ * Errors   those of clt_model_report. */
+CLT_NODISCARD clt_status clt_trainer_report(clt_trainer *trainer, const clt_dataset *samples,
+                                            clt_report **report, clt_error *error);
 
 /* What the epochs measured so far; complete epochs only. Belongs to the trainer. */
 const clt_history *clt_trainer_history(const clt_trainer *trainer);

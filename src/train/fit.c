@@ -283,12 +283,38 @@ static clt_status end_early(clt_trainer *trainer, clt_status status, clt_error *
     return status;
 }
 
+clt_status clt_trainer_report(clt_trainer *trainer, const clt_dataset *samples, clt_report **report,
+                              clt_error *error)
+{
+    const clt_fingerprint now = clt_dataset_fingerprint(samples), *then = &trainer->data[1];
+    int outputs = clt_layers_outputs(&trainer->model->layers);
+    bool same = trainer->logits != NULL && now.samples == then->samples && now.ids == then->ids &&
+                now.hash == then->hash;
+    float *logits = NULL;
+    clt_status status;
+    CLT_TRY(clt_model_check_labels(trainer->model, samples, error));
+    if (!same) {
+        logits = clt_alloc(samples->count, (size_t)outputs * sizeof *logits, "logits", error);
+        CLT_TRY(logits != NULL ? CLT_OK : CLT_FAILED);
+        CLT_TRY(clt_network_logits(trainer->inference, samples, &trainer->model->reading, logits,
+                                   error));
+    }
+    CLT_TRY(clt_report_create(same ? trainer->logits : logits, outputs, samples->labels,
+                              samples->count, report, error));
+done:
+    free(logits);
+    return status;
+}
+
 clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
                            const clt_dataset *validation, clt_error *error)
 {
     clt_loader *loader = NULL;
     float *logits = NULL;
+    bool measured = false; /* the weights of now */
     clt_status status;
+    free(trainer->logits);
+    trainer->logits = NULL;
     CLT_TRY(clt_model_check_labels(trainer->model, train, error));
     if (validation != NULL) {
         CLT_TRY(clt_model_check_labels(trainer->model, validation, error));
@@ -310,9 +336,14 @@ clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
             status = end_early(trainer, status, error);
             break;
         }
+        measured = validation != NULL;
     }
 done:
     clt_loader_destroy(loader, clt_runtime_is_lost(trainer->runtime));
+    if (status == CLT_OK && measured) {
+        trainer->logits = logits;
+        logits = NULL;
+    }
     free(logits);
     return status;
 }

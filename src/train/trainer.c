@@ -123,6 +123,7 @@ void clt_trainer_destroy(clt_trainer *trainer)
     clt_network_destroy(trainer->inference);
     clt_network_destroy(trainer->network);
     free(trainer->history.epochs);
+    free(trainer->logits);
     free(trainer->folder);
     free(trainer);
 }

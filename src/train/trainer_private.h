@@ -41,6 +41,7 @@ struct clt_trainer {
     bool whole;              /* place, weights and moments belong together, and to `data` */
     double saved;            /* when: the last checkpoint, or the beginning of the fit */
     clt_history history;
+    float *logits; /* of the last fit's validation samples, with the weights of now; NULL: none */
 };
 
 /* ---- trainer.c ---- */
