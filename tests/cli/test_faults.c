@@ -70,12 +70,12 @@ static bool is_model(const char *folder)
     return system(command) == 0;
 }
 
-/* All five files, with the weights of one whole epoch or of both; or no folder. */
+/* All seven files, with the weights of one whole epoch or of both; or no folder. */
 static void check_files(const clt_run *run, const char *name, int k)
 {
     bool saved = run->code == 0 || strstr(run->err, "the last good weights are in out") != NULL;
 
-    if (saved ? system("test $(ls out | wc -l) = 5") != 0 || !(is_model("one") || is_model("two"))
+    if (saved ? system("test $(ls out | wc -l) = 7") != 0 || !(is_model("one") || is_model("two"))
               : clt_file_exists("out")) {
         fail_msg("%s, call %d: wrong files after %s", name, k, run->err);
     }

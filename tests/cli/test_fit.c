@@ -15,8 +15,8 @@
     "--data demo:64 --model embedding:4,lstm:3,dense:1 --num-words 200 --maxlen 12 --epochs 2 "    \
     "--batch 16"
 
-static const char *const FILES[] = {"model.safetensors", "history.csv", "learning_curves.svg",
-                                    "learning_curves.png"};
+static const char *const FILES[] = {"model.safetensors",   "history.csv",         "history.json",
+                                    "learning_curves.svg", "learning_curves.png", "report.html"};
 
 static char *read_in(const char *folder, const char *name, size_t *bytes)
 {
@@ -103,7 +103,7 @@ static void leaves_its_files(void **state)
         assert_true(clt_file_exists(path));
     }
     assert_true(clt_file_exists("runs/demo/fit.json"));
-    assert_int_equal(count_files("runs/demo"), 5);
+    assert_int_equal(count_files("runs/demo"), 7);
     char *png = read_in("runs/demo", "learning_curves.png", &bytes);
     assert_memory_equal(png, "\x89PNG\r\n\x1a\n", 8);
     char *svg = read_in("runs/demo", "learning_curves.svg", NULL);
@@ -312,7 +312,7 @@ static void stop_with(int signal_number, const char *name, int code)
     assert_int_equal(run.code, code);
     assert_contains(run.err, name);
     assert_contains(run.err, "in long; go on with: cltrain fit --resume long\n");
-    assert_int_equal(count_files("long"), 6); /* with a checkpoint */
+    assert_int_equal(count_files("long"), 8); /* with a checkpoint */
     char *csv = read_in("long", "history.csv", NULL);
     assert_contains(csv, "val_loss\n0,0.");
     free(csv);
@@ -340,7 +340,7 @@ static void outputs_that_cannot_be_written(void **state)
     assert_refused("ulimit -f 64; exec cltrain fit " SMALL " --out runs/demo", 1, "runs/demo",
                    "too large");
     assert_true(same_file("runs/demo", "again", "model.safetensors"));
-    assert_int_equal(count_files("runs/demo"), 5);
+    assert_int_equal(count_files("runs/demo"), 7);
 
     clt_run_command(&run, 1, "cltrain fit " SMALL " --verbose 0 --out full > /dev/full");
     assert_contains(run.err, "cannot write to standard output: No space left on device");
@@ -362,7 +362,7 @@ static void an_earlier_run_is_replaced(void **state)
     for (size_t k = 0; k < sizeof FILES / sizeof FILES[0]; k++) {
         assert_true(same_file("runs/demo", "twice", FILES[k]));
     }
-    assert_int_equal(count_files("twice"), 5);
+    assert_int_equal(count_files("twice"), 7);
 }
 
 static void devices_that_do_not_fit(void **state)

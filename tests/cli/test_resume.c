@@ -20,8 +20,8 @@
 #define WHOLE RUN "--epochs 40 "
 enum { LAST_STEP = 1150 }; /* that a kill waits for, of 1,200 */
 
-static const char *const FILES[] = {"model.safetensors", "history.csv", "learning_curves.svg",
-                                    "learning_curves.png"};
+static const char *const FILES[] = {"model.safetensors",   "history.csv",         "history.json",
+                                    "learning_curves.svg", "learning_curves.png", "report.html"};
 
 static double now(void)
 {

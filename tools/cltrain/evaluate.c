@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "json.h"
+#include "mistakes.h"
 #include "names.h"
 #include "output.h"
 #include "progress.h"
@@ -65,32 +66,9 @@ static size_t shown_mistakes(const evaluation *e)
     return wanted < e->report->mistake_count ? wanted : e->report->mistake_count;
 }
 
-/* One mistake: whose, what was predicted, and the words that the network saw; those are the
- * caller's to free. */
-typedef struct mistake {
-    size_t sample;
-    int32_t label, predicted;
-    double probability;
-    cli_bytes text;
-} mistake;
-
-static mistake mistake_of(const evaluation *e, size_t k)
+static cli_mistake mistake_of(const evaluation *e, size_t k)
 {
-    const clt_report *report = e->report;
-    const clt_dataset *test = e->source.test;
-    const clt_reading *reading = clt_model_reading(e->model);
-    mistake m = {.sample = report->mistakes[k]};
-    size_t begin = test->offsets[m.sample], count = test->offsets[m.sample + 1] - begin;
-    size_t seen = count < (size_t)reading->maxlen ? count : (size_t)reading->maxlen;
-
-    m.label = test->labels[m.sample];
-    m.predicted = report->predicted[m.sample];
-    m.probability =
-        (double)report->probabilities[m.sample * (size_t)report->class_count + (size_t)m.predicted];
-    begin += reading->truncating == CLT_PRE ? count - seen : 0;
-    cli_add_words(&m.text, words_of(e), reading, test->ids + begin, seen);
-    cli_bytes_add(&m.text, "", 1);
-    return m;
+    return cli_mistake_of(e->report, k, e->source.test, clt_model_reading(e->model), words_of(e));
 }
 
 static void print_mistakes(const evaluation *e)
@@ -103,7 +81,7 @@ static void print_mistakes(const evaluation *e)
             "the network read\n");
     }
     for (size_t k = 0; k < count && !ferror(stdout); k++) {
-        mistake m = mistake_of(e, k);
+        cli_mistake m = mistake_of(e, k);
         char number[16];
         printf("%zu\t", m.sample);
         cli_print_name(cli_class_name(e->model, m.label, number));
@@ -121,7 +99,7 @@ static json_t *mistakes_value(const evaluation *e)
     json_t *list = json_array();
 
     for (size_t k = 0; k < shown_mistakes(e); k++) {
-        mistake m = mistake_of(e, k);
+        cli_mistake m = mistake_of(e, k);
         char label[16], predicted[16];
         json_array_append_new(
             list, m.text.failed

@@ -8,6 +8,7 @@
 #include "curves.h"
 #include "history.h"
 #include "output.h"
+#include "page.h"
 #include "progress.h"
 #include "runtime.h"
 #include "signals.h"
@@ -32,6 +33,7 @@ typedef struct fit {
     clt_vector_coverage coverage; /* of --vectors */
     clt_runtime *runtime;
     clt_trainer *trainer;
+    float *before; /* the embedding to begin with; NULL: not known */
     cli_notes notes;
     cli_bar bar;
 } fit;
@@ -119,6 +121,27 @@ static clt_status load_weights(fit *f, clt_error *error)
     return status;
 }
 
+/* What report.html compares the trained embedding with. A run that goes on from a checkpoint has
+ * not read the files it began with. */
+static clt_status keep_embedding(fit *f, clt_error *error)
+{
+    const cli_settings *settings = f->settings;
+    size_t count;
+    const float *table = clt_model_tensor(f->model, "embedding.embeddings", &count);
+
+    if (f->resumed && (settings->init != NULL || settings->vectors != NULL)) {
+        return CLT_OK;
+    }
+    f->before = malloc(count * sizeof *table);
+    if (f->before == NULL) {
+        error->status = CLT_FAILED;
+        snprintf(error->message, sizeof error->message, "out of memory");
+        return CLT_FAILED;
+    }
+    memcpy(f->before, table, count * sizeof *table);
+    return CLT_OK;
+}
+
 /* Everything that can be wrong before the first step, the cheapest first; --out is tried before
  * the device is touched. */
 static clt_status prepare(fit *f, clt_error *error)
@@ -138,6 +161,9 @@ static clt_status prepare(fit *f, clt_error *error)
     status = cli_source_fit_model(&f->source, settings, &f->model, error);
     if (status == CLT_OK) {
         status = load_weights(f, error);
+    }
+    if (status == CLT_OK) {
+        status = keep_embedding(f, error);
     }
     if (status == CLT_OK) {
         status = prepare_folder(f, error);
@@ -218,31 +244,81 @@ static clt_status train(fit *f, clt_error *error)
     return status;
 }
 
+enum { MOVED_WORDS = 40 };
+
+/* report.html. Samples are measured at the end alone. */
+static clt_status write_page(const fit *f, bool finished, const cli_bytes *curves, clt_error *error)
+{
+    cli_moved moved[MOVED_WORDS];
+    clt_report *report = NULL;
+    cli_bytes html = {0};
+    cli_page page = {.settings = f->settings,
+                     .data = f->source.name,
+                     .device = clt_runtime_device(f->runtime)->name,
+                     .train_count = f->train.count,
+                     .validation_count = f->validation != NULL ? f->validation->count : 0,
+                     .model = f->model,
+                     .history = clt_trainer_history(f->trainer),
+                     .curves = curves,
+                     .validation = f->validation,
+                     .moved = moved};
+    clt_status status = CLT_OK;
+
+    if (finished && f->validation != NULL) {
+        status = clt_trainer_report(f->trainer, f->validation, &report, error);
+    }
+    if (status == CLT_OK) {
+        page.report = report;
+        if (f->before != NULL && clt_model_vocabulary(f->model) != NULL) {
+            const float *after = clt_model_tensor(f->model, "embedding.embeddings", NULL);
+            page.moved_count = cli_find_moved(f->before, after, f->model, MOVED_WORDS, moved);
+        }
+        cli_write_page(&page, &html);
+        status = cli_write_file(f->out, "report.html", &html, error);
+    }
+    clt_report_free(report);
+    cli_bytes_free(&html);
+    return status;
+}
+
+static clt_status save_model(const fit *f, clt_error *error)
+{
+    char *path = cli_join(f->out, "model.safetensors");
+    clt_status status = CLT_FAILED;
+
+    if (path != NULL) {
+        status = clt_model_save(f->model, path, error);
+    } else {
+        error->status = status;
+        snprintf(error->message, sizeof error->message, "out of memory");
+    }
+    free(path);
+    return status;
+}
+
 static clt_status save(const fit *f, bool finished, clt_error *error)
 {
     const clt_history *history = clt_trainer_history(f->trainer);
     bool validated = f->validation != NULL;
     const char *note = f->train.synthetic ? "Synthetic reviews, made by a grammar" : NULL;
-    cli_bytes csv = {0}, svg = {0}, png = {0};
-    char *path = cli_join(f->out, "model.safetensors");
-    clt_status status;
+    cli_bytes csv = {0}, json = {0}, svg = {0}, png = {0};
+    const struct {
+        const char *name;
+        const cli_bytes *bytes;
+    } files[] = {{"history.csv", &csv},
+                 {"history.json", &json},
+                 {"learning_curves.svg", &svg},
+                 {"learning_curves.png", &png}};
 
-    if (path != NULL) {
-        status = clt_model_save(f->model, path, error);
-    } else {
-        error->status = status = CLT_FAILED;
-        snprintf(error->message, sizeof error->message, "out of memory");
-    }
+    clt_status status = save_model(f, error);
     cli_history_csv(history, validated, &csv);
+    cli_history_json(history, validated, &json);
     cli_draw_curves(history, validated, note, &svg, &png);
-    if (status == CLT_OK) {
-        status = cli_write_file(f->out, "history.csv", &csv, error);
+    for (size_t k = 0; k < sizeof files / sizeof *files && status == CLT_OK; k++) {
+        status = cli_write_file(f->out, files[k].name, files[k].bytes, error);
     }
     if (status == CLT_OK) {
-        status = cli_write_file(f->out, "learning_curves.svg", &svg, error);
-    }
-    if (status == CLT_OK) {
-        status = cli_write_file(f->out, "learning_curves.png", &png, error);
+        status = write_page(f, finished, &svg, error);
     }
     if (status == CLT_OK && finished) {
         status = cli_store(f->out, f->command, true, error);
@@ -251,9 +327,9 @@ static clt_status save(const fit *f, bool finished, clt_error *error)
         status = clt_checkpoints_remove(f->out, error);
     }
     cli_bytes_free(&csv);
+    cli_bytes_free(&json);
     cli_bytes_free(&svg);
     cli_bytes_free(&png);
-    free(path);
     return status;
 }
 
@@ -432,6 +508,7 @@ static int run(const cli_command *given)
     clt_model_free(f.model);
     cli_source_close(&f.source);
     cli_stored_close(&stored);
+    free(f.before);
     free(f.out);
     return code;
 }

@@ -1,6 +1,7 @@
-/* history.c: history.csv and the printed dictionary. */
+/* history.c: history.csv, history.json and the printed dictionary. */
 #include "history.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,28 @@ void cli_history_csv(const clt_history *history, bool validated, cli_bytes *csv)
         }
         cli_bytes_print(csv, "\n");
     }
+}
+
+void cli_history_json(const clt_history *history, bool validated, cli_bytes *text)
+{
+    json_t *value = json_object();
+
+    for (int column = 0; column < (validated ? 4 : 2); column++) {
+        json_t *values = json_array();
+        for (size_t k = 0; k < history->count; k++) {
+            double number = columns[column].value(&history->epochs[k]);
+            json_array_append_new(values, isfinite(number) ? json_real(number) : json_null());
+        }
+        json_object_set_new(value, columns[column].name, values);
+    }
+    char *printed = json_dumps(value, JSON_INDENT(2));
+    if (printed == NULL) {
+        text->failed = true;
+    } else {
+        cli_bytes_print(text, "%s\n", printed);
+    }
+    free(printed);
+    json_decref(value);
 }
 
 /* Python's repr(float): the fewest digits that read back as the same number, an exponent below

@@ -8,6 +8,10 @@
 /* history.csv as Keras's CSVLogger writes it: epoch from 0, then the sorted names. */
 void cli_history_csv(const clt_history *history, bool validated, cli_bytes *csv);
 
+/* history.json: Keras's history.history, a list for each name; what is no number is null. Without
+ * memory the bytes are marked as failed. */
+void cli_history_json(const clt_history *history, bool validated, cli_bytes *text);
+
 /* The dictionary that Keras's History holds, as Python prints it. */
 void cli_print_history(const clt_history *history, bool validated);
 

@@ -169,17 +169,26 @@ void cli_bytes_add(cli_bytes *bytes, const void *data, size_t size)
 
 void cli_bytes_print(cli_bytes *bytes, const char *format, ...)
 {
-    char text[256];
+    char short_text[256], *text = short_text;
     va_list args;
 
     va_start(args, format);
-    int length = vsnprintf(text, sizeof text, format, args);
+    int length = vsnprintf(short_text, sizeof short_text, format, args);
     va_end(args);
-    if (length < 0 || (size_t)length >= sizeof text) {
+    if (length >= (int)sizeof short_text) {
+        text = malloc((size_t)length + 1);
+        if (text != NULL) {
+            va_start(args, format);
+            vsnprintf(text, (size_t)length + 1, format, args);
+            va_end(args);
+        }
+    }
+    if (length < 0 || text == NULL) {
         bytes->failed = true;
         return;
     }
     cli_bytes_add(bytes, text, (size_t)length);
+    free(text != short_text ? text : NULL);
 }
 
 void cli_bytes_free(cli_bytes *bytes)
