@@ -33,6 +33,7 @@ typedef struct group_rows {
     int size;            /* of its shard */
     int t0, t1, reverse; /* of the range */
     size_t first;        /* position of its first sample at time 0 */
+    size_t sample;       /* its first */
     size_t state;        /* its first element of a state */
 } group_rows;
 
@@ -46,7 +47,8 @@ CLT_INLINE void find_group(int T, int B, int S, int t0, int t1, int reverse, gro
     g->t1 = t1;
     g->reverse = reverse;
     g->first = (size_t)T * first + r0;
-    g->state = (size_t)(first + r0) * H;
+    g->sample = (size_t)(first + r0);
+    g->state = g->sample * H;
 }
 
 /* The position of the group's first sample at a step in the direction of time. */
@@ -70,12 +72,13 @@ CLT_INLINE void load_state(const group_rows *g, global const float *from, float 
     }
 }
 
-CLT_INLINE void store_state(const group_rows *g, const float *values, global float *to)
+/* Rows of `to` have `width` elements. */
+CLT_INLINE void store_state(const group_rows *g, const float *values, int width, global float *to)
 {
     for (int m = 0; m < CELLS; m++) {
         const int cell = (int)get_local_id(0) + m * GROUP;
         if (to && is_cell(g, cell)) {
-            to[g->state + cell] = values[m];
+            to[(g->sample + cell / H) * width + cell % H] = values[m];
         }
     }
 }
@@ -183,6 +186,7 @@ CLT_INLINE void load_column(int slot, input *in)
 
 typedef struct forward_arrays {
     global float *restrict y, *restrict gates, *restrict h_in, *restrict c_in, *restrict tanh_c;
+    int width; /* of a row of y */
 } forward_arrays;
 
 /* First phase: the item's gate columns of all rows, from h [ROWS][QUADS] to gate [ROWS][4H]. Rows
@@ -222,7 +226,7 @@ CLT_INLINE void columns_forward(const group_rows *g, int step, weights kept,
 CLT_INLINE void cells_forward(const group_rows *g, int step, local const float *gate, float *c,
                               float *h_own, local float *h, const forward_arrays *to)
 {
-    const size_t n = position_of(g, step) * H;
+    const size_t position = position_of(g, step), n = position * H;
     for (int m = 0; m < CELLS; m++) {
         const int cell = (int)get_local_id(0) + m * GROUP;
         if (is_cell(g, cell)) {
@@ -235,7 +239,7 @@ CLT_INLINE void cells_forward(const group_rows *g, int step, local const float *
                 to->tanh_c[n + cell] = t;
             }
             if (to->y) {
-                to->y[n + cell] = h1;
+                to->y[(position + cell / H) * to->width + cell % H] = h1;
             }
             c[m] = c1;
             h_own[m] = h1;
@@ -244,21 +248,22 @@ CLT_INLINE void cells_forward(const group_rows *g, int step, local const float *
     }
 }
 
-/* projected [row_count, 4H], index [N] or none. h0, c0 [B, H] or none. y [N, H], y_last, hT, cT
- * [B, H]: none where not wanted; gates none: nothing is saved. */
+/* projected [row_count, 4H], index [N] or none. h0, c0 [B, H] or none. y [N, width], y_last
+ * [B, width], of which h begins at `column`, hT, cT [B, H]: none where not wanted; gates none:
+ * nothing is saved. */
 kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
 lstm_group_forward(int T, int B, int S, int t0, int t1, int reverse,
                    global const float *restrict projected, global const int *restrict index,
                    global const float *restrict recurrent_kernel, global const float *restrict bias,
                    global const float *h0, global const float *c0, global float *restrict y,
-                   global float *y_last, global float *hT, global float *cT,
+                   global float *y_last, int width, int column, global float *hT, global float *cT,
                    global float *restrict gates, global float *restrict h_in,
                    global float *restrict c_in, global float *restrict tanh_c)
 {
     local float4 h[ROWS * QUADS];
     local float gate[ROWS * G];
     group_rows group;
-    const forward_arrays to = {y, gates, h_in, c_in, tanh_c};
+    const forward_arrays to = {y ? y + column : 0, gates, h_in, c_in, tanh_c, width};
     input in = {projected, index};
     weights kept;
     float c[CELLS], h_own[CELLS];
@@ -286,9 +291,9 @@ lstm_group_forward(int T, int B, int S, int t0, int t1, int reverse,
         cells_forward(&group, step, gate, c, h_own, (local float *)h, &to);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-    store_state(&group, h_own, y_last);
-    store_state(&group, h_own, hT);
-    store_state(&group, c, cT);
+    store_state(&group, h_own, width, y_last ? y_last + column : 0);
+    store_state(&group, h_own, H, hT);
+    store_state(&group, c, H, cT);
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
@@ -301,7 +306,7 @@ typedef struct saved_cell {
 typedef struct backward_arrays {
     global float *restrict gates;
     global const float *restrict c_in, *restrict tanh_c, *restrict dy;
-    int dy_sequence;
+    int dy_sequence, width; /* of a row of dy */
 } backward_arrays;
 
 /* The item's cells. Before the first step there is nothing to read. */
@@ -310,7 +315,7 @@ CLT_INLINE void load_cells(const group_rows *g, int step, const backward_arrays 
 {
     const size_t n = position_of(g, step);
     const int has_dy = from->dy && (from->dy_sequence || step == g->t1 - g->t0 - 1);
-    global const float *dy = from->dy + (from->dy_sequence ? n * H : g->state);
+    global const float *dy = from->dy + (from->dy_sequence ? n : g->sample) * from->width;
     for (int m = 0; m < CELLS; m++) {
         const int cell = (int)get_local_id(0) + m * GROUP;
         if (step >= 0 && is_cell(g, cell)) {
@@ -321,7 +326,7 @@ CLT_INLINE void load_cells(const group_rows *g, int step, const backward_arrays 
                                   gate[3 * H],
                                   from->tanh_c[n * H + cell],
                                   from->c_in[n * H + cell],
-                                  has_dy ? dy[cell] : 0.0f};
+                                  has_dy ? dy[cell / H * from->width + cell % H] : 0.0f};
             saved[m] = s;
         }
     }
@@ -388,20 +393,21 @@ CLT_INLINE void add_parts(const group_rows *g, local const float *part, float *d
     }
 }
 
-/* packed: see lstm_group_transpose. dy: none, the gradient of the last state [B, H], or with
- * dy_sequence of every state [N, H]. dhT, dcT [B, H] or none; dh0, dc0: none, not wanted. The gates
- * become their gradients. */
+/* packed: see lstm_group_transpose. dy: none, the gradient of the last state [B, width], or with
+ * dy_sequence of every state [N, width], of which it begins at `column`. dhT, dcT [B, H] or none;
+ * dh0, dc0: none, not wanted. The gates become their gradients. */
 kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
 lstm_group_backward(int T, int B, int S, int t0, int t1, int reverse,
                     global const float *restrict packed, global const float *restrict dy,
-                    int dy_sequence, global const float *dhT, global const float *dcT,
-                    global float *restrict gates, global const float *restrict c_in,
-                    global const float *restrict tanh_c, global float *dh0, global float *dc0)
+                    int dy_sequence, int width, int column, global const float *dhT,
+                    global const float *dcT, global float *restrict gates,
+                    global const float *restrict c_in, global const float *restrict tanh_c,
+                    global float *dh0, global float *dc0)
 {
     local float4 dz[ROWS * 4 * QUADS];
     local float part[ROWS * G];
     group_rows group;
-    const backward_arrays arrays = {gates, c_in, tanh_c, dy, dy_sequence};
+    const backward_arrays arrays = {gates, c_in, tanh_c, dy ? dy + column : 0, dy_sequence, width};
     weights kept;
     float dh[CELLS], dc[CELLS];
     saved_cell saved[CELLS];
@@ -431,8 +437,8 @@ lstm_group_backward(int T, int B, int S, int t0, int t1, int reverse,
         barrier(CLK_LOCAL_MEM_FENCE);
         add_parts(&group, part, dh);
     }
-    store_state(&group, dh, dh0);
-    store_state(&group, dc, dc0);
+    store_state(&group, dh, H, dh0);
+    store_state(&group, dc, H, dc0);
 }
 
 /* ---- the recurrent kernel's gradient, per shard ---------------------------------------------- */

@@ -52,13 +52,13 @@ CLT_INLINE void spread_state(int from, global const float *one, float *state)
     }
 }
 
-/* Units first .. end - 1 of rows from .. rows - 1. */
-CLT_INLINE void store_state(int from, int rows, int first, int end, const float *state,
+/* Units first .. end - 1 of rows from .. rows - 1, to rows of `width` elements. */
+CLT_INLINE void store_state(int from, int rows, int first, int end, const float *state, int width,
                             global float *to)
 {
     for (int m = from; m < rows; m++) {
         for (int j = first; j < end; j++) {
-            to[(size_t)m * H + j] = state[m * PADDED + j];
+            to[(size_t)m * width + j] = state[m * PADDED + j];
         }
     }
 }
@@ -173,6 +173,7 @@ CLT_INLINE void tile_product(const int vectors, const int count, int rows, const
 
 typedef struct forward_arrays {
     global float *y, *gates, *h_in, *c_in, *tanh_c;
+    int width; /* of a row of y */
 } forward_arrays;
 
 /* One row of the block from unit j on: from the products' sums [4 gates], none for a state of
@@ -215,7 +216,7 @@ CLT_INLINE void cell_output(const int lanes, int j, float16 output, const float 
         clt_store16(lanes, t, to.tanh_c + n * H + j);
     }
     if (to.y) {
-        clt_store16(lanes, after, to.y + n * H + j);
+        clt_store16(lanes, after, to.y + n * to.width + j);
     }
 }
 
@@ -250,16 +251,16 @@ CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_stat
 
 /* projected [row_count, 4H]; the next row is 4H elements further, or 0: then all are the first one.
  * index [N] or none, packed: see lstm_rows_pack. h0, c0 [B, H] or none. start, prefix_h, prefix_c:
- * none, not packed. y [N, H], y_last, hT, cT [B, H]: none where not wanted; gates none: nothing is
- * saved. */
+ * none, not packed. y [N, width], y_last [B, width], of which h begins at `column`, hT, cT [B, H]:
+ * none where not wanted; gates none: nothing is saved. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const float *projected,
                   int next_row, global const int *index, global const float *packed,
                   global const float *bias, global const float *h0, global const float *c0,
                   global const int *start, global const float *prefix_h,
-                  global const float *prefix_c, global float *y, global float *y_last,
-                  global float *hT, global float *cT, global float *gates, global float *h_in,
-                  global float *c_in, global float *tanh_c)
+                  global const float *prefix_c, global float *y, global float *y_last, int width,
+                  int column, global float *hT, global float *cT, global float *gates,
+                  global float *h_in, global float *c_in, global float *tanh_c)
 {
     const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
@@ -272,7 +273,7 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
     int block0 = part * BLOCKS / parts, block1 = (part + 1) * BLOCKS / parts;
     const int j0 = block0 * LANES, j1 = min(H, block1 * LANES);
     const size_t state = (size_t)(first + r0) * H;
-    const forward_arrays to = {y, gates, h_in, c_in, tanh_c};
+    const forward_arrays to = {y ? y + column : 0, gates, h_in, c_in, tanh_c, width};
     /* Samples of the shard and rows of the tile that take part at time t: packed, they grow. */
     int present = size, rows = min(TILE, size - r0), t = reverse ? t1 - 1 : t0, steps = t1 - t0;
     size_t n = (size_t)T * first + (size_t)t * size + r0;
@@ -327,13 +328,13 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
     }
     const float *last = h[steps % 2];
     if (y_last) {
-        store_state(0, rows, j0, j1, last, y_last + state);
+        store_state(0, rows, j0, j1, last, width, y_last + (size_t)(first + r0) * width + column);
     }
     if (hT) {
-        store_state(0, rows, j0, j1, last, hT + state);
+        store_state(0, rows, j0, j1, last, H, hT + state);
     }
     if (cT) {
-        store_state(0, rows, j0, j1, c, cT + state);
+        store_state(0, rows, j0, j1, c, H, cT + state);
     }
 }
 
@@ -423,15 +424,16 @@ CLT_INLINE void add_state(global const float *values, float *state)
     }
 }
 
-/* dy: none, the gradient of the last state [B, H], or with dy_sequence of every state [N, H].
- * dhT, dcT [B, H] or none; packed: see lstm_rows_pack_transposed; dh0, dc0: none, not wanted. With
- * start, these are the gradients of each sample's state there. */
+/* dy: none, the gradient of the last state [B, width], or with dy_sequence of every state
+ * [N, width], of which it begins at `column`. dhT, dcT [B, H] or none; packed: see
+ * lstm_rows_pack_transposed; dh0, dc0: none, not wanted. With start, these are the gradients of
+ * each sample's state there. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global const float *packed,
-                   global const float *dy, int dy_sequence, global const float *dhT,
-                   global const float *dcT, global const int *start, global float *gates,
-                   global const float *c_in, global const float *tanh_c, global float *dh0,
-                   global float *dc0)
+                   global const float *dy, int dy_sequence, int width, int column,
+                   global const float *dhT, global const float *dcT, global const int *start,
+                   global float *gates, global const float *c_in, global const float *tanh_c,
+                   global float *dh0, global float *dc0)
 {
     const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
@@ -456,7 +458,7 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         dz[k] = 0.0f;
     }
     for (int m = 0; m < rows && dy && !dy_sequence; m++) {
-        add_state(dy + state + (size_t)m * H, dh + m * PADDED);
+        add_state(dy + (size_t)(first + r0 + m) * width + column, dh + m * PADDED);
     }
     for (int step = t1 - t0 - 1;; step--) {
         const int t = reverse ? t1 - 1 - step : t0 + step, staying = rows;
@@ -465,8 +467,8 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         }
         rows = min(TILE, present - r0);
         if (rows < staying) {
-            store_state(rows, staying, 0, H, dh, dh0 + state);
-            store_state(rows, staying, 0, H, dc, dc0 + state);
+            store_state(rows, staying, 0, H, dh, H, dh0 + state);
+            store_state(rows, staying, 0, H, dc, H, dc0 + state);
         }
         if (step < 0) {
             break;
@@ -475,8 +477,8 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         for (int m = 0; m < rows; m++) {
             const size_t p = n + m;
             row_backward(0, H, dh + m * PADDED, dc + m * PADDED, dz + m * G,
-                         dy && dy_sequence ? dy + p * H : 0, gates + p * G, c_in + p * H,
-                         tanh_c + p * H, gates + p * G);
+                         dy && dy_sequence ? dy + p * width + column : 0, gates + p * G,
+                         c_in + p * H, tanh_c + p * H, gates + p * G);
         }
         if (step == 0 && !dh0) {
             break;
@@ -486,10 +488,10 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         panels_backward(0, H, rows, dz, packed, next, dh);
     }
     if (dh0) {
-        store_state(0, rows, 0, H, dh, dh0 + state);
+        store_state(0, rows, 0, H, dh, H, dh0 + state);
     }
     if (dc0) {
-        store_state(0, rows, 0, H, dc, dc0 + state);
+        store_state(0, rows, 0, H, dc, H, dc0 + state);
     }
 }
 
@@ -499,9 +501,10 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
  * from dh. Global: (tiles, S, parts). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_backward_part(int T, int B, int S, int t, int later, global const float *packed,
-                        global const float *dy, int dy_sequence, global const float *dhT,
-                        global const float *dcT, global float *gates, global const float *c_in,
-                        global const float *tanh_c, global float *dh0, global float *dc0)
+                        global const float *dy, int dy_sequence, int width, int column,
+                        global const float *dhT, global const float *dcT, global float *gates,
+                        global const float *c_in, global const float *tanh_c, global float *dh0,
+                        global float *dc0)
 {
     const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
@@ -528,20 +531,20 @@ lstm_rows_backward_part(int T, int B, int S, int t, int later, global const floa
         load_state(rows, 0, PADDED, dhT ? dhT + state : 0, dh);
     }
     if (t < 0) {
-        store_state(0, rows, j0, j1, dh, dh0 + state);
+        store_state(0, rows, j0, j1, dh, H, dh0 + state);
         return;
     }
     load_state(rows, j0, j1_padded, dcT ? dcT + state : 0, dc);
     for (int m = 0; m < rows; m++) {
         const size_t n = origin + (size_t)t * size + m;
         if (dy && !dy_sequence) {
-            add_state(dy + state + (size_t)m * H, dh + m * PADDED);
+            add_state(dy + (size_t)(first + r0 + m) * width + column, dh + m * PADDED);
         }
         row_backward(j0, j1, dh + m * PADDED, dc + m * PADDED, dz + m * G,
-                     dy && dy_sequence ? dy + n * H : 0, gates + n * G, c_in + n * H,
+                     dy && dy_sequence ? dy + n * width + column : 0, gates + n * G, c_in + n * H,
                      tanh_c + n * H, gates + n * G);
     }
-    store_state(0, rows, j0, j1, dc, dc0 + state);
+    store_state(0, rows, j0, j1, dc, H, dc0 + state);
 }
 
 /* The prefix, whose rows are the shards: from dh0, dc0 [B, H], the gradients of the samples' states

@@ -14,14 +14,15 @@ static int position(int T, int B, int S, int t, int b)
 }
 
 /* h, c [B, H]: the state, moved on by one step. z [B, 4H]: h . recurrent_kernel, or none.
- * index [N] or none; y [N, H] or none; gates none: nothing is saved. */
+ * index [N] or none; y: none, [B, width], or [N, width] with y_sequence, of which h begins at
+ * `column`; gates none: nothing is saved. */
 kernel void lstm_step_forward(int H, int T, int B, int S, int t, global const float *restrict z,
                               global const float *restrict projected,
                               global const int *restrict index, global const float *restrict bias,
                               global float *restrict h, global float *restrict c,
-                              global float *restrict y, global float *restrict gates,
-                              global float *restrict h_in, global float *restrict c_in,
-                              global float *restrict tanh_c)
+                              global float *restrict y, int y_sequence, int width, int column,
+                              global float *restrict gates, global float *restrict h_in,
+                              global float *restrict c_in, global float *restrict tanh_c)
 {
     const int blocks = (H - 1) / UNITS + 1;
     const int b = (int)get_global_id(0) / blocks, j0 = (int)get_global_id(0) % blocks * UNITS;
@@ -50,7 +51,7 @@ kernel void lstm_step_forward(int H, int T, int B, int S, int t, global const fl
             tanh_c[n * H + j] = tanh_c1;
         }
         if (y) {
-            y[n * H + j] = h1;
+            y[(y_sequence ? n : (size_t)b) * width + column + j] = h1;
         }
         c[state] = c1;
         h[state] = h1;
@@ -58,12 +59,12 @@ kernel void lstm_step_forward(int H, int T, int B, int S, int t, global const fl
 }
 
 /* dh, dc [B, H]: the gradients of the state after the step; dc becomes that of c before it.
- * dy: none, [B, H], or [N, H] with dy_sequence. The gate gradients replace `gates` and are also
- * written to dz [B, 4H]. */
+ * dy: none, [B, width], or [N, width] with dy_sequence, of which it begins at `column`. The gate
+ * gradients replace `gates` and are also written to dz [B, 4H]. */
 kernel void lstm_step_backward(int H, int T, int B, int S, int t, global const float *restrict dy,
-                               int dy_sequence, global const float *restrict dh,
-                               global float *restrict dc, global float *restrict gates,
-                               global const float *restrict c_in,
+                               int dy_sequence, int width, int column,
+                               global const float *restrict dh, global float *restrict dc,
+                               global float *restrict gates, global const float *restrict c_in,
                                global const float *restrict tanh_c, global float *restrict dz)
 {
     const int blocks = (H - 1) / UNITS + 1;
@@ -80,7 +81,8 @@ kernel void lstm_step_backward(int H, int T, int B, int S, int t, global const f
                      jo = 3 * (size_t)H + j;
         const float i = gate[ji], f = gate[jf], g = gate[jg], o = gate[jo];
         const float tanh_c1 = tanh_c[n * H + j];
-        const float dh1 = dh[state] + (dy ? dy[dy_sequence ? n * H + j : state] : 0.0f);
+        const size_t row = dy_sequence ? n : (size_t)b;
+        const float dh1 = dh[state] + (dy ? dy[row * width + column + j] : 0.0f);
         const float dc1 = fma(dh1 * o, fma(-tanh_c1, tanh_c1, 1.0f), dc[state]);
         gate[ji] = dgate[ji] = dc1 * g * (i * (1.0f - i));
         gate[jf] = dgate[jf] = dc1 * c_in[n * H + j] * (f * (1.0f - f));

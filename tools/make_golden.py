@@ -46,7 +46,7 @@ LARGE = 20000
 # ids: the largest id + 1 that samples use, when not num_words; scale: of the starting embedding,
 # None: Keras's own start, where logits are near 0 and gradients small; classes: outputs of a softmax
 # with categorical cross-entropy, in the place of one sigmoid; pool: of all states of the last LSTM,
-# kinds joined by +.
+# kinds joined by +; both: every LSTM is bidirectional.
 CASES = {
     "tutorial": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, scale=None),
     "trained": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4),
@@ -64,6 +64,8 @@ CASES = {
     "three_classes": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, classes=3),
     "pool_max": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, pool="max"),
     "pools": dict(V=30, D=5, T=7, H=[17, 5], B=20, n=50, epochs=4, pool="mean+max+last"),
+    "bidirectional": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, both=True),
+    "both_stacked": dict(V=30, D=5, T=7, H=[5, 17], B=20, n=50, epochs=4, both=True, pool="max"),
 }
 
 
@@ -112,7 +114,8 @@ def build(case):
     inputs = keras.Input((case["T"],), dtype="int32")
     x = keras.layers.Embedding(case["V"], case["D"])(inputs)
     for k, hidden in enumerate(case["H"]):
-        x = keras.layers.LSTM(hidden, return_sequences=gives_sequence(case, k))(x)
+        lstm = keras.layers.LSTM(hidden, return_sequences=gives_sequence(case, k))
+        x = (keras.layers.Bidirectional(lstm) if "both" in case else lstm)(x)
     if "pool" in case:
         parts = [pool(kind, x) for kind in case["pool"].split("+")]
         x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
@@ -130,7 +133,8 @@ def loss_of(case):
 
 
 def model_string(case):
-    layers = [f"lstm:{h}" + (":sequence" if gives_sequence(case, k) else "")
+    both = ":bidirectional" if "both" in case else ""
+    layers = [f"lstm:{h}{both}" + (":sequence" if gives_sequence(case, k) else "")
               for k, h in enumerate(case["H"])]
     if "pool" in case:
         layers.append(f"pool:{case['pool']}")
@@ -142,7 +146,9 @@ def tensor_names(case):
     names = ["embedding.embeddings"]
     for k in range(len(case["H"])):
         layer = "lstm" if k == 0 else f"lstm_{k}"
-        names += [f"{layer}.kernel", f"{layer}.recurrent_kernel", f"{layer}.bias"]
+        for direction in (".forward", ".backward") if "both" in case else ("",):
+            names += [f"{layer}{direction}.{part}"
+                      for part in ("kernel", "recurrent_kernel", "bias")]
     return names + ["dense.kernel", "dense.bias"]
 
 

@@ -23,11 +23,11 @@ typedef struct clt_model clt_model;
  *
  * layers   the model string: layers comma-separated, `name:number` with options after colons.
  *          embedding:D            first, exactly once; num_words rows
- *          lstm:H[:sequence]      the last state, or with `sequence` every state (to stack)
- *          pool:KINDS             of all states of the lstm before it: last (the last step), mean,
- *                                 max (over time), or several beside each other: mean+max
- *          dropout:P              0 <= P < 1; a point in P, as in the C locale's LC_NUMERIC
- *          dense:N                last: 1 is one sigmoid output, for two classes; more is a
+ *          lstm:H[:sequence]      the last state, or with `sequence` every state (to stack, to
+ * pool) lstm:H:bidirectional   also with `sequence`: forward and backward, 2H features pool:KINDS
+ * of all states of the lstm before it: last (the last step), mean, max (over time), or several
+ * beside each other: mean+max dropout:P              0 <= P < 1; a point in P, as in the C locale's
+ * LC_NUMERIC dense:N                last: 1 is one sigmoid output, for two classes; more is a
  *                                 softmax over N classes; N up to 4096
  * reading  NULL: the defaults. reading->num_words must not be 0.
  * Errors   CLT_USAGE: the string; the message names the layer and the choices. */
@@ -104,9 +104,10 @@ uint64_t clt_model_parameter_count(const clt_model *model);
 /* A parameter tensor, for reading or setting from a program of one's own.
  *
  * name     "embedding.embeddings" [V, D], "lstm.kernel" [D, 4H], "lstm.recurrent_kernel" [H, 4H],
- *          "lstm.bias" [4H], "dense.kernel" [H, N], "dense.bias" [N]; gate order i, f, c, o.
- * count    out: elements; NULL allowed.
- * Returns  the model's own array, row-major float; NULL when there is no such tensor. */
+ *          "lstm.bias" [4H] (of a bidirectional one "lstm.forward.kernel", "lstm.backward.kernel",
+ * ...), "dense.kernel" [H, N], "dense.bias" [N]; gate order i, f, c, o. count    out: elements;
+ * NULL allowed. Returns  the model's own array, row-major float; NULL when there is no such tensor.
+ */
 float *clt_model_tensor(clt_model *model, const char *name, size_t *count);
 
 /* The classes that the last layer tells apart: 2 for dense:1, N for dense:N. */

@@ -78,14 +78,14 @@ static clt_status check_lstm(search *s, const clt_layer *layer, const char *vari
                              size_t room, clt_error *error)
 {
     enum { SAMPLES = 9, TIMESTEPS_MAX = 12 };
-    double position = 24.0 * layer->outputs * (layer->inputs + layer->outputs);
+    double position = 24.0 * layer->hidden * (layer->inputs + layer->hidden);
     const clt_case c = {.op = "lstm",
                         .variant_op = "lstm",
                         .variant = variant,
                         .samples = SAMPLES,
                         .timesteps = fitting(SAMPLES * position, TIMESTEPS_MAX),
                         .features = layer->inputs,
-                        .hidden = layer->outputs,
+                        .hidden = layer->hidden,
                         .flag = layer->sequence,
                         .tolerance = clt_cases_lstm[0].tolerance,
                         .run = clt_cases_lstm[0].run};
@@ -99,7 +99,7 @@ static clt_status check_lstm(search *s, const clt_layer *layer, const char *vari
 static clt_status check_gemm(search *s, const clt_layer *layer, const char *variant, char *failure,
                              size_t room, clt_error *error)
 {
-    int columns = 4 * layer->outputs, features = layer->inputs;
+    int columns = 4 * layer->hidden, features = layer->inputs;
     int rows = fitting(2.0 * columns * features, 2817);
     const struct {
         int m, n, k, transposed;
@@ -130,7 +130,7 @@ static clt_status check_gemm(search *s, const clt_layer *layer, const char *vari
 
 static bool lstm_suits(const search *s, const clt_layer *layer, const char *variant)
 {
-    const clt_lstm_config config = {.features = layer->inputs, .hidden = layer->outputs};
+    const clt_lstm_config config = {.features = layer->inputs, .hidden = layer->hidden};
     return clt_lstm_suits(s->runtime, &config, variant);
 }
 

@@ -20,7 +20,7 @@ static const struct {
     int most; /* units */
 } kinds[] = {
     [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D", UNITS_MAX},
-    [CLT_LAYER_LSTM] = {"lstm", "LSTM", "lstm:H[:sequence]", HIDDEN_MAX},
+    [CLT_LAYER_LSTM] = {"lstm", "LSTM", "lstm:H[:bidirectional][:sequence]", HIDDEN_MAX},
     [CLT_LAYER_DROPOUT] = {"dropout", "Dropout", "dropout:P", 0},
     [CLT_LAYER_POOL] = {"pool", "Concatenate", "pool:last, mean, max, or several: pool:mean+max",
                         0},
@@ -38,8 +38,10 @@ static const struct {
 
 const char *clt_layer_type(const clt_layer *layer)
 {
-    bool one = layer->kind == CLT_LAYER_POOL && layer->pool.count == 1;
-    return one ? pools[layer->pool.kinds[0]].type : kinds[layer->kind].type;
+    if (layer->kind == CLT_LAYER_POOL && layer->pool.count == 1) {
+        return pools[layer->pool.kinds[0]].type;
+    }
+    return layer->directions == 2 ? "Bidirectional" : kinds[layer->kind].type;
 }
 
 /* One layer's text while it is being read. */
@@ -117,20 +119,23 @@ static clt_status parse_value(const word *w, const char *text, clt_layer *layer)
         return parse_rate(w, text, &layer->rate);
     case CLT_LAYER_POOL:
         return parse_pool(w, text, &layer->pool);
-    case CLT_LAYER_EMBEDDING:
     case CLT_LAYER_LSTM:
+        layer->directions = 1;
+        return parse_units(w, text, kinds[layer->kind].most, &layer->hidden);
+    case CLT_LAYER_EMBEDDING:
     case CLT_LAYER_DENSE:
         break;
     }
     return parse_units(w, text, kinds[layer->kind].most, &layer->outputs);
 }
 
-static void add_parameter(clt_layers *layers, const clt_layer *layer, const char *name, int rank,
-                          int rows, int columns, clt_initializer initializer)
+static void add_parameter(clt_layers *layers, const clt_layer *layer, const char *direction,
+                          const char *name, int rank, int rows, int columns,
+                          clt_initializer initializer)
 {
     clt_parameter *p = &layers->parameters[layers->parameter_count++];
     char full[sizeof p->name]; /* layer lies in *layers, as p does */
-    snprintf(full, sizeof full, "%s.%s", layer->name, name);
+    snprintf(full, sizeof full, "%s.%s%s", layer->name, direction, name);
     memcpy(p->name, full, sizeof full);
     p->rank = rank;
     p->shape[0] = rank == 2 ? rows : columns;
@@ -144,22 +149,35 @@ static void add_parameter(clt_layers *layers, const clt_layer *layer, const char
     }
 }
 
+/* Keras's LSTM has three, and its Bidirectional those of an LSTM for each direction. */
+static void add_lstm_parameters(clt_layers *layers, const clt_layer *layer)
+{
+    static const char *const directions[] = {"forward.", "backward."};
+    int in = layer->inputs, hidden = layer->hidden;
+    for (int d = 0; d < layer->directions; d++) {
+        const char *direction = layer->directions == 2 ? directions[d] : "";
+        add_parameter(layers, layer, direction, "kernel", 2, in, 4 * hidden,
+                      CLT_INIT_GLOROT_UNIFORM);
+        add_parameter(layers, layer, direction, "recurrent_kernel", 2, hidden, 4 * hidden,
+                      CLT_INIT_ORTHOGONAL);
+        add_parameter(layers, layer, direction, "bias", 1, 1, 4 * hidden, CLT_INIT_FORGET_BIAS);
+    }
+}
+
 static void add_parameters(clt_layers *layers, clt_layer *layer)
 {
     int in = layer->inputs, out = layer->outputs;
     layer->parameter = layers->parameter_count;
     switch (layer->kind) {
     case CLT_LAYER_EMBEDDING:
-        add_parameter(layers, layer, "embeddings", 2, in, out, CLT_INIT_UNIFORM);
+        add_parameter(layers, layer, "", "embeddings", 2, in, out, CLT_INIT_UNIFORM);
         break;
     case CLT_LAYER_LSTM:
-        add_parameter(layers, layer, "kernel", 2, in, 4 * out, CLT_INIT_GLOROT_UNIFORM);
-        add_parameter(layers, layer, "recurrent_kernel", 2, out, 4 * out, CLT_INIT_ORTHOGONAL);
-        add_parameter(layers, layer, "bias", 1, 1, 4 * out, CLT_INIT_FORGET_BIAS);
+        add_lstm_parameters(layers, layer);
         break;
     case CLT_LAYER_DENSE:
-        add_parameter(layers, layer, "kernel", 2, in, out, CLT_INIT_GLOROT_UNIFORM);
-        add_parameter(layers, layer, "bias", 1, 1, out, CLT_INIT_ZEROS);
+        add_parameter(layers, layer, "", "kernel", 2, in, out, CLT_INIT_GLOROT_UNIFORM);
+        add_parameter(layers, layer, "", "bias", 1, 1, out, CLT_INIT_ZEROS);
         break;
     case CLT_LAYER_DROPOUT:
     case CLT_LAYER_POOL:
@@ -198,9 +216,11 @@ static clt_status connect(const word *w, clt_layers *layers, clt_layer *layer, i
         }
         if (!before->sequence) {
             return layer_error(
-                w, "the lstm before it gives its last state only; write 'lstm:%d:sequence'",
-                before->outputs);
+                w, "the lstm before it gives its last state only; write 'lstm:%d%s:sequence'",
+                source_of(before)->hidden,
+                source_of(before)->directions == 2 ? ":bidirectional" : "");
         }
+        layer->outputs = layer->directions * layer->hidden;
         break;
     case CLT_LAYER_POOL:
         if (!before->sequence || source_of(before)->kind != CLT_LAYER_LSTM) {
@@ -233,6 +253,8 @@ static clt_status parse_options(const word *w, clt_layer *layer, char *options)
         }
         if (layer->kind == CLT_LAYER_LSTM && strcmp(option, "sequence") == 0) {
             layer->sequence = true;
+        } else if (layer->kind == CLT_LAYER_LSTM && strcmp(option, "bidirectional") == 0) {
+            layer->directions = 2;
         } else {
             return layer_error(w, "unknown option '%s'; use %s", option, kinds[layer->kind].use);
         }
@@ -335,9 +357,12 @@ static size_t format_layer(const clt_layer *layer, char *text, size_t room)
         }
         return used;
     }
-    bool sequence = layer->kind == CLT_LAYER_LSTM && layer->sequence;
-    return (size_t)snprintf(text, room, "%s:%d%s", name, layer->outputs,
-                            sequence ? ":sequence" : "");
+    if (layer->kind == CLT_LAYER_LSTM) {
+        return (size_t)snprintf(text, room, "%s:%d%s%s", name, layer->hidden,
+                                layer->directions == 2 ? ":bidirectional" : "",
+                                layer->sequence ? ":sequence" : "");
+    }
+    return (size_t)snprintf(text, room, "%s:%d", name, layer->outputs);
 }
 
 char *clt_layers_format(const clt_layers *layers, clt_error *error)
@@ -366,8 +391,8 @@ int clt_layers_widest_lstm(const clt_layers *layers)
     int widest = 1;
     for (int k = 0; k < layers->count; k++) {
         const clt_layer *layer = &layers->layers[k];
-        if (layer->kind == CLT_LAYER_LSTM && layer->outputs > widest) {
-            widest = layer->outputs;
+        if (layer->kind == CLT_LAYER_LSTM && layer->hidden > widest) {
+            widest = layer->hidden;
         }
     }
     return widest;

@@ -20,13 +20,15 @@ typedef enum clt_layer_kind {
 
 typedef struct clt_layer {
     clt_layer_kind kind;
-    char name[32]; /* "lstm", "lstm_1": the first part of its tensors' names */
-    int inputs;    /* features in; of the embedding, rows of its table */
-    int outputs;   /* features out */
-    bool sequence; /* out: every time step, not only one vector */
-    double rate;   /* dropout */
+    char name[32];  /* "lstm", "lstm_1": the first part of its tensors' names */
+    int inputs;     /* features in; of the embedding, rows of its table */
+    int outputs;    /* features out */
+    bool sequence;  /* out: every time step, not only one vector */
+    int hidden;     /* lstm: units of a direction */
+    int directions; /* lstm: 1, or 2: bidirectional */
+    double rate;    /* dropout */
     clt_pool_config pool;
-    int parameter; /* its first one; it has as many as its kind */
+    int parameter; /* its first one; it has as many as its kind, for each direction */
 } clt_layer;
 
 /* How a parameter starts (keras/src/initializers/random_initializers.py). */
@@ -49,7 +51,8 @@ typedef struct clt_parameter {
 } clt_parameter;
 
 #define CLT_LAYER_COUNT_MAX 64
-#define CLT_PARAMETER_COUNT_MAX (3 * CLT_LAYER_COUNT_MAX)
+#define CLT_LSTM_PARAMETERS 3
+#define CLT_PARAMETER_COUNT_MAX (2 * CLT_LSTM_PARAMETERS * CLT_LAYER_COUNT_MAX)
 
 typedef struct clt_layers {
     int count;
@@ -71,7 +74,7 @@ char *clt_layers_format(const clt_layers *layers, clt_error *error);
  * many. */
 int clt_layers_outputs(const clt_layers *layers);
 
-/* Units of the widest LSTM; 1 where there is none. */
+/* Units of a direction of the widest LSTM; 1 where there is none. */
 int clt_layers_widest_lstm(const clt_layers *layers);
 
 /* Keras's class name. Of a pool, what Keras makes of x[:, -1], and of several beside each other. */

@@ -40,12 +40,30 @@ static size_t output_elements(const clt_network *network, const clt_layer *layer
     return rows * (size_t)layer->outputs;
 }
 
-static void need(clt_network *network, clt_stage *s, clt_space space)
+/* The directions of a layer's LSTM lie side by side in its output, and their gradients meet in that
+ * of the layer before. */
+static clt_status plan_lstm(clt_network *network, clt_stage *s, clt_error *error)
 {
-    s->saved_bytes = space.saved;
-    if (space.scratch > network->scratch_bytes) {
-        network->scratch_bytes = space.scratch;
+    const clt_layer *layer = s->layer;
+    clt_status status = CLT_OK;
+    for (int d = 0; d < layer->directions && status == CLT_OK; d++) {
+        clt_lstm_config config = {.features = layer->inputs,
+                                  .hidden = layer->hidden,
+                                  .reverse = d == 1,
+                                  .sequence = layer->sequence,
+                                  .width = layer->outputs,
+                                  .column = d * layer->hidden,
+                                  .adds_drows = d == 1};
+        status = clt_lstm_plan(network->runtime, &config, &network->limits, &s->lstm[d], error);
+        if (status == CLT_OK) {
+            clt_space space = clt_lstm_space(s->lstm[d]);
+            s->saved_bytes[d] = space.saved;
+            if (space.scratch > network->scratch_bytes) {
+                network->scratch_bytes = space.scratch;
+            }
+        }
     }
+    return status;
 }
 
 static clt_status plan_stage(clt_network *network, int k, clt_error *error)
@@ -58,15 +76,8 @@ static clt_status plan_stage(clt_network *network, int k, clt_error *error)
     case CLT_LAYER_EMBEDDING:
         s->indexed = true;
         return clt_embedding_plan(runtime, layer->outputs, &s->embedding, error);
-    case CLT_LAYER_LSTM: {
-        clt_lstm_config config = {
-            .features = layer->inputs, .hidden = layer->outputs, .sequence = layer->sequence};
-        status = clt_lstm_plan(runtime, &config, &network->limits, &s->lstm, error);
-        if (status == CLT_OK) {
-            need(network, s, clt_lstm_space(s->lstm));
-        }
-        return status;
-    }
+    case CLT_LAYER_LSTM:
+        return plan_lstm(network, s, error);
     case CLT_LAYER_DROPOUT:
         /* The identity at inference. A mask per position needs a row per position. */
         s->indexed = before->indexed && !network->limits.train;
@@ -89,8 +100,8 @@ static clt_status plan_stage(clt_network *network, int k, clt_error *error)
 static void plan_packs(clt_network *network, clt_side padding)
 {
     const clt_stage *first = clt_network_first_stage(network);
-    bool reads = padding == CLT_PRE && first->lstm != NULL && first[-1].indexed;
-    network->packs = reads && clt_lstm_packs(first->lstm);
+    bool reads = padding == CLT_PRE && first->layer->directions == 1 && first[-1].indexed;
+    network->packs = reads && clt_lstm_packs(first->lstm[0]);
     clt_runtime_planned(network->runtime, "prefix", network->packs ? "on" : "off");
 }
 
@@ -115,8 +126,10 @@ static clt_status allocate(clt_network *network, clt_error *error)
             s->dy_offset = total + bytes;
             total += train ? 2 * bytes : bytes;
         }
-        s->saved_offset = total;
-        total += s->saved_bytes;
+        for (int d = 0; d < s->layer->directions; d++) {
+            s->saved_offset[d] = total;
+            total += s->saved_bytes[d];
+        }
     }
     size_t reduce = total, scratch = total + network->reduce_bytes;
     total = scratch + network->scratch_bytes;
@@ -130,8 +143,8 @@ static clt_status allocate(clt_network *network, clt_error *error)
                 CLT_TRY(slice(network, s->dy_offset, bytes, &s->dy, error));
             }
         }
-        if (s->saved_bytes > 0) {
-            CLT_TRY(slice(network, s->saved_offset, s->saved_bytes, &s->saved, error));
+        for (int d = 0; d < s->layer->directions && s->saved_bytes[d] > 0; d++) {
+            CLT_TRY(slice(network, s->saved_offset[d], s->saved_bytes[d], &s->saved[d], error));
         }
     }
     if (network->scratch_bytes > 0) {
@@ -139,8 +152,8 @@ static clt_status allocate(clt_network *network, clt_error *error)
     }
     for (int k = 0; k < count; k++) {
         clt_stage *s = &network->stages[k];
-        if (s->lstm != NULL) {
-            CLT_TRY(clt_lstm_bind(s->lstm, s->saved, network->scratch, error));
+        for (int d = 0; d < s->layer->directions; d++) {
+            CLT_TRY(clt_lstm_bind(s->lstm[d], s->saved[d], network->scratch, error));
         }
     }
     if (network->state.reduce != NULL) {
@@ -299,22 +312,25 @@ void clt_network_destroy(clt_network *network)
     for (int k = 0; k < network->layers->count; k++) {
         clt_stage *s = &network->stages[k];
         clt_embedding_destroy(s->embedding);
-        clt_lstm_destroy(s->lstm);
+        for (int d = 0; d < 2; d++) {
+            clt_lstm_destroy(s->lstm[d]);
+            clt_buffer_release(runtime, &s->saved[d]);
+        }
         clt_dropout_destroy(s->dropout);
         clt_pool_destroy(s->pool);
         clt_dense_destroy(s->dense);
         clt_buffer_release(runtime, &s->y);
         clt_buffer_release(runtime, &s->dy);
-        clt_buffer_release(runtime, &s->saved);
     }
     clt_reduce_destroy(state->reduce);
     for (int k = 0; k < network->layers->parameter_count; k++) {
         clt_buffer_release(runtime, &network->parameters[k]);
         clt_buffer_release(runtime, &network->gradients[k]);
     }
-    clt_buffer *slices[] = {&network->targets,   &network->start,        &network->index,
-                            &network->positions, &network->unique,       &network->offsets,
-                            &network->scratch,   &network->reduce_saved, &network->vocabulary};
+    clt_buffer *slices[] = {&network->targets,      &network->start,        &network->index,
+                            &network->positions,    &network->unique,       &network->offsets,
+                            &network->scratch,      &network->reduce_saved, &network->vocabulary[0],
+                            &network->vocabulary[1]};
     for (size_t k = 0; k < sizeof slices / sizeof *slices; k++) {
         clt_buffer_release(runtime, slices[k]);
     }

@@ -10,14 +10,14 @@
 typedef struct clt_stage {
     const clt_layer *layer;
     clt_embedding *embedding; /* embedding; dropout that expands an indexed sequence */
-    clt_lstm *lstm;
+    clt_lstm *lstm[2];        /* directions; none: NULL */
     clt_dropout *dropout;
     clt_pool *pool;
     clt_dense *dense;
-    bool indexed;     /* its output is rows + the batch's index */
-    clt_buffer y, dy; /* its output and that one's gradient */
-    clt_buffer saved; /* of its op */
-    size_t saved_bytes, y_offset, dy_offset, saved_offset;
+    bool indexed;        /* its output is rows + the batch's index */
+    clt_buffer y, dy;    /* its output and that one's gradient */
+    clt_buffer saved[2]; /* of its LSTMs */
+    size_t saved_bytes[2], saved_offset[2], y_offset, dy_offset;
 } clt_stage;
 
 struct clt_network {
@@ -33,9 +33,9 @@ struct clt_network {
     clt_buffer batch, targets, start, index, positions, unique, offsets;
     clt_buffer parameters[CLT_PARAMETER_COUNT_MAX], gradients[CLT_PARAMETER_COUNT_MAX];
     clt_buffer workspace, scratch;
-    clt_buffer vocabulary; /* float [V, 4H]: clt_network_project_vocabulary */
-    bool by_id;            /* of the batch: its index is into `vocabulary` */
-    int longest;           /* of the batch: its largest start */
+    clt_buffer vocabulary[2]; /* of a direction, float [V, 4H]: clt_network_project_vocabulary */
+    bool by_id;               /* of the batch: its index is into `vocabulary` */
+    int longest;              /* of the batch: its largest start */
     clt_buffer reduce_saved;
     float *landing; /* training: table and arena of a download */
     size_t scratch_bytes, reduce_bytes;

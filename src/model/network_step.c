@@ -21,7 +21,6 @@ static clt_sequence sequence_of(const clt_network *network, int k)
         sequence.row_count = network->layers->parameters[0].shape[0];
         sequence.rows = state->table;
         sequence.index = network->index;
-        sequence.projected = network->vocabulary;
     } else if (s->indexed) {
         sequence.row_count = state->row_count;
         sequence.index = network->index;
@@ -40,11 +39,12 @@ static clt_buffer output_of(const clt_network *network, int k, bool gradient)
     return gradient ? network->stages[k].dy : network->stages[k].y;
 }
 
-static clt_lstm_parameters lstm_parameters(const clt_buffer *buffers, const clt_layer *layer)
+static clt_lstm_parameters lstm_parameters(const clt_buffer *buffers, const clt_layer *layer,
+                                           int direction)
 {
-    return (clt_lstm_parameters){.kernel = buffers[layer->parameter],
-                                 .recurrent_kernel = buffers[layer->parameter + 1],
-                                 .bias = buffers[layer->parameter + 2]};
+    const clt_buffer *first = &buffers[layer->parameter + direction * CLT_LSTM_PARAMETERS];
+    return (clt_lstm_parameters){
+        .kernel = first[0], .recurrent_kernel = first[1], .bias = first[2]};
 }
 
 /* Masks lie over positions, or over samples behind a layer that keeps one vector a sample. */
@@ -77,6 +77,22 @@ static clt_status forward_dropout(clt_network *network, int k, uint32_t step, cl
     return status;
 }
 
+static clt_status forward_lstm(clt_network *network, int k, clt_error *error)
+{
+    const clt_stage *s = &network->stages[k];
+    clt_sequence x = sequence_of(network, k - 1);
+    clt_lstm_range all = {0, x.extent.timesteps};
+    clt_status status = CLT_OK;
+    for (int d = 0; d < s->layer->directions && status == CLT_OK; d++) {
+        clt_lstm_parameters parameters = lstm_parameters(network->parameters, s->layer, d);
+        if (network->by_id && network->stages[k - 1].indexed) {
+            x.projected = network->vocabulary[d];
+        }
+        status = clt_lstm_forward(s->lstm[d], &parameters, &x, all, NULL, s->y, NULL, error);
+    }
+    return status;
+}
+
 static clt_status forward_stage(clt_network *network, int k, uint32_t step, clt_error *error)
 {
     clt_stage *s = &network->stages[k];
@@ -89,12 +105,8 @@ static clt_status forward_stage(clt_network *network, int k, uint32_t step, clt_
         }
         return clt_embedding_forward(s->embedding, state->table, network->unique, state->row_count,
                                      s->y, error);
-    case CLT_LAYER_LSTM: {
-        clt_sequence x = sequence_of(network, k - 1);
-        clt_lstm_parameters parameters = lstm_parameters(network->parameters, layer);
-        clt_lstm_range all = {0, state->extent.timesteps};
-        return clt_lstm_forward(s->lstm, &parameters, &x, all, NULL, s->y, NULL, error);
-    }
+    case CLT_LAYER_LSTM:
+        return forward_lstm(network, k, error);
     case CLT_LAYER_DROPOUT:
         return forward_dropout(network, k, step, error);
     case CLT_LAYER_POOL:
@@ -118,20 +130,24 @@ clt_status clt_network_project_vocabulary(clt_network *network, size_t positions
     const clt_stage *first = clt_network_first_stage(network);
     clt_status status = CLT_OK;
     *projected = false;
-    if (first->lstm == NULL || words > positions) {
+    int directions = first->layer->directions;
+    if (directions == 0 || words > positions) {
         return CLT_OK;
     }
-    size_t bytes = words * 4 * (size_t)first->layer->outputs * sizeof(float);
-    if (bytes > bytes_max || bytes > allocation_max) {
+    size_t bytes = words * 4 * (size_t)first->layer->hidden * sizeof(float);
+    if (bytes * (size_t)directions > bytes_max || bytes > allocation_max) {
         return CLT_OK;
     }
-    if (network->vocabulary.mem == NULL) {
-        CLT_TRY(clt_buffer_create(network->runtime, bytes, "the projected vocabulary",
-                                  &network->vocabulary, error));
+    for (int d = 0; d < directions; d++) {
+        clt_buffer *vocabulary = &network->vocabulary[d];
+        clt_lstm_parameters parameters = lstm_parameters(network->parameters, first->layer, d);
+        if (vocabulary->mem == NULL) {
+            CLT_TRY(clt_buffer_create(network->runtime, bytes, "the projected vocabulary",
+                                      vocabulary, error));
+        }
+        CLT_TRY(clt_lstm_project(first->lstm[d], &parameters, network->state.table, (int)words,
+                                 *vocabulary, error));
     }
-    clt_lstm_parameters parameters = lstm_parameters(network->parameters, first->layer);
-    CLT_TRY(clt_lstm_project(first->lstm, &parameters, network->state.table, (int)words,
-                             network->vocabulary, error));
     *projected = true;
 done:
     return status;
@@ -159,6 +175,22 @@ done:
 }
 
 /* The gradient of stage k's output becomes that of the stage before, and of its parameters. */
+static clt_status backward_lstm(clt_network *network, int k, clt_buffer dy, clt_buffer dx,
+                                clt_error *error)
+{
+    const clt_stage *s = &network->stages[k];
+    clt_sequence x = sequence_of(network, k - 1);
+    clt_lstm_range all = {0, x.extent.timesteps};
+    clt_status status = CLT_OK;
+    for (int d = 0; d < s->layer->directions && status == CLT_OK; d++) {
+        clt_lstm_parameters parameters = lstm_parameters(network->parameters, s->layer, d);
+        clt_lstm_parameters dparameters = lstm_parameters(network->gradients, s->layer, d);
+        status = clt_lstm_backward(s->lstm[d], &parameters, &x, all, dy, NULL, dx, &dparameters,
+                                   NULL, error);
+    }
+    return status;
+}
+
 static clt_status backward_stage(clt_network *network, int k, clt_error *error)
 {
     clt_stage *s = &network->stages[k];
@@ -167,14 +199,8 @@ static clt_status backward_stage(clt_network *network, int k, clt_error *error)
     clt_buffer dy = output_of(network, k, true), dx = output_of(network, k - 1, true);
     clt_status status;
     switch (layer->kind) {
-    case CLT_LAYER_LSTM: {
-        clt_sequence x = sequence_of(network, k - 1);
-        clt_lstm_parameters parameters = lstm_parameters(network->parameters, layer);
-        clt_lstm_parameters dparameters = lstm_parameters(network->gradients, layer);
-        clt_lstm_range all = {0, state->extent.timesteps};
-        return clt_lstm_backward(s->lstm, &parameters, &x, all, dy, NULL, dx, &dparameters, NULL,
-                                 error);
-    }
+    case CLT_LAYER_LSTM:
+        return backward_lstm(network, k, dy, dx, error);
     case CLT_LAYER_DROPOUT: {
         clt_extent extent = dropout_extent(network, layer);
         clt_dropout_counter counter = {network->seed, (uint32_t)k, network->step};

@@ -190,6 +190,7 @@ static clt_status plan_products(clt_lstm *op, clt_error *error)
                                     .k = positions};
     const clt_gemm_config rows = {.use = "lstm rows gradient",
                                   .b_transposed = true,
+                                  .accumulate = op->config.adds_drows,
                                   .m = positions,
                                   .n = features,
                                   .k = columns};
@@ -230,6 +231,7 @@ clt_status clt_lstm_plan(clt_runtime *runtime, const clt_lstm_config *config,
     }
     made->runtime = runtime;
     made->config = *config;
+    made->config.width = clt_lstm_width(config);
     made->limits = *limits;
     made->variant = choose(runtime, config);
     made->packs = choose_packs(made);

@@ -178,6 +178,8 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
                             clt_arg_buffer(call->from.c),
                             clt_arg_buffer(op->config.sequence ? call->y : none),
                             clt_arg_buffer(op->config.sequence ? none : call->y),
+                            clt_arg_int(op->config.width),
+                            clt_arg_int(op->config.column),
                             clt_arg_buffer(call->to.h),
                             clt_arg_buffer(call->to.c),
                             clt_arg_buffer(op->gates),
@@ -198,7 +200,8 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
                             clt_arg_int(extent->shards.count), clt_arg_int(call->range.t0),
                             clt_arg_int(call->range.t1),       clt_arg_int(op->config.reverse),
                             clt_arg_buffer(group->packed),     clt_arg_buffer(call->y),
-                            clt_arg_int(op->config.sequence),  clt_arg_buffer(call->from.h),
+                            clt_arg_int(op->config.sequence),  clt_arg_int(op->config.width),
+                            clt_arg_int(op->config.column),    clt_arg_buffer(call->from.h),
                             clt_arg_buffer(call->from.c),      clt_arg_buffer(op->gates),
                             clt_arg_buffer(op->c_in),          clt_arg_buffer(op->tanh_c),
                             clt_arg_buffer(call->to.h),        clt_arg_buffer(call->to.c)};

@@ -106,10 +106,12 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
     const clt_extent *extent = &call->x->extent;
     const clt_buffer none = {0};
     int hidden = op->config.hidden, columns = 4 * hidden, samples = extent->samples;
+    int last = call->range.t1 - call->range.t0 - 1;
     size_t bytes = (size_t)samples * (size_t)hidden * sizeof(float);
     CLT_TRY(copy_or_zero(op, call->from.h, step->h, bytes, error));
     CLT_TRY(copy_or_zero(op, call->from.c, step->c, bytes, error));
-    for (int k = 0; k < call->range.t1 - call->range.t0; k++) {
+    for (int k = 0; k <= last; k++) {
+        bool has_y = op->config.sequence || k == last;
         bool product = k > 0 || call->from.h.mem != NULL; /* zeros contribute nothing */
         if (product) {
             CLT_TRY(clt_gemm_enqueue(step->product, samples, columns, hidden,
@@ -128,7 +130,10 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
                                 clt_arg_buffer(call->bias),
                                 clt_arg_buffer(step->h),
                                 clt_arg_buffer(step->c),
-                                clt_arg_buffer(op->config.sequence ? call->y : none),
+                                clt_arg_buffer(has_y ? call->y : none),
+                                clt_arg_int(op->config.sequence),
+                                clt_arg_int(op->config.width),
+                                clt_arg_int(op->config.column),
                                 clt_arg_buffer(op->gates),
                                 clt_arg_buffer(op->h_in),
                                 clt_arg_buffer(op->c_in),
@@ -136,9 +141,6 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
         CLT_TRY(clt_kernel_enqueue_1d(step->forward, items_of(op, step, samples),
                                       clt_kernel_item_group(step->forward), args,
                                       sizeof args / sizeof *args, error));
-    }
-    if (!op->config.sequence) {
-        CLT_TRY(clt_buffer_copy(op->runtime, step->h, 0, call->y, 0, bytes, error));
     }
     CLT_TRY(copy_if_wanted(op, step->h, call->to.h, bytes, error));
     CLT_TRY(copy_if_wanted(op, step->c, call->to.c, bytes, error));
@@ -166,6 +168,8 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
                                 clt_arg_int(clt_lstm_time(op, call->range, k)),
                                 clt_arg_buffer(has_dy ? call->y : none),
                                 clt_arg_int(op->config.sequence),
+                                clt_arg_int(op->config.width),
+                                clt_arg_int(op->config.column),
                                 clt_arg_buffer(step->h),
                                 clt_arg_buffer(step->c),
                                 clt_arg_buffer(op->gates),

@@ -118,6 +118,8 @@ void REF(lstm_forward)(const clt_extent *extent, const clt_lstm_config *config,
     (void)row_count;
     REF(lstm_arrays) a = REF(lstm_slices)(extent, config, saved);
     size_t hidden = a.hidden, features = (size_t)config->features;
+    size_t width = (size_t)clt_lstm_width(config);
+    y += config->column;
     REAL *z = a.row, *h = a.row + 4 * hidden, *c = a.row + 5 * hidden;
     for (int b = 0; b < extent->samples; b++) {
         size_t state = (size_t)b * hidden;
@@ -133,11 +135,11 @@ void REF(lstm_forward)(const clt_extent *extent, const clt_lstm_config *config,
             REF(add)(bias, 4 * hidden, z);
             REF(lstm_cell)(&a, n, z, h, c);
             if (config->sequence) {
-                memcpy(y + n * hidden, h, hidden * sizeof(REAL));
+                memcpy(y + n * width, h, hidden * sizeof(REAL));
             }
         }
         if (!config->sequence) {
-            memcpy(y + state, h, hidden * sizeof(REAL));
+            memcpy(y + (size_t)b * width, h, hidden * sizeof(REAL));
         }
         if (hT != NULL) {
             memcpy(hT + state, h, hidden * sizeof(REAL));
@@ -173,7 +175,7 @@ static void REF(lstm_through_time)(const clt_extent *extent, const clt_lstm_conf
                                    const REAL *dy, const REAL *dhT, const REAL *dcT,
                                    const REF(lstm_arrays) * a, REAL *dh0, REAL *dc0)
 {
-    size_t hidden = a->hidden;
+    size_t hidden = a->hidden, width = (size_t)clt_lstm_width(config);
     REAL *dh = a->row, *dc = a->row + hidden;
     for (int b = 0; b < extent->samples; b++) {
         size_t state = (size_t)b * hidden;
@@ -183,7 +185,8 @@ static void REF(lstm_through_time)(const clt_extent *extent, const clt_lstm_conf
             int t = REF(lstm_time)(config, range, k);
             size_t n = clt_position(&extent->shards, extent->timesteps, t, b);
             if (dy != NULL && (config->sequence || k == range.t1 - range.t0 - 1)) {
-                REF(add)(dy + (config->sequence ? n * hidden : state), hidden, dh);
+                size_t row = config->sequence ? n : (size_t)b;
+                REF(add)(dy + row * width + (size_t)config->column, hidden, dh);
             }
             REF(lstm_cell_backward)(a, n, dh, dc);
             memset(dh, 0, hidden * sizeof(REAL));
@@ -253,7 +256,9 @@ void REF(lstm_backward)(const clt_extent *extent, const clt_lstm_config *config,
         }
         REF(add)(dp, columns, dbias);
         if (drows != NULL) {
-            memset(drows + u * features, 0, features * sizeof(REAL));
+            if (!config->adds_drows) {
+                memset(drows + u * features, 0, features * sizeof(REAL));
+            }
             REF(add_transposed)(dp, columns, kernel, features, drows + u * features);
         }
     }

@@ -58,8 +58,8 @@ void REF(dense_backward)(const clt_extent *extent, int inputs, int outputs, cons
  * h0, c0 [B, H]: the state before range's first step in the direction of time; NULL: zeros.
  * saved  [clt_ref_lstm_saved(...)] REALs: written by forward, read by backward; calls of one
  *        sequence share it.
- * y      the state after range's last step [B, H], or with config->sequence every state of the
- *        range at its position [N, H] (others untouched).
+ * y      the state after range's last step [B, width], or with config->sequence every state of
+ *        the range at its position [N, width] (others untouched, and so are other columns).
  * hT, cT [B, H]: the state after range's last step; NULL: not wanted. */
 size_t REF(lstm_saved)(const clt_extent *extent, const clt_lstm_config *config);
 void REF(lstm_forward)(const clt_extent *extent, const clt_lstm_config *config,
@@ -67,13 +67,14 @@ void REF(lstm_forward)(const clt_extent *extent, const clt_lstm_config *config,
                        const REAL *bias, const REAL *rows, int row_count, const int32_t *index,
                        const REAL *h0, const REAL *c0, REAL *y, REAL *hT, REAL *cT, REAL *saved);
 
-/* dy [B, H] at range's last step, or [N, H] with config->sequence; NULL: zeros.
+/* dy [B, width] at range's last step, or [N, width] with config->sequence; NULL: zeros.
  * dhT, dcT [B, H] come from what follows the range; NULL: zeros. dh0, dc0 [B, H] out; NULL: not
- * wanted. dkernel, drecurrent_kernel, dbias accumulate. drows [row_count, D] is overwritten (NULL:
- * not wanted). dkernel, dbias and drows are formed by the call whose range holds the sequence's
- * first step in the direction of time, from the gate gradients of all calls.
- * drecurrent_kernel is summed per shard over its positions in order of t, then by the tree.
- * offsets [row_count * S + 1], positions [N]: see segment_sum; NULL when index is NULL. */
+ * wanted. dkernel, drecurrent_kernel, dbias accumulate. drows [row_count, D] is overwritten, or
+ * accumulates with config->adds_drows (NULL: not wanted). dkernel, dbias and drows are formed by
+ * the call whose range holds the sequence's first step in the direction of time, from the gate
+ * gradients of all calls. drecurrent_kernel is summed per shard over its positions in order of t,
+ * then by the tree. offsets [row_count * S + 1], positions [N]: see segment_sum; NULL when index is
+ * NULL. */
 void REF(lstm_backward)(const clt_extent *extent, const clt_lstm_config *config,
                         clt_lstm_range range, const REAL *kernel, const REAL *recurrent_kernel,
                         const REAL *rows, int row_count, const int32_t *index,

@@ -22,7 +22,15 @@ typedef struct clt_lstm_config {
     int hidden;    /* H, 1 .. 2048 */
     bool reverse;  /* runs from t = T - 1 down to 0 */
     bool sequence; /* y is every state, not only the last */
+    /* Two directions may share what is around them: */
+    int width, column; /* a row of y has `width` elements, H of them from `column` on; 0: H */
+    bool adds_drows;   /* drows accumulates */
 } clt_lstm_config;
+
+static inline int clt_lstm_width(const clt_lstm_config *config)
+{
+    return config->width > 0 ? config->width : config->hidden;
+}
 
 /* Time steps t0 <= t < t1 of one call. The calls of a sequence cover [0, T) in the direction of
  * time going forward, and back again going backward. */

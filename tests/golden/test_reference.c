@@ -13,7 +13,7 @@
 #include "ref/ref.h"
 
 #define LSTMS_MAX 2
-#define TENSORS_MAX (1 + 3 * LSTMS_MAX + 2)
+#define TENSORS_MAX (1 + 6 * LSTMS_MAX + 2)
 
 typedef struct tensor {
     char name[48];
@@ -21,18 +21,20 @@ typedef struct tensor {
     float *start, *p, *gradient, *m, *v;
 } tensor;
 
-/* embedding, lstm..., perhaps a pool, dense:N. Tensors are [0] the table, [1 + 3k ...] LSTM k, then
- * the dense layer. The table's gradient is dense here: its rows are spread before Adam. */
+/* embedding, lstm..., perhaps a pool, dense:N. Tensors are [0] the table, three for each
+ * direction of each LSTM, then the dense layer. The table's gradient is dense here: its rows are
+ * spread before Adam. */
 typedef struct network {
     const golden *g;
     int features, lstm_count;
-    int outputs; /* features that the dense layer reads */
-    clt_lstm_config lstm[LSTMS_MAX];
+    int directions; /* of every LSTM */
+    int outputs;    /* features that the dense layer reads */
+    clt_lstm_config lstm[LSTMS_MAX][2];
     clt_pool_config pool; /* count 0: none */
     tensor tensors[TENSORS_MAX];
     int tensor_count;
     clt_batch batch;
-    float *rows, *drows, *y[LSTMS_MAX], *dy[LSTMS_MAX], *saved[LSTMS_MAX];
+    float *rows, *drows, *y[LSTMS_MAX], *dy[LSTMS_MAX], *saved[LSTMS_MAX][2];
     float *pooled, *dpooled;
     float *logits, *dlogits, *loss;
     int32_t *hit;
@@ -45,14 +47,15 @@ static float *floats(size_t count)
     return values;
 }
 
-static void add_tensor(network *net, const char *layer, int number, const char *part, size_t count)
+static void add_tensor(network *net, const char *layer, int number, const char *direction,
+                       const char *part, size_t count)
 {
     tensor *t = &net->tensors[net->tensor_count++];
     char suffix[16] = "";
     if (number > 0) {
         snprintf(suffix, sizeof suffix, "_%d", number);
     }
-    snprintf(t->name, sizeof t->name, "%s%s.%s", layer, suffix, part);
+    snprintf(t->name, sizeof t->name, "%s%s.%s%s", layer, suffix, direction, part);
     t->count = count;
     t->start = floats(count);
     t->p = floats(count);
@@ -88,6 +91,35 @@ static void read_pool(const char *at, clt_pool_config *pool)
     }
 }
 
+/* `text` begins "60:bidirectional:sequence". Returns the features that it gives. */
+static size_t build_lstm(network *net, const char *text, int k, size_t features)
+{
+    static const char *const directions[] = {"forward.", "backward."};
+    clt_extent largest = {net->g->batch, net->g->reading.maxlen, clt_shards_of(net->g->batch)};
+    size_t hidden = strtoul(text, NULL, 10), end = strcspn(text, ",");
+    size_t positions = (size_t)largest.samples * (size_t)largest.timesteps;
+    const char *both = strstr(text, ":bidirectional"), *sequence = strstr(text, ":sequence");
+    net->directions = both != NULL && both < text + end ? 2 : 1;
+    size_t width = hidden * (size_t)net->directions;
+    for (int d = 0; d < net->directions; d++) {
+        const char *direction = net->directions == 2 ? directions[d] : "";
+        net->lstm[k][d] = (clt_lstm_config){.features = (int)features,
+                                            .hidden = (int)hidden,
+                                            .reverse = d == 1,
+                                            .sequence = sequence != NULL && sequence < text + end,
+                                            .width = (int)width,
+                                            .column = d * (int)hidden,
+                                            .adds_drows = d == 1};
+        add_tensor(net, "lstm", k, direction, "kernel", features * 4 * hidden);
+        add_tensor(net, "lstm", k, direction, "recurrent_kernel", hidden * 4 * hidden);
+        add_tensor(net, "lstm", k, direction, "bias", 4 * hidden);
+        net->saved[k][d] = floats(clt_ref_lstm_saved_f32(&largest, &net->lstm[k][d]));
+    }
+    net->y[k] = floats(positions * width);
+    net->dy[k] = floats(positions * width);
+    return width;
+}
+
 static void build(const golden *g, network *net)
 {
     clt_error error;
@@ -96,21 +128,11 @@ static void build(const golden *g, network *net)
     assert_int_equal(sscanf(at, "embedding:%d", &net->features), 1);
     size_t features = (size_t)net->features;
     size_t positions = (size_t)g->batch * (size_t)g->reading.maxlen;
-    add_tensor(net, "embedding", 0, "embeddings", (size_t)g->reading.num_words * features);
-    clt_extent largest = {g->batch, g->reading.maxlen, clt_shards_of(g->batch)};
+    add_tensor(net, "embedding", 0, "", "embeddings", (size_t)g->reading.num_words * features);
     while ((at = strstr(at, ",lstm:")) != NULL) {
         int k = net->lstm_count++;
         at += strlen(",lstm:");
-        size_t hidden = strtoul(at, NULL, 10);
-        net->lstm[k] = (clt_lstm_config){.features = (int)features, .hidden = (int)hidden};
-        net->lstm[k].sequence = strncmp(at + strspn(at, "0123456789"), ":sequence", 9) == 0;
-        add_tensor(net, "lstm", k, "kernel", features * 4 * hidden);
-        add_tensor(net, "lstm", k, "recurrent_kernel", hidden * 4 * hidden);
-        add_tensor(net, "lstm", k, "bias", 4 * hidden);
-        net->y[k] = floats(positions * hidden);
-        net->dy[k] = floats(positions * hidden);
-        net->saved[k] = floats(clt_ref_lstm_saved_f32(&largest, &net->lstm[k]));
-        features = hidden;
+        features = build_lstm(net, at, k, features);
     }
     if ((at = strstr(g->layers, ",pool:")) != NULL) {
         net->pool.features = (int)features;
@@ -121,8 +143,8 @@ static void build(const golden *g, network *net)
     net->dpooled = floats((size_t)g->batch * features);
     net->outputs = (int)features;
     size_t outputs = (size_t)g->outputs;
-    add_tensor(net, "dense", 0, "kernel", features * outputs);
-    add_tensor(net, "dense", 0, "bias", outputs);
+    add_tensor(net, "dense", 0, "", "kernel", features * outputs);
+    add_tensor(net, "dense", 0, "", "bias", outputs);
     assert_ok(clt_batch_create(g->batch, g->reading.maxlen, &net->batch, &error));
     net->rows = floats(positions * (size_t)net->features);
     net->drows = floats(positions * (size_t)net->features);
@@ -145,7 +167,8 @@ static void discard(network *net)
     for (int k = 0; k < net->lstm_count; k++) {
         free(net->y[k]);
         free(net->dy[k]);
-        free(net->saved[k]);
+        free(net->saved[k][0]);
+        free(net->saved[k][1]);
     }
     free(net->rows);
     free(net->drows);
@@ -173,9 +196,12 @@ static void forward(network *net, const clt_dataset *dataset, size_t first, int 
     int rows = b->row_count;
     const int32_t *index = b->index;
     const tensor *t = &net->tensors[1];
-    for (int k = 0; k < net->lstm_count; k++, t += 3) {
-        clt_ref_lstm_forward_f32(&b->extent, &net->lstm[k], all, t[0].p, t[1].p, t[2].p, x, rows,
-                                 index, NULL, NULL, net->y[k], NULL, NULL, net->saved[k]);
+    for (int k = 0; k < net->lstm_count; k++) {
+        for (int d = 0; d < net->directions; d++, t += 3) {
+            clt_ref_lstm_forward_f32(&b->extent, &net->lstm[k][d], all, t[0].p, t[1].p, t[2].p, x,
+                                     rows, index, NULL, NULL, net->y[k], NULL, NULL,
+                                     net->saved[k][d]);
+        }
         x = net->y[k];
         rows = count * b->extent.timesteps;
         index = NULL;
@@ -189,16 +215,29 @@ static void forward(network *net, const clt_dataset *dataset, size_t first, int 
     clt_ref_loss_f32(count, outputs, net->logits, b->targets, net->loss, net->hit, net->dlogits);
 }
 
+/* One direction, whose tensors are t[0 .. 2]. */
+static void backward_lstm(network *net, int k, int d, tensor *t)
+{
+    const clt_batch *b = &net->batch;
+    clt_lstm_range all = {0, b->extent.timesteps};
+    bool first = k == 0;
+    clt_ref_lstm_backward_f32(
+        &b->extent, &net->lstm[k][d], all, t[0].p, t[1].p, first ? net->rows : net->y[k - 1],
+        first ? b->row_count : b->extent.samples * b->extent.timesteps, first ? b->index : NULL,
+        first ? b->offsets : NULL, first ? b->positions : NULL, net->dy[k], NULL, NULL,
+        net->saved[k][d], first ? net->drows : net->dy[k - 1], t[0].gradient, t[1].gradient,
+        t[2].gradient, NULL, NULL);
+}
+
 /* Gradients of the batch that forward() has seen, the table's spread over all its rows. */
 static void backward(network *net)
 {
     const clt_batch *b = &net->batch;
-    clt_lstm_range all = {0, b->extent.timesteps};
     for (int k = 0; k < net->tensor_count; k++) {
         memset(net->tensors[k].gradient, 0, net->tensors[k].count * sizeof(float));
     }
     int last = net->lstm_count - 1;
-    tensor *t = &net->tensors[1 + 3 * net->lstm_count];
+    tensor *t = &net->tensors[net->tensor_count - 2];
     bool pools = net->pool.count > 0;
     clt_ref_dense_backward_f32(&b->extent, net->outputs, net->g->outputs, t[0].p,
                                pools ? net->pooled : net->y[last], net->dlogits,
@@ -208,14 +247,10 @@ static void backward(network *net)
                                   net->dy[last]);
     }
     for (int k = last; k >= 0; k--) {
-        t -= 3;
-        bool first = k == 0;
-        clt_ref_lstm_backward_f32(
-            &b->extent, &net->lstm[k], all, t[0].p, t[1].p, first ? net->rows : net->y[k - 1],
-            first ? b->row_count : b->extent.samples * b->extent.timesteps, first ? b->index : NULL,
-            first ? b->offsets : NULL, first ? b->positions : NULL, net->dy[k], NULL, NULL,
-            net->saved[k], first ? net->drows : net->dy[k - 1], t[0].gradient, t[1].gradient,
-            t[2].gradient, NULL, NULL);
+        t -= 3 * net->directions;
+        for (int d = 0; d < net->directions; d++) {
+            backward_lstm(net, k, d, &t[3 * d]);
+        }
     }
     size_t features = (size_t)net->features;
     for (size_t u = 0; u < (size_t)b->row_count; u++) {

@@ -42,7 +42,8 @@ static problem *new_problem(bool reverse, bool sequence, bool indexed, bool stat
     problem *p = calloc(1, sizeof *p);
     assert_non_null(p);
     p->batch = clt_test_batch_create(B, T, VOCABULARY, 5);
-    p->config = (clt_lstm_config){D, H, reverse, sequence};
+    p->config =
+        (clt_lstm_config){.features = D, .hidden = H, .reverse = reverse, .sequence = sequence};
     p->indexed = indexed;
     p->state = state;
     p->cut = cut;
@@ -139,6 +140,83 @@ static void test_every_option(void **state)
             check_gradients(p);
             free_problem(p);
         }
+    }
+}
+
+/* ---- two directions ---------------------------------------------------------------------------
+ */
+
+typedef struct two_directions {
+    clt_test_batch batch;
+    clt_lstm_config config[2];
+    size_t y_count;
+    double kernel[2][D * G], recurrent[2][H * G], bias[2][G], rows[N * D], dy[N * 2 * H];
+    double dkernel[2][D * G], drecurrent[2][H * G], dbias[2][G], drows[N * D];
+    double *saved[2];
+} two_directions;
+
+static double function_of_two(void *context)
+{
+    two_directions *p = context;
+    double y[N * 2 * H], sum = 0.0;
+    for (int k = 0; k < 2; k++) {
+        clt_ref_lstm_forward_f64(&p->batch.extent, &p->config[k], (clt_lstm_range){0, T},
+                                 p->kernel[k], p->recurrent[k], p->bias[k], p->rows,
+                                 p->batch.row_count, p->batch.index, NULL, NULL, y, NULL, NULL,
+                                 p->saved[k]);
+    }
+    for (size_t k = 0; k < p->y_count; k++) {
+        sum += p->dy[k] * y[k];
+    }
+    return sum;
+}
+
+/* Two directions side by side in y, whose gradients meet in the rows they read. */
+static void test_two_directions(void **state)
+{
+    (void)state;
+    for (int sequence = 0; sequence < 2; sequence++) {
+        two_directions *p = calloc(1, sizeof *p);
+        assert_non_null(p);
+        p->batch = clt_test_batch_create(B, T, VOCABULARY, 5);
+        p->y_count = (size_t)(sequence ? N : B) * 2 * H;
+        clt_test_normal_f64(p->rows, N * D, 0.5, 1);
+        clt_test_normal_f64(p->dy, N * 2 * H, 0.5, 2);
+        for (int k = 0; k < 2; k++) {
+            uint64_t seed = 3 + 3 * (uint64_t)k;
+            p->config[k] = (clt_lstm_config){.features = D,
+                                             .hidden = H,
+                                             .reverse = k,
+                                             .sequence = sequence,
+                                             .width = 2 * H,
+                                             .column = k * H,
+                                             .adds_drows = k};
+            clt_test_normal_f64(p->kernel[k], D * G, 0.5, seed);
+            clt_test_normal_f64(p->recurrent[k], H * G, 0.5, seed + 1);
+            clt_test_normal_f64(p->bias[k], G, 0.5, seed + 2);
+            p->saved[k] = clt_test_doubles(clt_ref_lstm_saved_f64(&p->batch.extent, &p->config[k]));
+        }
+        (void)function_of_two(p);
+        for (int k = 0; k < 2; k++) {
+            clt_ref_lstm_backward_f64(&p->batch.extent, &p->config[k], (clt_lstm_range){0, T},
+                                      p->kernel[k], p->recurrent[k], p->rows, p->batch.row_count,
+                                      p->batch.index, p->batch.offsets, p->batch.positions, p->dy,
+                                      NULL, NULL, p->saved[k], p->drows, p->dkernel[k],
+                                      p->drecurrent[k], p->dbias[k], NULL, NULL);
+        }
+        size_t rows = (size_t)p->batch.row_count * D;
+        clt_test_assert_gradient("rows", function_of_two, p, p->rows, p->drows, rows);
+        for (int k = 0; k < 2; k++) {
+            clt_test_assert_gradient("kernel", function_of_two, p, p->kernel[k], p->dkernel[k],
+                                     D * G);
+            clt_test_assert_gradient("recurrent_kernel", function_of_two, p, p->recurrent[k],
+                                     p->drecurrent[k], H * G);
+            clt_test_assert_gradient("bias", function_of_two, p, p->bias[k], p->dbias[k], G);
+        }
+        free(p->saved[0]);
+        free(p->saved[1]);
+        clt_test_batch_free(&p->batch);
+        free(p);
     }
 }
 
@@ -303,7 +381,8 @@ static void test_known_answer(void **state)
     const double dhT[2] = {1, 1}, dcT[2] = {2, 2};
     for (int reverse = 0; reverse < 2; reverse++) {
         const known_answer *want = &torch_answers[reverse];
-        const clt_lstm_config config = {2, 2, reverse, true};
+        const clt_lstm_config config = {
+            .features = 2, .hidden = 2, .reverse = reverse, .sequence = true};
         const clt_lstm_range all = {0, 3};
         known_answer got = {.y = {0}};
         double hT[2], *saved = clt_test_doubles(clt_ref_lstm_saved_f64(&extent, &config));
@@ -329,6 +408,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_option),
+        cmocka_unit_test(test_two_directions),
         cmocka_unit_test(test_a_wrong_gradient_is_seen),
         cmocka_unit_test(test_ranges_equal_the_whole),
         cmocka_unit_test(test_an_index_equals_expanded_rows),

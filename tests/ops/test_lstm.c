@@ -27,7 +27,15 @@ typedef struct lstm_case {
     bool no_rows; /* drows is not wanted */
     int split;    /* 0, or forward and backward in pieces [0, split), [split, T) */
     int spare;    /* planned for so many more samples and time steps */
+    /* Of y, which has columns of others then, and drows accumulates; 0: y is its own. */
+    int width, column;
 } lstm_case;
+
+static clt_lstm_config config_of(const lstm_case *c)
+{
+    return (clt_lstm_config){c->features, c->hidden, c->reverse,  c->sequence,
+                             c->width,    c->column, c->width > 0};
+}
 
 enum { Y, H_T, C_T, D_ROWS, D_KERNEL, D_RECURRENT, D_BIAS, D_H0, D_C0, OUTPUTS };
 static const char *const output_names[OUTPUTS] = {
@@ -39,7 +47,7 @@ typedef struct lstm_data {
     size_t state, row_count;
     size_t count[OUTPUTS];
     float *kernel, *recurrent, *bias, *rows, *h0, *c0, *dy, *dh_t, *dc_t;
-    float *start[OUTPUTS]; /* what the parameters' gradients hold before */
+    float *start[OUTPUTS]; /* what the parameters' gradients hold before, and what others share */
 } lstm_data;
 
 typedef struct lstm_outputs {
@@ -52,10 +60,11 @@ static lstm_data make_data(clt_test_device *device, const lstm_case *c)
                                                   c->samples * c->timesteps / 2 + 1, 3)};
     size_t hidden = (size_t)c->hidden, features = (size_t)c->features;
     size_t positions = (size_t)d.batch.position_count;
+    size_t width = c->width > 0 ? (size_t)c->width : hidden;
     d.state = (size_t)c->samples * hidden;
     d.row_count = c->indexed ? (size_t)d.batch.row_count : positions;
     const size_t count[OUTPUTS] = {
-        [Y] = c->sequence ? positions * hidden : d.state,
+        [Y] = (c->sequence ? positions : (size_t)c->samples) * width,
         [H_T] = c->stateT ? d.state : 0,
         [C_T] = c->stateT ? d.state : 0,
         [D_ROWS] = c->no_rows ? 0 : d.row_count * features,
@@ -72,12 +81,15 @@ static lstm_data make_data(clt_test_device *device, const lstm_case *c)
     d.rows = clt_test_normals(device, d.row_count * features, 1, 14);
     d.h0 = clt_test_normals(device, d.state, 0.5, 15);
     d.c0 = clt_test_normals(device, d.state, 1, 16);
-    double deviation = 1 / sqrt((double)count[Y] / (double)hidden);
+    double deviation = 1 / sqrt((double)count[Y] / (double)width);
     d.dy = clt_test_normals(device, count[Y], deviation, 17);
     d.dh_t = clt_test_normals(device, d.state, deviation, 18);
     d.dc_t = clt_test_normals(device, d.state, deviation, 19);
-    for (int k = D_KERNEL; k <= D_BIAS; k++) {
-        d.start[k] = clt_test_normals(device, count[k], 0.5, 20 + (uint64_t)k);
+    for (int k = 0; k < OUTPUTS; k++) {
+        bool shared = c->width > 0 && count[k] > 0 && (k == Y || k == D_ROWS);
+        if (shared || (k >= D_KERNEL && k <= D_BIAS)) {
+            d.start[k] = clt_test_normals(device, count[k], 0.5, 20 + (uint64_t)k);
+        }
     }
     return d;
 }
@@ -86,7 +98,7 @@ static lstm_data make_data(clt_test_device *device, const lstm_case *c)
 
 static lstm_outputs expected(clt_test_device *device, const lstm_case *c, const lstm_data *d)
 {
-    const clt_lstm_config config = {c->features, c->hidden, c->reverse, c->sequence};
+    const clt_lstm_config config = config_of(c);
     const clt_lstm_range range = {0, c->timesteps};
     const clt_extent *extent = &d->batch.extent;
     double *out[OUTPUTS];
@@ -139,7 +151,7 @@ static lstm_run prepare(clt_test_device *device, const lstm_case *c, const lstm_
 {
     clt_error error;
     lstm_run r = {0};
-    const clt_lstm_config config = {c->features, c->hidden, c->reverse, c->sequence};
+    const clt_lstm_config config = config_of(c);
     const clt_limits limits = {c->samples + c->spare, c->timesteps + c->spare, train};
     assert_ok(clt_lstm_plan(device->runtime, &config, &limits, &r.op, &error));
     clt_space space = clt_lstm_space(r.op);
@@ -173,9 +185,10 @@ static lstm_run prepare(clt_test_device *device, const lstm_case *c, const lstm_
             (clt_lstm_state){clt_test_output(device, bytes), clt_test_output(device, bytes)};
         r.d_between =
             (clt_lstm_state){clt_test_output(device, bytes), clt_test_output(device, bytes)};
-        r.half_y = c->sequence ? r.out[Y] : clt_test_output(device, bytes);
-        float *zeros = clt_test_alloc(device, bytes);
-        r.half_dy = c->sequence ? r.dy : input_of(device, zeros, d->state);
+        size_t y_bytes = d->count[Y] * sizeof(float);
+        r.half_y = c->sequence ? r.out[Y] : clt_test_output(device, y_bytes);
+        float *zeros = clt_test_alloc(device, y_bytes);
+        r.half_dy = c->sequence ? r.dy : input_of(device, zeros, d->count[Y]);
     }
     return r;
 }
@@ -341,6 +354,28 @@ static void test_options(void **state)
     }
 }
 
+/* {hidden, width, column}: y has columns, drows parts of another direction; neither is touched. */
+static void test_shared_output(void **state)
+{
+    static const int columns[][3] = {{6, 12, 0},    {6, 12, 6},   {17, 34, 17},
+                                     {60, 120, 60}, {16, 37, 11}, {19, 38, 19}};
+    for (int k = 0; k < 6 * 8; k++) {
+        const int *shape = columns[k / 8];
+        const lstm_case c = {.samples = k % 2 == 0 ? 9 : 19,
+                             .timesteps = 4,
+                             .features = 5,
+                             .hidden = shape[0],
+                             .indexed = k & 1,
+                             .reverse = k & 2,
+                             .sequence = k & 4,
+                             .stateT = k % 3 == 0,
+                             .split = k % 5 == 0 ? 2 : 0,
+                             .width = shape[1],
+                             .column = shape[2]};
+        check_case(*state, &c);
+    }
+}
+
 static void test_repeatable(void **state)
 {
     clt_test_device *device = *state;
@@ -443,7 +478,9 @@ static void test_shared_tiles(void **state)
          .sequence = true,
          .state0 = true,
          .stateT = true,
-         .split = 1},
+         .split = 1,
+         .width = 1060,
+         .column = 531},
     };
     clt_test_device *device = *state;
     clt_device *limits = &device->runtime->device;
@@ -553,13 +590,10 @@ static void test_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        clt_device_test(test_sizes),
-        clt_device_test(test_large),
-        clt_device_test(test_options),
-        clt_device_test(test_repeatable),
-        clt_device_test(test_batch_does_not_matter),
-        clt_device_test(test_shared_tiles),
-        clt_device_test(test_group_limits),
+        clt_device_test(test_sizes),        clt_device_test(test_large),
+        clt_device_test(test_options),      clt_device_test(test_shared_output),
+        clt_device_test(test_repeatable),   clt_device_test(test_batch_does_not_matter),
+        clt_device_test(test_shared_tiles), clt_device_test(test_group_limits),
         clt_device_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, clt_test_device_open, clt_test_device_close);

@@ -77,7 +77,7 @@ static void sizes_of(const packed_data *d, size_t *sizes)
 
 static packed_outputs expected(clt_test_device *device, const packed_case *c, const packed_data *d)
 {
-    const clt_lstm_config config = {c->features, c->hidden, false, false};
+    const clt_lstm_config config = {.features = c->features, .hidden = c->hidden};
     const clt_lstm_range all = {0, c->timesteps};
     const clt_test_batch *batch = &d->plain;
     double *out[OUTPUTS];
@@ -119,7 +119,7 @@ static packed_outputs run(clt_test_device *device, const packed_case *c, const p
     clt_error error;
     clt_lstm *op;
     packed_outputs outputs = {{0}};
-    const clt_lstm_config config = {c->features, c->hidden, false, false};
+    const clt_lstm_config config = {.features = c->features, .hidden = c->hidden};
     const clt_limits limits = {c->samples + 1, c->timesteps, train};
     const clt_lstm_range all = {0, c->timesteps};
     clt_runtime_force(device->runtime, "prefix", packed ? "on" : "off");
@@ -212,7 +212,8 @@ static void test_who_packs(void **state)
     for (size_t k = clt_runtime_is_cpu(device->runtime) ? 0 : count - 1; k < count; k++) {
         clt_error error;
         clt_lstm *op;
-        const clt_lstm_config config = {3, 4, ways[k].reverse, ways[k].sequence};
+        const clt_lstm_config config = {
+            .features = 3, .hidden = 4, .reverse = ways[k].reverse, .sequence = ways[k].sequence};
         const clt_limits limits = {8, 2, false};
         clt_runtime_force(device->runtime, "lstm", ways[k].variant);
         clt_runtime_force(device->runtime, "prefix", ways[k].prefix);

@@ -95,6 +95,45 @@ static void test_pool(void **state)
     }
 }
 
+static void test_bidirectional(void **state)
+{
+    (void)state;
+    clt_layers layers;
+    clt_error error;
+    const char *text = "embedding:8,lstm:5:bidirectional:sequence,lstm:3:bidirectional,dense:1";
+    assert_ok(
+        clt_layers_parse("embedding:8,lstm:5:sequence:bidirectional,lstm:3:bidirectional,dense:1",
+                         100, &layers, &error));
+    char *again = clt_layers_format(&layers, &error);
+    assert_string_equal(again, text);
+    free(again);
+    assert_string_equal(clt_layer_type(&layers.layers[1]), "Bidirectional");
+    assert_int_equal(layers.layers[2].inputs, 10);
+    assert_int_equal(layers.layers[3].inputs, 6);
+    assert_int_equal(clt_layers_widest_lstm(&layers), 5);
+    static const struct {
+        const char *name;
+        int rows, columns;
+        clt_initializer initializer;
+    } want[] = {
+        {"lstm.forward.kernel", 8, 20, CLT_INIT_GLOROT_UNIFORM},
+        {"lstm.forward.recurrent_kernel", 5, 20, CLT_INIT_ORTHOGONAL},
+        {"lstm.forward.bias", 20, 20, CLT_INIT_FORGET_BIAS},
+        {"lstm.backward.kernel", 8, 20, CLT_INIT_GLOROT_UNIFORM},
+        {"lstm.backward.recurrent_kernel", 5, 20, CLT_INIT_ORTHOGONAL},
+        {"lstm.backward.bias", 20, 20, CLT_INIT_FORGET_BIAS},
+        {"lstm_1.forward.kernel", 10, 12, CLT_INIT_GLOROT_UNIFORM},
+    };
+    assert_int_equal(layers.parameter_count, 1 + 12 + 2);
+    for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
+        const clt_parameter *p = &layers.parameters[1 + k];
+        assert_string_equal(p->name, want[k].name);
+        assert_int_equal(p->shape[0], want[k].rows);
+        assert_int_equal(p->shape[1], want[k].columns);
+        assert_int_equal(p->initializer, want[k].initializer);
+    }
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -105,10 +144,9 @@ static void test_refused(void **state)
         {"embedding:4,,dense:1", "empty layer"},
         {"embedding:4,gru:3,dense:1",
          "unknown layer; choose from embedding, lstm, dropout, pool, dense"},
-        {"embedding:4,lstm:3:bidirectional,dense:1", "unknown option 'bidirectional'"},
         {"embedding:4,lstm:3:,dense:1", "unknown option ''"},
         {"embedding:4:sequence,lstm:3,dense:1", "unknown option 'sequence'"},
-        {"embedding:4,lstm,dense:1", "incomplete; use lstm:H[:sequence]"},
+        {"embedding:4,lstm,dense:1", "incomplete; use lstm:H[:bidirectional][:sequence]"},
         {"embedding:0,lstm:3,dense:1", "not a number of units"},
         {"embedding:-4,lstm:3,dense:1", "not a number of units"},
         {"embedding:4x,lstm:3,dense:1", "not a number of units"},
@@ -123,6 +161,9 @@ static void test_refused(void **state)
         {"embedding:4,lstm:3,lstm:3,dense:1", "lstm:3:sequence"},
         {"embedding:4,dense:1", "dense needs one vector"},
         {"embedding:4,lstm:3:sequence,dense:1", "dense needs one vector"},
+        {"embedding:4,lstm:3:bidirectional,dropout:0.5,lstm:3,dense:1",
+         "write 'lstm:3:bidirectional:sequence'"},
+        {"embedding:4,dropout:0.5:bidirectional,lstm:3,dense:1", "unknown option 'bidirectional'"},
         {"embedding:4,lstm:3:sequence,pool,dense:1", "incomplete; use pool:last"},
         {"embedding:4,lstm:3:sequence,pool:,dense:1",
          "unknown pool ''; choose from last, mean, max"},
@@ -162,9 +203,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tutorial),
-        cmocka_unit_test(test_stacked),
-        cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_tutorial), cmocka_unit_test(test_stacked),
+        cmocka_unit_test(test_pool),     cmocka_unit_test(test_bidirectional),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
