@@ -46,7 +46,8 @@ LARGE = 20000
 # ids: the largest id + 1 that samples use, when not num_words; scale: of the starting embedding,
 # None: Keras's own start, where logits are near 0 and gradients small; classes: outputs of a softmax
 # with categorical cross-entropy, in the place of one sigmoid; pool: of all states of the last LSTM,
-# kinds joined by +; both: every LSTM is bidirectional.
+# kinds joined by +; both: every LSTM is bidirectional; frozen: the embedding stays as it starts, and
+# has no gradient.
 CASES = {
     "tutorial": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, scale=None),
     "trained": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4),
@@ -66,6 +67,7 @@ CASES = {
     "pools": dict(V=30, D=5, T=7, H=[17, 5], B=20, n=50, epochs=4, pool="mean+max+last"),
     "bidirectional": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, both=True),
     "both_stacked": dict(V=30, D=5, T=7, H=[5, 17], B=20, n=50, epochs=4, both=True, pool="max"),
+    "frozen": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, frozen=True),
 }
 
 
@@ -112,7 +114,7 @@ def pool(kind, states):
 
 def build(case):
     inputs = keras.Input((case["T"],), dtype="int32")
-    x = keras.layers.Embedding(case["V"], case["D"])(inputs)
+    x = keras.layers.Embedding(case["V"], case["D"], trainable="frozen" not in case)(inputs)
     for k, hidden in enumerate(case["H"]):
         lstm = keras.layers.LSTM(hidden, return_sequences=gives_sequence(case, k))
         x = (keras.layers.Bidirectional(lstm) if "both" in case else lstm)(x)
@@ -138,11 +140,12 @@ def model_string(case):
               for k, h in enumerate(case["H"])]
     if "pool" in case:
         layers.append(f"pool:{case['pool']}")
-    return ",".join([f"embedding:{case['D']}", *layers, f"dense:{case.get('classes', 1)}"])
+    frozen = ":frozen" if "frozen" in case else ""
+    return ",".join([f"embedding:{case['D']}{frozen}", *layers, f"dense:{case.get('classes', 1)}"])
 
 
 def tensor_names(case):
-    """CLTrain's names, in the order of model.trainable_variables."""
+    """CLTrain's names, in the order of variables_of."""
     names = ["embedding.embeddings"]
     for k in range(len(case["H"])):
         layer = "lstm" if k == 0 else f"lstm_{k}"
@@ -152,12 +155,16 @@ def tensor_names(case):
     return names + ["dense.kernel", "dense.bias"]
 
 
+def variables_of(model):
+    return [variable for layer in model.layers for variable in layer.weights]
+
+
 def start_weights(case, seed):
     """Keras's initial weights, or the same with wider embeddings and biases that are not 0."""
     keras.utils.set_random_seed(seed)
     names, model = tensor_names(case), build(case)
     start = {name: keras.ops.convert_to_numpy(variable).copy()
-             for name, variable in zip(names, model.trainable_variables)}
+             for name, variable in zip(names, variables_of(model))}
     if case.get("scale", 1.0) is not None:
         rng = np.random.default_rng(seed)
         for name in names:
@@ -177,10 +184,10 @@ def run_case(case, start, train, test):
     model = build(case)
 
     def restart():
-        for name, variable in zip(names, model.trainable_variables):
+        for name, variable in zip(names, variables_of(model)):
             variable.assign(start[name])
 
-    def keep(group, values):
+    def keep(group, values, names=names):
         for name, value in zip(names, values):
             out[f"{group}/{name}"] = keras.ops.convert_to_numpy(value).copy()
 
@@ -205,20 +212,20 @@ def run_case(case, start, train, test):
         from_logits = keras.losses.BinaryCrossentropy(from_logits=True)
         assert np.abs(out["logits"]).max() < 8, "logits where Keras's clipping of p would show"
         assert abs(float(from_logits(y0, out["logits"])) - float(value)) < 1e-6
-    keep("gradient", gradient)
+    keep("gradient", gradient, names[1:] if "frozen" in case else names)
 
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
     for _ in range(ADAM_STEPS):
         gradient = jax.grad(mean_loss)([v.value for v in model.trainable_variables])
         optimizer.apply(gradient, model.trainable_variables)
-    keep("adam", model.trainable_variables)
+    keep("adam", variables_of(model))
 
     restart()
     model.compile(optimizer=keras.optimizers.Adam(), loss=loss, metrics=["accuracy"])
     history = model.fit(x, y, batch_size=case["B"], epochs=case["epochs"], shuffle=False,
                         validation_data=(x_test, y_test), verbose=0).history
-    keep("fit", model.trainable_variables)
+    keep("fit", variables_of(model))
     for key, values in history.items():
         out[f"history/{key}"] = np.array(values, np.float32)
     return out
@@ -333,7 +340,7 @@ def check():
             lists = [ids[a:b].tolist() for a, b in zip(offsets, offsets[1:])]
             return pad(case, lists), stored[f"{part}.labels"]
 
-        shapes = {n: v.shape for n, v in zip(tensor_names(case), build(case).trainable_variables)}
+        shapes = {n: v.shape for n, v in zip(tensor_names(case), variables_of(build(case)))}
         start = {n: stored[f"start/{n}"] if f"start/{n}" in stored else
                  pattern(np.prod(s), stored[f"pattern/{n}"][0]).reshape(s)
                  for n, s in shapes.items()}

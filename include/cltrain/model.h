@@ -22,7 +22,7 @@ typedef struct clt_model clt_model;
  * glorot uniform, recurrent kernel orthogonal, biases 0 with 1 for the LSTM's forget gate.
  *
  * layers   the model string: layers comma-separated, `name:number` with options after colons.
- *          embedding:D            first, exactly once; num_words rows
+ *          embedding:D[:frozen]   first, exactly once; num_words rows; `frozen`: not trained
  *          lstm:H[:sequence]      the last state, or with `sequence` every state (to stack, to
  * pool) lstm:H:bidirectional   also with `sequence`: forward and backward, 2H features pool:KINDS
  * of all states of the lstm before it: last (the last step), mean, max (over time), or several
@@ -95,6 +95,7 @@ typedef struct clt_layer_info {
     int32_t timesteps; /* when rank is 2 */
     int32_t features;
     uint64_t parameters;
+    bool frozen; /* training leaves them as they are */
 } clt_layer_info;
 
 size_t clt_model_layer_count(const clt_model *model);
@@ -104,10 +105,11 @@ uint64_t clt_model_parameter_count(const clt_model *model);
 /* A parameter tensor, for reading or setting from a program of one's own.
  *
  * name     "embedding.embeddings" [V, D], "lstm.kernel" [D, 4H], "lstm.recurrent_kernel" [H, 4H],
- *          "lstm.bias" [4H] (of a bidirectional one "lstm.forward.kernel", "lstm.backward.kernel",
- * ...), "dense.kernel" [H, N], "dense.bias" [N]; gate order i, f, c, o. count    out: elements;
- * NULL allowed. Returns  the model's own array, row-major float; NULL when there is no such tensor.
- */
+ *          "lstm.bias" [4H] (a bidirectional one has "lstm.forward.kernel",
+ *          "lstm.backward.kernel" and so on), "dense.kernel" [H, N], "dense.bias" [N]; gate order
+ *          i, f, c, o.
+ * count    out: elements; NULL allowed.
+ * Returns  the model's own array, row-major float; NULL when there is no such tensor. */
 float *clt_model_tensor(clt_model *model, const char *name, size_t *count);
 
 /* The classes that the last layer tells apart: 2 for dense:1, N for dense:N. */

@@ -19,7 +19,7 @@ static const struct {
     const char *name, *type, *use;
     int most; /* units */
 } kinds[] = {
-    [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D", UNITS_MAX},
+    [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D[:frozen]", UNITS_MAX},
     [CLT_LAYER_LSTM] = {"lstm", "LSTM", "lstm:H[:bidirectional][:sequence]", HIDDEN_MAX},
     [CLT_LAYER_DROPOUT] = {"dropout", "Dropout", "dropout:P", 0},
     [CLT_LAYER_POOL] = {"pool", "Concatenate", "pool:last, mean, max, or several: pool:mean+max",
@@ -255,6 +255,8 @@ static clt_status parse_options(const word *w, clt_layer *layer, char *options)
             layer->sequence = true;
         } else if (layer->kind == CLT_LAYER_LSTM && strcmp(option, "bidirectional") == 0) {
             layer->directions = 2;
+        } else if (layer->kind == CLT_LAYER_EMBEDDING && strcmp(option, "frozen") == 0) {
+            layer->frozen = true;
         } else {
             return layer_error(w, "unknown option '%s'; use %s", option, kinds[layer->kind].use);
         }
@@ -362,7 +364,8 @@ static size_t format_layer(const clt_layer *layer, char *text, size_t room)
                                 layer->directions == 2 ? ":bidirectional" : "",
                                 layer->sequence ? ":sequence" : "");
     }
-    return (size_t)snprintf(text, room, "%s:%d", name, layer->outputs);
+    return (size_t)snprintf(text, room, "%s:%d%s", name, layer->outputs,
+                            layer->frozen ? ":frozen" : "");
 }
 
 char *clt_layers_format(const clt_layers *layers, clt_error *error)

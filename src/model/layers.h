@@ -24,6 +24,7 @@ typedef struct clt_layer {
     int inputs;     /* features in; of the embedding, rows of its table */
     int outputs;    /* features out */
     bool sequence;  /* out: every time step, not only one vector */
+    bool frozen;    /* embedding: it stays as it starts */
     int hidden;     /* lstm: units of a direction */
     int directions; /* lstm: 1, or 2: bidirectional */
     double rate;    /* dropout */

@@ -175,7 +175,8 @@ clt_layer_info clt_model_layer(const clt_model *model, size_t index)
                            .type = clt_layer_type(layer),
                            .rank = layer->sequence ? 2 : 1,
                            .timesteps = model->reading.maxlen,
-                           .features = layer->outputs};
+                           .features = layer->outputs,
+                           .frozen = layer->frozen};
     int end = index + 1 < (size_t)model->layers.count ? layer[1].parameter
                                                       : model->layers.parameter_count;
     for (int k = layer->parameter; k < end; k++) {

@@ -48,7 +48,7 @@ CLT_NODISCARD clt_status clt_network_project_vocabulary(clt_network *network, si
                                                         bool *projected, clt_error *error);
 
 /* Queues the way back from dlogits of the last forward: zeroes and fills the dense gradients, and
- * leaves the rows' gradient of the table. Training networks only. */
+ * leaves the rows' gradient of the table, if that is not frozen. Training networks only. */
 CLT_NODISCARD clt_status clt_network_backward(clt_network *network, clt_error *error);
 
 /* What lies on the device; belongs to the network. */

@@ -175,6 +175,15 @@ done:
 }
 
 /* The gradient of stage k's output becomes that of the stage before, and of its parameters. */
+static int first_lstm(const clt_network *network)
+{
+    int k = 1;
+    while (network->layers->layers[k].kind != CLT_LAYER_LSTM) {
+        k++;
+    }
+    return k;
+}
+
 static clt_status backward_lstm(clt_network *network, int k, clt_buffer dy, clt_buffer dx,
                                 clt_error *error)
 {
@@ -182,6 +191,9 @@ static clt_status backward_lstm(clt_network *network, int k, clt_buffer dy, clt_
     clt_sequence x = sequence_of(network, k - 1);
     clt_lstm_range all = {0, x.extent.timesteps};
     clt_status status = CLT_OK;
+    if (network->layers->layers[0].frozen && k == first_lstm(network)) {
+        dx = (clt_buffer){0};
+    }
     for (int d = 0; d < s->layer->directions && status == CLT_OK; d++) {
         clt_lstm_parameters parameters = lstm_parameters(network->parameters, s->layer, d);
         clt_lstm_parameters dparameters = lstm_parameters(network->gradients, s->layer, d);
@@ -228,9 +240,11 @@ static clt_status backward_stage(clt_network *network, int k, clt_error *error)
 clt_status clt_network_backward(clt_network *network, clt_error *error)
 {
     clt_status status;
+    /* What lies before the first LSTM trains the embedding alone. */
+    int first = network->layers->layers[0].frozen ? first_lstm(network) : 1;
     CLT_TRY(clt_buffer_zero(network->runtime, network->state.darena, 0,
                             network->layers->arena * sizeof(float), error));
-    for (int k = network->layers->count - 1; k > 0; k--) {
+    for (int k = network->layers->count - 1; k >= first; k--) {
         CLT_TRY(backward_stage(network, k, error));
     }
 done:

@@ -29,6 +29,12 @@ static clt_status check_config(const clt_trainer_config *config, clt_error *erro
     return CLT_OK;
 }
 
+/* Does the table stay as it is? */
+static bool is_frozen(const clt_trainer *trainer)
+{
+    return trainer->model->layers.layers[0].frozen;
+}
+
 /* Adam's moments of the table and of the arena, zero. */
 static clt_status create_moments(clt_trainer *trainer, clt_error *error)
 {
@@ -88,7 +94,8 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
                                &made->inference, error));
     CLT_TRY(clt_loss_plan(runtime, clt_layers_outputs(&model->layers), &made->loss, error));
     const int *table = model->layers.parameters[0].shape;
-    CLT_TRY(clt_optimizer_plan(runtime, table[0], table[1], &made->optimizer, error));
+    int table_rows = is_frozen(made) ? 0 : table[0];
+    CLT_TRY(clt_optimizer_plan(runtime, table_rows, table[1], &made->optimizer, error));
     CLT_TRY(
         clt_buffer_create(runtime, samples * sizeof(float), "losses", &made->sample_loss, error));
     CLT_TRY(
@@ -157,14 +164,18 @@ clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, clt
                              trainer->sample_loss, trainer->sample_hit, state->dlogits, error));
     CLT_TRY(clt_network_backward(trainer->network, error));
     CLT_TRY(clt_reduce_squares(state->reduce, state->darena, layers->arena, error));
-    CLT_TRY(clt_reduce_squares(state->reduce, state->drows,
-                               (size_t)state->row_count * (size_t)state->features, error));
+    if (!is_frozen(trainer)) {
+        CLT_TRY(clt_reduce_squares(state->reduce, state->drows,
+                                   (size_t)state->row_count * (size_t)state->features, error));
+    }
     CLT_TRY(clt_reduce_record(state->reduce, &state->extent, trainer->sample_loss,
                               trainer->sample_hit, trainer->record, error));
     CLT_TRY(clt_optimizer_dense(trainer->optimizer, &adam, trainer->record, layers->arena,
                                 state->darena, arena, error));
-    CLT_TRY(clt_optimizer_table(trainer->optimizer, &adam, trainer->record, state->unique,
-                                state->row_count, state->drows, table, error));
+    if (!is_frozen(trainer)) {
+        CLT_TRY(clt_optimizer_table(trainer->optimizer, &adam, trainer->record, state->unique,
+                                    state->row_count, state->drows, table, error));
+    }
     trainer->step++;
 done:
     return status;

@@ -169,6 +169,7 @@ static void test_training(void **state)
     (void)state;
     static const unsigned long tutorial[ALLOWED] = {25, 15, 1, 1, 1, 1, 1, 1};
     static const unsigned long larger[ALLOWED] = {42, 26, 1, 1, 1, 1, 1, 1};
+    static const unsigned long frozen[ALLOWED] = {23, 15, 1, 1, 1, 1, 1, 1};
     static const unsigned long both[ALLOWED] = {36, 10, 1, 1, 1, 1, 1, 1};
     static const unsigned long pooled[ALLOWED] = {25, 15, 1, 1, 1, 1, 1, 1};
     check_training("embedding:8,lstm:6,dense:1", tutorial);
@@ -176,6 +177,7 @@ static void test_training(void **state)
                    larger);
     check_training("embedding:8,lstm:6:sequence,pool:mean+max,dense:1", pooled);
     check_training("embedding:8,lstm:6:bidirectional,dense:1", both);
+    check_training("embedding:8:frozen,dropout:0.2,lstm:6,dense:1", frozen);
 }
 
 /* What an evaluation of so many batches spends. */

@@ -270,12 +270,12 @@ size_t cli_find_moved(const float *before, const float *after, const clt_model *
     for (int32_t id = 0; id < reading->num_words; id++) {
         const float *a = before + (size_t)id * features, *b = after + (size_t)id * features;
         double sum = 0.0;
-        if (clt_vocabulary_word(words, reading, id) == NULL) {
-            continue;
-        }
         for (size_t k = 0; k < features; k++) {
             double difference = (double)b[k] - (double)a[k];
             sum += difference * difference;
+        }
+        if (sum == 0.0 || clt_vocabulary_word(words, reading, id) == NULL) {
+            continue;
         }
         size_t place = count;
         while (place > 0 && moved[place - 1].distance < sqrt(sum)) {

@@ -147,7 +147,7 @@ static void print_total(const table *t, const char *title, uint64_t parameters)
 void cli_print_summary(const clt_model *model)
 {
     static const char *const titles[3] = {"Layer (type)", "Output Shape", "Param #"};
-    uint64_t parameters = clt_model_parameter_count(model);
+    uint64_t parameters = clt_model_parameter_count(model), frozen = 0;
     table t = {.colour = cli_wants_colour(STDOUT_FILENO)};
 
     set_widths(&t, model);
@@ -169,9 +169,10 @@ void cli_print_summary(const clt_model *model)
             print_rule(&t, "├", "─", "┼", "┤");
         }
         print_layer(&t, &layer);
+        frozen += layer.frozen ? layer.parameters : 0;
     }
     print_rule(&t, "└", "─", "┴", "┘");
     print_total(&t, " Total params: ", parameters);
-    print_total(&t, " Trainable params: ", parameters);
-    print_total(&t, " Non-trainable params: ", 0);
+    print_total(&t, " Trainable params: ", parameters - frozen);
+    print_total(&t, " Non-trainable params: ", frozen);
 }
