@@ -312,6 +312,65 @@ def make_pad_sequences():
     return file
 
 
+def make_control():
+    """Rates of Keras's schedules at each step, and what its callbacks make of the values of epochs.
+
+    schedules/K/shape   I32: kind (1 cosine, 2 step), epochs, warm-up, steps of an epoch, all epochs
+    schedules/K/factor  F64; schedules/K/rate F64; schedules/K/rates F32 [steps]
+    fits/K/shape        I32: metric (2 accuracy, 3 val_loss), patience, the plateau's epochs
+    fits/K/numbers      F64: min_delta, the plateau's factor, learning rate
+    fits/K/values       F64 [epochs]: what is monitored; fits/K/rates F32: of the epochs that ran
+    fits/K/best         I32: the epoch whose weights are restored
+    """
+    file = {}
+    schedules = [(1, 1, 0, 7, 4), (1, 1, 5, 7, 4), (1, 1, 40, 7, 4), (2, 1, 0, 6, 5), (2, 2, 0, 5, 7)]
+    for k, (kind, epochs, warmup, steps, all_epochs) in enumerate(schedules):
+        rate, factor = 0.01 / (k + 1), 0.5 - 0.1 * k
+        if kind == 2:
+            schedule = keras.optimizers.schedules.ExponentialDecay(
+                rate, epochs * steps, factor, staircase=True)
+        elif warmup > 0:
+            schedule = keras.optimizers.schedules.CosineDecay(
+                0.0, max(1, all_epochs * steps - warmup), warmup_target=rate, warmup_steps=warmup)
+        else:
+            schedule = keras.optimizers.schedules.CosineDecay(rate, all_epochs * steps)
+        file[f"schedules/{k}/shape"] = np.array([kind, epochs, warmup, steps, all_epochs], np.int32)
+        file[f"schedules/{k}/factor"] = np.array([factor])
+        file[f"schedules/{k}/rate"] = np.array([rate])
+        file[f"schedules/{k}/rates"] = np.array(
+            [schedule(step) for step in range(all_epochs * steps)], np.float32)
+    rng = np.random.default_rng(9)
+    fits = [(metric, patience, min_delta, wait) for metric in (2, 3)
+            for patience, min_delta, wait in ((1, 0.0, 2), (3, 0.0, 1), (4, 0.02, 3), (30, 0.05, 2))]
+    for k, (metric, patience, min_delta, wait) in enumerate(fits):
+        mode, factor, rate = ("max" if metric == 2 else "min"), 0.3, 0.02
+        values = 0.7 + rng.normal(0.0, 0.03, 30) + (0.01 if metric == 2 else -0.01) * np.arange(30)
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        model.compile(optimizer=keras.optimizers.Adam(rate), loss="mse")
+        callbacks = [
+            keras.callbacks.EarlyStopping(monitor="x", mode=mode, patience=patience,
+                                          min_delta=min_delta, restore_best_weights=True),
+            keras.callbacks.ReduceLROnPlateau(monitor="x", mode=mode, patience=wait, factor=factor)]
+        rates = []
+        for callback in callbacks:
+            callback.set_model(model)
+            callback.on_train_begin()
+        for epoch, value in enumerate(values):
+            model.set_weights([np.full((1, 1), epoch, np.float32)])  # so that they name the epoch
+            rates.append(float(model.optimizer.learning_rate))
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, {"x": float(value)})
+            if model.stop_training:
+                break
+        callbacks[0].on_train_end()
+        file[f"fits/{k}/shape"] = np.array([metric, patience, wait], np.int32)
+        file[f"fits/{k}/numbers"] = np.array([min_delta, factor, rate])
+        file[f"fits/{k}/values"] = values
+        file[f"fits/{k}/rates"] = np.array(rates, np.float32)
+        file[f"fits/{k}/best"] = np.array([int(model.get_weights()[0][0, 0])], np.int32)
+    return file
+
+
 class AdamFloatPowers(keras.optimizers.Adam):
     """Adam in double, with the powers of beta that float32 gives: 1 - 0.999f is 1.3e-5 off."""
 
@@ -397,6 +456,7 @@ def main():
         return
     save_file(make_load_data(), FIXTURES / "load_data.safetensors")
     save_file(make_pad_sequences(), FIXTURES / "pad_sequences.safetensors")
+    save_file(make_control(), FIXTURES / "control.safetensors")
 
 
 if __name__ == "__main__":

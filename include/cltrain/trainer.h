@@ -22,13 +22,42 @@ typedef struct clt_epoch {
     clt_metrics validation; /* after the epoch; NaN without validation */
     double seconds;         /* training alone */
     double validation_seconds;
+    double learning_rate; /* of its last step */
 } clt_epoch;
 
 typedef struct clt_history {
     size_t count;
     clt_epoch *epochs; /* [count] */
     bool validated;
+    int32_t best;       /* the epoch whose weights the model has; -1: those of the last step */
+    bool stopped_early; /* the last fit ended by config.patience */
 } clt_history;
+
+/* What epochs are compared by: the smaller loss or the larger accuracy is better. */
+typedef enum clt_metric {
+    CLT_METRIC_NONE,
+    CLT_METRIC_LOSS,
+    CLT_METRIC_ACCURACY,
+    CLT_METRIC_VAL_LOSS,
+    CLT_METRIC_VAL_ACCURACY
+} clt_metric;
+
+/* How the learning rate moves in the course of a fit. All but `warmup` is Keras's: the schedules
+ * CosineDecay, over all steps of the fit down to 0, and ExponentialDecay with staircase; the
+ * callback ReduceLROnPlateau with its min_delta of 1e-4, no cooldown and no least rate. */
+typedef struct clt_schedule {
+    enum {
+        CLT_SCHEDULE_CONSTANT,
+        CLT_SCHEDULE_COSINE,
+        CLT_SCHEDULE_STEP,   /* times `factor` after every `epochs` */
+        CLT_SCHEDULE_PLATEAU /* times `factor` after `epochs` in a row without progress */
+    } kind;
+    int32_t epochs; /* 1 or more */
+    double factor;  /* between 0 and 1 */
+    /* Before it, the rate rises from 0 in so many steps (step k of them, from 0, has k / warmup of
+     * it). The cosine begins after them, as in CosineDecay; the others run from the first step. */
+    int32_t warmup;
+} clt_schedule;
 
 /* Where training is; given to the progress callback. */
 typedef struct clt_progress {
@@ -65,12 +94,21 @@ typedef struct clt_trainer_config {
     int (*progress)(void *user, const clt_progress *progress);
     void *user;
     clt_checkpoints checkpoints; /* with a folder, there is one at the end of a stop, too */
+    /* The model ends with the weights of the epoch that was best by this. NONE: with the last ones,
+     * and what patience and a plateau look at is val_loss, or loss without validation. */
+    clt_metric monitor;
+    /* The fit ends after so many epochs in a row without a new best, with the weights of the best;
+     * 0: it does not. A new best is better by more than min_delta. (Keras's EarlyStopping, which
+     * by itself would keep the last weights.) */
+    int32_t patience;
+    double min_delta;
+    clt_schedule schedule;
 } clt_trainer_config;
 #define CLT_TRAINER_CONFIG_DEFAULT                                                                 \
     {                                                                                              \
-        128, 5, 0.001, 1, true, NULL, NULL,                                                        \
+        128, 5, 0.001, 1, true, NULL, NULL, {NULL, 0, 0.0, 0, 2}, CLT_METRIC_NONE, 0, 0.0,         \
         {                                                                                          \
-            NULL, 0, 0.0, 0, 2                                                                     \
+            CLT_SCHEDULE_CONSTANT, 1, 0.5, 0                                                       \
         }                                                                                          \
     }
 
@@ -92,15 +130,16 @@ CLT_NODISCARD clt_status clt_trainer_create(clt_model *model, clt_runtime *runti
  * .damaged), and whether another device or plan will lead to other bits.
  *
  * model    of the same layers, reading options and words; its weights are replaced.
- * config   with the same recipe: batch, epochs, learning rate, seed, shuffle.
+ * config   with the same recipe: all but progress, user and checkpoints.
  * Errors   CLT_INPUT: a difference, which the message names, or no checkpoint that is whole. */
 CLT_NODISCARD clt_status clt_trainer_resume(const char *folder, clt_model *model,
                                             clt_runtime *runtime, const clt_trainer_config *config,
                                             clt_trainer **trainer, clt_error *error);
 
 /* Trains config.epochs epochs and validates after each. When it returns, whatever the reason, the
- * model on the host holds the last good weights. Waits for the device. A trainer that was resumed,
- * or stopped by its callback, goes on where it was; any other one begins a new fit.
+ * model on the host holds the last good weights, or with config.monitor or config.patience those of
+ * the best epoch so far. Waits for the device. A trainer that was resumed, or stopped by its
+ * callback, goes on where it was; any other one begins a new fit.
  *
  * validation  NULL: none.
  * Errors      CLT_DIVERGED: loss or gradient NaN or infinite; the message names epoch and step, the

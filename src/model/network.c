@@ -225,8 +225,7 @@ done:
     return status;
 }
 
-/* The model's weights; waits, because the caller may change them next. */
-static clt_status upload(clt_network *network, const clt_model *model, clt_error *error)
+clt_status clt_network_take_weights(clt_network *network, const clt_model *model, clt_error *error)
 {
     clt_status status;
     const clt_layers *layers = &model->layers;
@@ -293,7 +292,7 @@ clt_status clt_network_create(clt_runtime *runtime, const clt_model *model,
     made->state.targets = made->targets;
     made->state.unique = made->unique;
     if (shared == NULL) {
-        CLT_TRY(upload(made, model, error));
+        CLT_TRY(clt_network_take_weights(made, model, error));
     }
     *network = made;
     return CLT_OK;

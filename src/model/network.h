@@ -28,6 +28,10 @@ bool clt_network_packs(const clt_network *network);
 CLT_NODISCARD clt_status clt_network_download(clt_network *network, clt_model *model,
                                               clt_error *error);
 
+/* Copies the model's weights to the device. Waits. */
+CLT_NODISCARD clt_status clt_network_take_weights(clt_network *network, const clt_model *model,
+                                                  clt_error *error);
+
 /* Queues the upload of a batch, which stays untouched until a later read has returned. Between this
  * and forward the rows of the table that it uses can be brought up to date. */
 CLT_NODISCARD clt_status clt_network_upload(clt_network *network, const clt_batch *batch,

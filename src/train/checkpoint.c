@@ -14,7 +14,7 @@
 #define STATE_KEY "trainer"
 #define STATE_FORMAT 1
 #define HISTORY CLT_MODEL_MORE "history"
-enum { HISTORY_COLUMNS = 6, NAME_ROOM = 96 };
+enum { HISTORY_COLUMNS = 7, NAME_ROOM = 96 };
 
 /* ---- the state as JSON ----------------------------------------------------------------------- */
 
@@ -23,9 +23,21 @@ static json_t *recipe_of(const clt_trainer_config *config)
 {
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)config->seed);
-    return json_pack("{s:i, s:i, s:f, s:s, s:b}", "batch", (int)config->batch, "epochs",
-                     (int)config->epochs, "learning_rate", config->learning_rate, "seed", seed,
-                     "shuffle", (int)config->shuffle);
+    const clt_schedule *s = &config->schedule;
+    return json_pack(
+        "{s:i, s:i, s:f, s:s, s:b, s:s, s:i, s:f, s:s, s:i, s:f, s:i}", "batch", (int)config->batch,
+        "epochs", (int)config->epochs, "learning_rate", config->learning_rate, "seed", seed,
+        "shuffle", (int)config->shuffle, "monitor", clt_metric_name(config->monitor), "patience",
+        (int)config->patience, "min_delta", config->min_delta, "schedule", clt_schedule_name(s),
+        "schedule_epochs", (int)s->epochs, "schedule_factor", s->factor, "warmup", (int)s->warmup);
+}
+
+static json_t *control_of(const clt_control *c)
+{
+    return json_pack("{s:f, s:f, s:i, s:i, s:f, s:b, s:i}", "rate", c->rate, "best", c->best,
+                     "best_epoch", (int)c->best_epoch, "wait", (int)c->wait, "plateau_best",
+                     c->plateau_best, "plateau_seen", (int)c->plateau_seen, "plateau_wait",
+                     (int)c->plateau_wait);
 }
 
 static json_t *place_of(const clt_trainer *trainer)
@@ -65,9 +77,10 @@ static json_t *device_of(const clt_runtime *runtime)
 /* Freed with free(); NULL with *error set. */
 static char *state_text(const clt_trainer *trainer, clt_error *error)
 {
-    json_t *state = json_pack("{s:i, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "format", STATE_FORMAT,
-                              "recipe", recipe_of(&trainer->config), "place", place_of(trainer),
-                              "data", "training", fingerprint_of(&trainer->data[0]), "validation",
+    json_t *state = json_pack("{s:i, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "format",
+                              STATE_FORMAT, "recipe", recipe_of(&trainer->config), "place",
+                              place_of(trainer), "control", control_of(&trainer->control), "data",
+                              "training", fingerprint_of(&trainer->data[0]), "validation",
                               fingerprint_of(&trainer->data[1]), "plan", plan_of(trainer->runtime),
                               "device", device_of(trainer->runtime));
     char *text = state != NULL ? json_dumps(state, JSON_COMPACT) : NULL;
@@ -86,12 +99,24 @@ static size_t offset_of(const clt_layers *layers, const clt_parameter *p)
     return p->table ? 0 : layers->parameters[0].count + p->offset;
 }
 
-static void moment_name(char name[NAME_ROOM], const char *moment, const clt_parameter *p)
+/* "trainer.m.lstm.kernel": Adam's moments m and v, and the weights of the best epoch. */
+static void name_tensor(char name[NAME_ROOM], const char *block, const clt_parameter *p)
 {
-    snprintf(name, NAME_ROOM, CLT_MODEL_MORE "%s.%s", moment, p->name);
+    snprintf(name, NAME_ROOM, CLT_MODEL_MORE "%s.%s", block, p->name);
 }
 
 static const char *const moments[2] = {"m", "v"};
+static const char BEST[] = "best";
+
+static size_t block_count(const clt_layers *layers)
+{
+    return layers->parameters[0].count + layers->arena;
+}
+
+static bool has_best(const clt_trainer *trainer)
+{
+    return trainer->best != NULL && trainer->control.best_epoch >= 0;
+}
 
 /* m and then v, each a block of table and arena, from the device or to it. Waits. */
 static clt_status move_moments(clt_trainer *trainer, float *block, bool to_device, clt_error *error)
@@ -124,7 +149,7 @@ typedef struct draft {
     double *history; /* [count, HISTORY_COLUMNS] */
     char *state;
     clt_stored_tensor tensors[CLT_MODEL_MORE_TENSORS];
-    char names[2 * CLT_PARAMETER_COUNT_MAX][NAME_ROOM];
+    char names[3 * CLT_PARAMETER_COUNT_MAX][NAME_ROOM];
     size_t tensor_count;
 } draft;
 
@@ -138,22 +163,20 @@ static void free_draft(draft *d)
     }
 }
 
-static void list_moments(const clt_layers *layers, draft *d)
+/* Lists the tensors of a block of table and arena. */
+static void list_block(const clt_layers *layers, const char *block, const float *values, draft *d)
 {
-    size_t block = layers->parameters[0].count + layers->arena;
-    for (size_t moment = 0; moment < 2; moment++) {
-        for (int k = 0; k < layers->parameter_count; k++) {
-            const clt_parameter *p = &layers->parameters[k];
-            char *name = d->names[d->tensor_count];
-            moment_name(name, moments[moment], p);
-            d->tensors[d->tensor_count++] =
-                (clt_stored_tensor){.name = name,
-                                    .dtype = CLT_F32,
-                                    .rank = p->rank,
-                                    .shape = {(uint64_t)p->shape[0], (uint64_t)p->shape[1]},
-                                    .bytes = p->count * sizeof(float),
-                                    .data = d->moments + moment * block + offset_of(layers, p)};
-        }
+    for (int k = 0; k < layers->parameter_count; k++) {
+        const clt_parameter *p = &layers->parameters[k];
+        char *name = d->names[d->tensor_count];
+        name_tensor(name, block, p);
+        d->tensors[d->tensor_count++] =
+            (clt_stored_tensor){.name = name,
+                                .dtype = CLT_F32,
+                                .rank = p->rank,
+                                .shape = {(uint64_t)p->shape[0], (uint64_t)p->shape[1]},
+                                .bytes = p->count * sizeof(float),
+                                .data = values + offset_of(layers, p)};
     }
 }
 
@@ -161,9 +184,9 @@ static void list_history(const clt_history *history, draft *d)
 {
     for (size_t k = 0; k < history->count; k++) {
         const clt_epoch *e = &history->epochs[k];
-        const double row[HISTORY_COLUMNS] = {e->train.loss,      e->train.accuracy,
-                                             e->validation.loss, e->validation.accuracy,
-                                             e->seconds,         e->validation_seconds};
+        const double row[HISTORY_COLUMNS] = {
+            e->train.loss, e->train.accuracy,     e->validation.loss, e->validation.accuracy,
+            e->seconds,    e->validation_seconds, e->learning_rate};
         memcpy(d->history + k * HISTORY_COLUMNS, row, sizeof row);
     }
     if (history->count > 0) {
@@ -180,7 +203,7 @@ static void list_history(const clt_history *history, draft *d)
 clt_status clt_checkpoint_write(clt_trainer *trainer, const char *path, clt_error *error)
 {
     const clt_layers *layers = &trainer->model->layers;
-    size_t block = layers->parameters[0].count + layers->arena;
+    size_t block = block_count(layers);
     clt_metadata metadata = {STATE_KEY, NULL};
     clt_status status = CLT_FAILED;
     draft *d = clt_alloc(1, sizeof *d, "a checkpoint", error);
@@ -196,7 +219,11 @@ clt_status clt_checkpoint_write(clt_trainer *trainer, const char *path, clt_erro
     }
     CLT_TRY(clt_trainer_download(trainer, error)); /* brings a lazy Adam up to date */
     CLT_TRY(move_moments(trainer, d->moments, false, error));
-    list_moments(layers, d);
+    list_block(layers, moments[0], d->moments, d);
+    list_block(layers, moments[1], d->moments + block, d);
+    if (has_best(trainer)) {
+        list_block(layers, BEST, trainer->best, d);
+    }
     list_history(&trainer->history, d);
     metadata.value = d->state;
     CLT_TRY(clt_model_save_more(trainer->model, path, d->tensors, d->tensor_count, &metadata, 1,
@@ -289,6 +316,27 @@ static bool unpack_fingerprint(json_t *object, clt_fingerprint *f)
     return true;
 }
 
+static clt_status take_control(const clt_checkpoint *checkpoint, clt_trainer *trainer,
+                               clt_error *error)
+{
+    clt_control *c = &trainer->control;
+    int best_epoch, wait, seen, plateau_wait;
+    if (json_unpack(json_object_get(checkpoint->state, "control"),
+                    "{s:F, s:F, s:i, s:i, s:F, s:b, s:i}", "rate", &c->rate, "best", &c->best,
+                    "best_epoch", &best_epoch, "wait", &wait, "plateau_best", &c->plateau_best,
+                    "plateau_seen", &seen, "plateau_wait", &plateau_wait) != 0 ||
+        best_epoch < -1 || best_epoch >= trainer->place.epoch || wait < 0 || plateau_wait < 0 ||
+        !(c->rate > 0.0) || !isfinite(c->rate)) {
+        return clt_fail(error, CLT_INPUT, 0, "%s: its control is not what is written there",
+                        checkpoint->path);
+    }
+    c->best_epoch = best_epoch;
+    c->wait = wait;
+    c->plateau_seen = seen != 0;
+    c->plateau_wait = plateau_wait;
+    return CLT_OK;
+}
+
 /* What the place claims about the data is looked at when they are known. */
 static clt_status take_state(const clt_checkpoint *checkpoint, clt_trainer *trainer,
                              clt_error *error)
@@ -338,8 +386,26 @@ static clt_status take_history(const clt_checkpoint *checkpoint, clt_trainer *tr
     for (size_t k = 0; status == CLT_OK && k < count; k++) {
         double row[HISTORY_COLUMNS];
         memcpy(row, (const double *)tensor->data + k * HISTORY_COLUMNS, sizeof row);
-        history->epochs[history->count++] = (clt_epoch){
-            {row[0], row[1]}, {row[2], row[3]}, .seconds = row[4], .validation_seconds = row[5]};
+        history->epochs[history->count++] =
+            (clt_epoch){{row[0], row[1]}, {row[2], row[3]}, row[4], row[5], row[6]};
+    }
+    return status;
+}
+
+/* A block of table and arena from its tensors. */
+static clt_status take_block(const clt_checkpoint *checkpoint, const clt_layers *layers,
+                             const char *block, float *values, clt_error *error)
+{
+    clt_status status = CLT_OK;
+    for (int k = 0; status == CLT_OK && k < layers->parameter_count; k++) {
+        const clt_parameter *p = &layers->parameters[k];
+        char name[NAME_ROOM];
+        name_tensor(name, block, p);
+        const clt_stored_tensor *tensor = clt_safetensors_find(&checkpoint->file, name);
+        status = clt_model_check_tensor(checkpoint->path, name, p, tensor, error);
+        if (status == CLT_OK) {
+            memcpy(values + offset_of(layers, p), tensor->data, tensor->bytes);
+        }
     }
     return status;
 }
@@ -348,23 +414,18 @@ static clt_status take_moments(const clt_checkpoint *checkpoint, clt_trainer *tr
                                clt_error *error)
 {
     const clt_layers *layers = &trainer->model->layers;
-    size_t block = layers->parameters[0].count + layers->arena;
-    clt_status status = CLT_FAILED;
+    size_t block = block_count(layers);
+    clt_status status;
     float *values = clt_alloc(2 * block, sizeof *values, "Adam's moments", error);
     if (values == NULL) {
         return CLT_FAILED;
     }
-    for (size_t moment = 0; moment < 2; moment++) {
-        for (int k = 0; k < layers->parameter_count; k++) {
-            const clt_parameter *p = &layers->parameters[k];
-            char name[NAME_ROOM];
-            moment_name(name, moments[moment], p);
-            const clt_stored_tensor *tensor = clt_safetensors_find(&checkpoint->file, name);
-            CLT_TRY(clt_model_check_tensor(checkpoint->path, name, p, tensor, error));
-            memcpy(values + moment * block + offset_of(layers, p), tensor->data, tensor->bytes);
-        }
-    }
+    CLT_TRY(take_block(checkpoint, layers, moments[0], values, error));
+    CLT_TRY(take_block(checkpoint, layers, moments[1], values + block, error));
     CLT_TRY(move_moments(trainer, values, true, error));
+    if (has_best(trainer)) {
+        CLT_TRY(take_block(checkpoint, layers, BEST, trainer->best, error));
+    }
 done:
     free(values);
     return status;
@@ -428,6 +489,7 @@ clt_status clt_checkpoint_restore(const clt_checkpoint *checkpoint, clt_model *m
         goto done;
     }
     CLT_TRY(take_state(checkpoint, made, error));
+    CLT_TRY(take_control(checkpoint, made, error));
     CLT_TRY(take_history(checkpoint, made, error));
     CLT_TRY(take_moments(checkpoint, made, error));
     note_differences(checkpoint, runtime);

@@ -137,6 +137,9 @@ clt_status clt_trainer_save(clt_trainer *trainer, const char *folder, clt_error 
     }
     char *path = join(folder, trainer->step, "", error);
     clt_status status = path != NULL ? clt_checkpoint_write(trainer, path, error) : CLT_FAILED;
+    if (trainer->shows_best) { /* the file has the last weights, too */
+        clt_trainer_show_best(trainer);
+    }
     if (status == CLT_OK) {
         status = prune(folder, (size_t)trainer->config.checkpoints.keep, error);
     }

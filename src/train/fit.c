@@ -7,6 +7,7 @@
  * up: what is saved has been found good. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/outputs.h"
 #include "train/trainer_private.h"
@@ -88,6 +89,29 @@ static bool is_due_after_epoch(const clt_trainer *trainer)
     return trainer->folder != NULL && every > 0 && trainer->place.epoch % every == 0;
 }
 
+/* ---- what steers ----------------------------------------------------------------------------- */
+
+/* The learning rate of a step, from 0, of the epoch under way. */
+static double rate_of(const clt_trainer *trainer, const running *run, int32_t step)
+{
+    uint64_t steps = (uint64_t)run->progress.steps;
+    return clt_control_rate(&trainer->config, &trainer->control,
+                            (uint64_t)trainer->place.epoch * steps + (uint64_t)step, steps);
+}
+
+/* After a download: an epoch that is the best so far has its weights kept. */
+static void judge(clt_trainer *trainer, const clt_epoch *epoch)
+{
+    const clt_model *model = trainer->model;
+    size_t table = model->layers.parameters[0].count, arena = model->layers.arena;
+    if (clt_control_end_epoch(&trainer->config, epoch, trainer->place.epoch,
+                              trainer->history.validated, &trainer->control) &&
+        trainer->best != NULL) {
+        memcpy(trainer->best, model->table, table * sizeof(float));
+        memcpy(trainer->best + table, model->arena, arena * sizeof(float));
+    }
+}
+
 /* ---- one epoch ------------------------------------------------------------------------------- */
 
 static clt_status run_steps(clt_trainer *trainer, clt_loader *loader, running *run,
@@ -100,7 +124,7 @@ static clt_status run_steps(clt_trainer *trainer, clt_loader *loader, running *r
                              (uint32_t)place->epoch, place->step, error));
     while ((batch = clt_loader_next(loader)) != NULL) {
         int slot = run->queued % 2;
-        CLT_TRY(clt_trainer_enqueue(trainer, batch, error));
+        CLT_TRY(clt_trainer_enqueue(trainer, batch, rate_of(trainer, run, run->queued), error));
         run->in_batch[slot] = batch->extent.samples;
         CLT_TRY(clt_buffer_read_later(trainer->runtime, trainer->record, 0, sizeof(clt_record),
                                       &trainer->reads[slot], error));
@@ -203,6 +227,8 @@ static clt_status run_epoch(clt_trainer *trainer, clt_loader *loader, const clt_
     if (validation != NULL) {
         CLT_TRY(validate(trainer, validation, logits, &row, error));
     }
+    row.learning_rate = rate_of(trainer, &run, place->step - 1);
+    judge(trainer, &row);
     trainer->history.epochs[trainer->history.count++] = row;
     *place = (clt_place){.epoch = place->epoch + 1};
     CLT_TRY(report(trainer, &run, &row, error));
@@ -241,7 +267,8 @@ static clt_status begin(clt_trainer *trainer, const clt_dataset *train,
     const clt_fingerprint data[2] = {clt_dataset_fingerprint(train),
                                      clt_dataset_fingerprint(validation)};
     const clt_place *place = &trainer->place;
-    clt_status status = CLT_OK;
+    clt_status status;
+    CLT_TRY(clt_control_check_data(&trainer->config, validation != NULL, error));
     if (trainer->goes_on) {
         uint64_t samples = (uint64_t)place->step * (uint64_t)trainer->config.batch;
         CLT_TRY(check_same("training", &trainer->data[0], &data[0], error));
@@ -256,10 +283,12 @@ static clt_status begin(clt_trainer *trainer, const clt_dataset *train,
         }
     } else {
         trainer->place = (clt_place){0};
+        clt_control_begin(&trainer->config, &trainer->control);
         trainer->data[0] = data[0];
         trainer->data[1] = data[1];
     }
-    trainer->goes_on = false;
+    trainer->goes_on = trainer->shows_best = trainer->history.stopped_early = false;
+    trainer->history.best = -1;
     trainer->whole = true;
     trainer->saved = clt_now();
 done:
@@ -292,6 +321,10 @@ clt_status clt_trainer_report(clt_trainer *trainer, const clt_dataset *samples, 
                 now.hash == then->hash;
     float *logits = NULL;
     clt_status status;
+    if (trainer->shows_best) { /* the device has the weights of another epoch */
+        return clt_model_report(trainer->model, trainer->runtime, samples, trainer->config.batch,
+                                report, error);
+    }
     CLT_TRY(clt_model_check_labels(trainer->model, samples, error));
     if (!same) {
         logits = clt_alloc(samples->count, (size_t)outputs * sizeof *logits, "logits", error);
@@ -303,6 +336,25 @@ clt_status clt_trainer_report(clt_trainer *trainer, const clt_dataset *samples, 
                               samples->count, report, error));
 done:
     free(logits);
+    return status;
+}
+
+/* The model gets the weights of the best epoch: at the end of a fit the device, too. */
+static clt_status show_best(clt_trainer *trainer, bool ended, clt_error *error)
+{
+    clt_history *history = &trainer->history;
+    int32_t epochs = trainer->place.epoch, best = trainer->control.best_epoch;
+    clt_status status = CLT_OK;
+    if (trainer->best == NULL || best < 0) {
+        return CLT_OK;
+    }
+    clt_trainer_show_best(trainer);
+    trainer->shows_best = !ended;
+    history->best = (int32_t)history->count - epochs + best;
+    if (ended) {
+        history->stopped_early = epochs < trainer->config.epochs;
+        status = clt_network_take_weights(trainer->network, trainer->model, error);
+    }
     return status;
 }
 
@@ -330,13 +382,18 @@ clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
     if (clt_network_packs(trainer->network)) {
         clt_loader_pack(loader, false);
     }
-    while (trainer->place.epoch < trainer->config.epochs) {
+    while (status == CLT_OK && trainer->place.epoch < trainer->config.epochs &&
+           !clt_control_stops(&trainer->config, &trainer->control)) {
         status = run_epoch(trainer, loader, validation, logits, error);
-        if (status != CLT_OK) {
-            status = end_early(trainer, status, error);
-            break;
-        }
         measured = validation != NULL;
+    }
+    if (status == CLT_OK) {
+        status = show_best(trainer, true, error);
+        measured = measured && (trainer->history.best < 0 ||
+                                trainer->history.best + 1 == (int32_t)trainer->history.count);
+    } else {
+        status = end_early(trainer, status, error);
+        (void)!show_best(trainer, false, NULL);
     }
 done:
     clt_loader_destroy(loader, clt_runtime_is_lost(trainer->runtime));

@@ -1,6 +1,7 @@
 /* trainer.c: what a trainer holds on the device, and one training step. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "train/trainer_private.h"
 #include "util/memory.h"
@@ -26,7 +27,7 @@ static clt_status check_config(const clt_trainer_config *config, clt_error *erro
                         config->checkpoints.seconds, (int)config->checkpoints.epochs,
                         (int)config->checkpoints.keep);
     }
-    return CLT_OK;
+    return clt_control_check(config, error);
 }
 
 /* Does the table stay as it is? */
@@ -84,6 +85,13 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
         made->config.checkpoints.folder = made->folder;
         CLT_TRY(made->folder != NULL ? CLT_OK : CLT_FAILED);
     }
+    made->history.best = -1;
+    clt_control_begin(&made->config, &made->control);
+    if (clt_control_keeps_best(&made->config)) {
+        made->best = clt_alloc(model->layers.parameters[0].count + model->layers.arena,
+                               sizeof *made->best, "the best weights", error);
+        CLT_TRY(made->best != NULL ? CLT_OK : CLT_FAILED);
+    }
     clt_runtime_forget_planned(runtime); /* so that a checkpoint names this trainer's plan */
     clt_limits limits = {made->config.batch, model->reading.maxlen, true};
     size_t samples = (size_t)limits.samples;
@@ -132,6 +140,7 @@ void clt_trainer_destroy(clt_trainer *trainer)
     free(trainer->history.epochs);
     free(trainer->logits);
     free(trainer->folder);
+    free(trainer->best);
     free(trainer);
 }
 
@@ -148,13 +157,14 @@ static clt_adam_state table_state(const clt_trainer *trainer)
                             trainer->v_table};
 }
 
-clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, clt_error *error)
+clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, double learning_rate,
+                               clt_error *error)
 {
     const clt_network_state *state = clt_network_state_of(trainer->network);
     const clt_layers *layers = &trainer->model->layers;
     const clt_adam_state arena = {state->arena, trainer->m_arena, trainer->v_arena};
     const clt_adam_state table = table_state(trainer);
-    const clt_adam_step adam = clt_adam_step_of(trainer->config.learning_rate, trainer->step + 1);
+    const clt_adam_step adam = clt_adam_step_of(learning_rate, trainer->step + 1);
     clt_status status;
     CLT_TRY(clt_network_upload(trainer->network, batch, error));
     CLT_TRY(
@@ -186,6 +196,16 @@ clt_status clt_trainer_download(clt_trainer *trainer, clt_error *error)
     clt_status status = clt_optimizer_catch_up_all(trainer->optimizer, table_state(trainer), error);
     return status == CLT_OK ? clt_network_download(trainer->network, trainer->model, error)
                             : status;
+}
+
+void clt_trainer_show_best(clt_trainer *trainer)
+{
+    clt_model *model = trainer->model;
+    size_t table = model->layers.parameters[0].count, arena = model->layers.arena;
+    if (trainer->best != NULL && trainer->control.best_epoch >= 0) {
+        memcpy(model->table, trainer->best, table * sizeof(float));
+        memcpy(model->arena, trainer->best + table, arena * sizeof(float));
+    }
 }
 
 clt_status clt_trainer_reserve_history(clt_trainer *trainer, size_t epochs, clt_error *error)

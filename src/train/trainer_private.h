@@ -8,6 +8,7 @@
 #include "data/fingerprint.h"
 #include "data/loader.h"
 #include "model/network.h"
+#include "train/control.h"
 
 /* How far a fit is: what a checkpoint has to remember beside weights and moments. Shuffling and
  * dropout need nothing more: their random numbers are drawn from the seed and these numbers. */
@@ -36,6 +37,9 @@ struct clt_trainer {
     clt_buffer m_table, v_table, m_arena, v_arena; /* slices of it */
     uint64_t step;                                 /* optimiser steps queued so far, all epochs */
     clt_place place;
+    clt_control control;
+    float *best;             /* table and arena of its best epoch; NULL: they are not kept */
+    bool shows_best;         /* the model on the host has those in the place of the last ones */
     clt_fingerprint data[2]; /* training, validation: what the fit began with */
     bool goes_on;            /* the next fit begins at `place`, with the same data */
     bool whole;              /* place, weights and moments belong together, and to `data` */
@@ -53,10 +57,13 @@ CLT_NODISCARD clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runt
 
 /* Queues forward, loss, backward, record and update of one batch. */
 CLT_NODISCARD clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch,
-                                             clt_error *error);
+                                             double learning_rate, clt_error *error);
 
 /* The weights of the last good step, on the device and then in the model. Waits. */
 CLT_NODISCARD clt_status clt_trainer_download(clt_trainer *trainer, clt_error *error);
+
+/* The weights on the host become those of the best epoch so far, where there is one. */
+void clt_trainer_show_best(clt_trainer *trainer);
 
 CLT_NODISCARD clt_status clt_trainer_reserve_history(clt_trainer *trainer, size_t epochs,
                                                      clt_error *error);

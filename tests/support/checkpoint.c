@@ -50,12 +50,14 @@ clt_model *create_model(const char *layers, uint64_t seed)
 outcome take_outcome(clt_model *model, const clt_trainer *trainer)
 {
     clt_error error;
-    outcome o = {.count = clt_trainer_history(trainer)->count};
+    const clt_history *history = clt_trainer_history(trainer);
+    outcome o = {
+        .count = history->count, .best = history->best, .stopped_early = history->stopped_early};
     assert_ok(clt_model_save(model, "model", &error));
     o.bytes = clt_read_text("model", &o.size);
-    assert_in_range(o.count, 0, EPOCHS);
+    assert_in_range(o.count, 0, EPOCHS_MAX);
     if (o.count > 0) {
-        memcpy(o.epochs, clt_trainer_history(trainer)->epochs, o.count * sizeof *o.epochs);
+        memcpy(o.epochs, history->epochs, o.count * sizeof *o.epochs);
     }
     return o;
 }
@@ -65,10 +67,13 @@ void assert_same(const outcome *a, const outcome *b)
     assert_int_equal(a->size, b->size);
     assert_memory_equal(a->bytes, b->bytes, a->size);
     assert_int_equal(a->count, b->count);
+    assert_int_equal(a->best, b->best);
+    assert_int_equal(a->stopped_early, b->stopped_early);
     for (size_t k = 0; k < a->count; k++) {
         assert_memory_equal(&a->epochs[k].train, &b->epochs[k].train, sizeof(clt_metrics));
         assert_memory_equal(&a->epochs[k].validation, &b->epochs[k].validation,
                             sizeof(clt_metrics));
+        assert_true(a->epochs[k].learning_rate == b->epochs[k].learning_rate);
     }
 }
 

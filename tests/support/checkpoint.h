@@ -8,7 +8,7 @@
 
 #define TUTORIAL "embedding:6,lstm:5,dense:1"
 #define FOLDER "run" /* of the checkpoints */
-enum { COUNT = 75, BATCH = 16, STEPS = 5, EPOCHS = 3 };
+enum { COUNT = 75, BATCH = 16, STEPS = 5, EPOCHS = 3, EPOCHS_MAX = 16 };
 
 /* Open while a group of tests runs. */
 extern clt_runtime *runtime;
@@ -34,7 +34,9 @@ clt_model *create_model(const char *layers, uint64_t seed);
 typedef struct outcome {
     char *bytes;
     size_t size, count;
-    clt_epoch epochs[EPOCHS];
+    clt_epoch epochs[EPOCHS_MAX];
+    int32_t best;
+    bool stopped_early;
 } outcome;
 outcome take_outcome(clt_model *model, const clt_trainer *trainer);
 
