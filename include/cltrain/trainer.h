@@ -41,17 +41,21 @@ typedef enum clt_metric {
     CLT_METRIC_VAL_LOSS,
     CLT_METRIC_VAL_ACCURACY
 } clt_metric;
+const char *clt_metric_name(clt_metric metric); /* "val_loss"; NONE: "none" */
+
+typedef enum clt_schedule_kind {
+    CLT_SCHEDULE_CONSTANT,
+    CLT_SCHEDULE_COSINE,
+    CLT_SCHEDULE_STEP,   /* times `factor` after every `epochs` */
+    CLT_SCHEDULE_PLATEAU /* times `factor` after `epochs` in a row without progress */
+} clt_schedule_kind;
+const char *clt_schedule_name(clt_schedule_kind kind); /* "cosine" */
 
 /* How the learning rate moves in the course of a fit. All but `warmup` is Keras's: the schedules
  * CosineDecay, over all steps of the fit down to 0, and ExponentialDecay with staircase; the
  * callback ReduceLROnPlateau with its min_delta of 1e-4, no cooldown and no least rate. */
 typedef struct clt_schedule {
-    enum {
-        CLT_SCHEDULE_CONSTANT,
-        CLT_SCHEDULE_COSINE,
-        CLT_SCHEDULE_STEP,   /* times `factor` after every `epochs` */
-        CLT_SCHEDULE_PLATEAU /* times `factor` after `epochs` in a row without progress */
-    } kind;
+    clt_schedule_kind kind;
     int32_t epochs; /* 1 or more */
     double factor;  /* between 0 and 1 */
     /* Before it, the rate rises from 0 in so many steps (step k of them, from 0, has k / warmup of

@@ -14,10 +14,10 @@ const char *clt_metric_name(clt_metric metric)
     return names[metric];
 }
 
-const char *clt_schedule_name(const clt_schedule *schedule)
+const char *clt_schedule_name(clt_schedule_kind kind)
 {
     static const char *const names[] = {"constant", "cosine", "step", "plateau"};
-    return names[schedule->kind];
+    return names[kind];
 }
 
 clt_status clt_control_check(const clt_trainer_config *config, clt_error *error)
@@ -32,7 +32,7 @@ clt_status clt_control_check(const clt_trainer_config *config, clt_error *error)
         return clt_fail(error, CLT_USAGE, 0,
                         "schedule %s, %d epochs, factor %g, warm-up %d: epochs from 1, a factor "
                         "between 0 and 1, a warm-up from 0",
-                        clt_schedule_name(s), (int)s->epochs, s->factor, (int)s->warmup);
+                        clt_schedule_name(s->kind), (int)s->epochs, s->factor, (int)s->warmup);
     }
     return CLT_OK;
 }

@@ -19,9 +19,6 @@ typedef struct clt_control {
     int32_t plateau_wait;
 } clt_control;
 
-const char *clt_metric_name(clt_metric metric); /* "val_loss" */
-const char *clt_schedule_name(const clt_schedule *schedule);
-
 /* Errors: CLT_USAGE for values that make no sense; for a metric that is not measured. */
 CLT_NODISCARD clt_status clt_control_check(const clt_trainer_config *config, clt_error *error);
 CLT_NODISCARD clt_status clt_control_check_data(const clt_trainer_config *config, bool validated,

@@ -223,6 +223,10 @@ static clt_status train(fit *f, clt_error *error)
     config.learning_rate = settings->learning_rate;
     config.seed = settings->seed;
     config.shuffle = !settings->no_shuffle;
+    config.monitor = settings->monitor;
+    config.patience = settings->patience;
+    config.min_delta = settings->min_delta;
+    config.schedule = settings->schedule;
     config.progress = on_progress;
     config.user = &f->bar;
     config.checkpoints = settings->checkpoints;
@@ -296,6 +300,12 @@ static clt_status save_model(const fit *f, clt_error *error)
     return status;
 }
 
+/* Does the learning rate? Then it is part of the history. */
+static bool moves(const cli_settings *settings)
+{
+    return settings->schedule.kind != CLT_SCHEDULE_CONSTANT || settings->schedule.warmup > 0;
+}
+
 static clt_status save(const fit *f, bool finished, clt_error *error)
 {
     const clt_history *history = clt_trainer_history(f->trainer);
@@ -311,8 +321,8 @@ static clt_status save(const fit *f, bool finished, clt_error *error)
                  {"learning_curves.png", &png}};
 
     clt_status status = save_model(f, error);
-    cli_history_csv(history, validated, &csv);
-    cli_history_json(history, validated, &json);
+    cli_history_csv(history, moves(f->settings), &csv);
+    cli_history_json(history, moves(f->settings), &json);
     cli_draw_curves(history, validated, note, &svg, &png);
     for (size_t k = 0; k < sizeof files / sizeof *files && status == CLT_OK; k++) {
         status = cli_write_file(f->out, files[k].name, files[k].bytes, error);
@@ -361,6 +371,7 @@ static clt_status print_profile(clt_runtime *runtime, clt_error *error)
 
 static clt_status print_end(const fit *f, clt_error *error)
 {
+    const clt_history *history = clt_trainer_history(f->trainer);
     clt_status status = CLT_OK;
 
     if (f->settings->profile) {
@@ -369,7 +380,14 @@ static clt_status print_end(const fit *f, clt_error *error)
     if (f->train.synthetic) {
         printf("History on synthetic reviews (%s):\n", f->source.name);
     }
-    cli_print_history(clt_trainer_history(f->trainer), f->validation != NULL);
+    cli_print_history(history, moves(f->settings));
+    if (history->stopped_early) {
+        printf("Stopped early: %d epochs without a new best.\n", (int)f->settings->patience);
+    }
+    if (history->best >= 0) {
+        printf("The model has the weights of epoch %d, the best of %zu.\n", (int)history->best + 1,
+               history->count);
+    }
     return status;
 }
 

@@ -24,36 +24,57 @@ static double val_loss(const clt_epoch *epoch)
     return epoch->validation.loss;
 }
 
-/* Keras's names in its order; the last two only with validation. */
+static double learning_rate(const clt_epoch *epoch)
+{
+    return epoch->learning_rate;
+}
+
+/* Keras's names in the order of its CSVLogger. */
 static const struct {
     const char *name;
     double (*value)(const clt_epoch *epoch);
-} columns[] = {
-    {"accuracy", accuracy}, {"loss", loss}, {"val_accuracy", val_accuracy}, {"val_loss", val_loss}};
+    enum { ALWAYS, WHEN_IT_MOVES, WITH_VALIDATION } when;
+} columns[] = {{"accuracy", accuracy, ALWAYS},
+               {"learning_rate", learning_rate, WHEN_IT_MOVES},
+               {"loss", loss, ALWAYS},
+               {"val_accuracy", val_accuracy, WITH_VALIDATION},
+               {"val_loss", val_loss, WITH_VALIDATION}};
+enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
-void cli_history_csv(const clt_history *history, bool validated, cli_bytes *csv)
+static bool is_there(int column, const clt_history *history, bool rate_moves)
 {
-    int count = validated ? 4 : 2;
+    return columns[column].when == ALWAYS ||
+           (columns[column].when == WHEN_IT_MOVES ? rate_moves : history->validated);
+}
 
+void cli_history_csv(const clt_history *history, bool rate_moves, cli_bytes *csv)
+{
     cli_bytes_print(csv, "epoch");
-    for (int column = 0; column < count; column++) {
-        cli_bytes_print(csv, ",%s", columns[column].name);
+    for (int column = 0; column < COLUMNS; column++) {
+        if (is_there(column, history, rate_moves)) {
+            cli_bytes_print(csv, ",%s", columns[column].name);
+        }
     }
     cli_bytes_print(csv, "\n");
     for (size_t k = 0; k < history->count; k++) {
         cli_bytes_print(csv, "%zu", k);
-        for (int column = 0; column < count; column++) {
-            cli_bytes_print(csv, ",%.9g", columns[column].value(&history->epochs[k]));
+        for (int column = 0; column < COLUMNS; column++) {
+            if (is_there(column, history, rate_moves)) {
+                cli_bytes_print(csv, ",%.9g", columns[column].value(&history->epochs[k]));
+            }
         }
         cli_bytes_print(csv, "\n");
     }
 }
 
-void cli_history_json(const clt_history *history, bool validated, cli_bytes *text)
+void cli_history_json(const clt_history *history, bool rate_moves, cli_bytes *text)
 {
     json_t *value = json_object();
 
-    for (int column = 0; column < (validated ? 4 : 2); column++) {
+    for (int column = 0; column < COLUMNS; column++) {
+        if (!is_there(column, history, rate_moves)) {
+            continue;
+        }
         json_t *values = json_array();
         for (size_t k = 0; k < history->count; k++) {
             double number = columns[column].value(&history->epochs[k]);
@@ -94,15 +115,21 @@ static void print_float(double value)
     }
 }
 
-void cli_print_history(const clt_history *history, bool validated)
+void cli_print_history(const clt_history *history, bool rate_moves)
 {
-    for (int column = 0; column < (validated ? 4 : 2); column++) {
-        printf("%s'%s': [", column == 0 ? "{" : ", ", columns[column].name);
+    const char *before = "{";
+
+    for (int column = 0; column < COLUMNS; column++) {
+        if (!is_there(column, history, rate_moves)) {
+            continue;
+        }
+        printf("%s'%s': [", before, columns[column].name);
         for (size_t k = 0; k < history->count; k++) {
             printf("%s", k == 0 ? "" : ", ");
             print_float(columns[column].value(&history->epochs[k]));
         }
         printf("]");
+        before = ", ";
     }
     printf("}\n");
 }

@@ -62,6 +62,17 @@ static const cli_option options[] = {
      "reviews in one step"},
     {"--epochs", CLI_FIT, CLI_INT, FIELD(epochs), 1, 1000000, "N", "passes over the reviews"},
     {"--learning-rate", CLI_FIT, CLI_REAL, FIELD(learning_rate), 0, 0, "X", "Adam's"},
+    {"--schedule", CLI_FIT, CLI_SCHEDULE, FIELD(schedule), 0, 0, "NAME",
+     "constant, cosine (down to 0), step[:E[:F]] (times F every E epochs; 2, 0.5) or "
+     "plateau[:E[:F]] (times F after E epochs without progress; 10, 0.1)"},
+    {"--warmup", CLI_FIT, CLI_INT, FIELD(schedule.warmup), 1, INT32_MAX, "N",
+     "let the learning rate rise from 0 in the first N steps"},
+    {"--monitor", CLI_FIT, CLI_METRIC, FIELD(monitor), 0, 0, "METRIC",
+     "end with the weights of the epoch that is best by loss, accuracy, val_loss or val_accuracy"},
+    {"--patience", CLI_FIT, CLI_INT, FIELD(patience), 1, INT32_MAX, "N",
+     "stop after N epochs in a row without a new best, with the weights of the best"},
+    {"--min-delta", CLI_FIT, CLI_REAL, FIELD(min_delta), 0, 0, "X",
+     "only what is better by more than X is a new best"},
     {"--seed", OPENS_DATA, CLI_SEED, FIELD(seed), 0, 0, "N",
      "of the weights, the order, dropout and the demonstration reviews"},
     {"--limit", CLI_FIT, CLI_INT, FIELD(limit), 1, INT32_MAX, "N",
@@ -76,8 +87,8 @@ static const cli_option options[] = {
      "start the embedding from word vectors: GloVe text, word2vec text or binary, fastText .vec"},
     {"--out", CLI_FIT | CLI_UNSTORED, CLI_TEXT, FIELD(out), 0, 0, "DIR",
      "where the results go (else runs/NAME after the data)"},
-    {"--checkpoint-every", CLI_FIT | CLI_ANEW, CLI_PERIOD, FIELD(checkpoints), 0, 0,
-     "50steps|5min|1epoch", "save the run in the folder of its results, so that it can go on"},
+    {"--checkpoint-every", CLI_FIT | CLI_ANEW, CLI_PERIOD, FIELD(checkpoints), 0, 0, "PERIOD",
+     "50steps, 5min or 1epoch: save the run in the folder of its results, to go on with"},
     {"--keep", CLI_FIT | CLI_ANEW, CLI_INT, FIELD(checkpoints.keep), 1, 1000000, "N",
      "so many checkpoints, the newest"},
     {"--resume", CLI_FIT | CLI_UNSTORED | CLI_ANEW, CLI_TEXT, FIELD(resume), 0, 0, "DIR",
@@ -118,7 +129,8 @@ static const cli_settings defaults = {.model = CLT_MODEL_DEFAULT,
                                       .learning_rate = 0.001,
                                       .budget = 30,
                                       .seed = 1,
-                                      .checkpoints = {.keep = 2}};
+                                      .checkpoints = {.keep = 2},
+                                      .schedule = {CLT_SCHEDULE_CONSTANT, 1, 0.5, 0}};
 
 /* Edits (insert, drop, change a letter) between two words of fewer than 32 letters. */
 static size_t distance(const char *a, const char *b)

@@ -45,7 +45,10 @@ typedef struct cli_settings {
     const char *resume;
     clt_reading reading;
     int32_t batch, epochs, verbose, limit, show, show_errors, min_count, top;
-    double learning_rate, budget, validation_split;
+    double learning_rate, budget, validation_split, min_delta;
+    int32_t patience;
+    clt_metric monitor;
+    clt_schedule schedule;
     uint64_t seed;
     clt_checkpoints checkpoints; /* folder: not used */
     bool no_shuffle, no_validation, skip_bad_rows, explain, profile, json, reset, help;

@@ -37,6 +37,48 @@ static bool read_period(const char *text, clt_checkpoints *every)
     return true;
 }
 
+/* "cosine", "step:2:0.5" */
+static bool read_schedule(const char *text, clt_schedule *schedule)
+{
+    size_t length = strcspn(text, ":");
+    int kind = CLT_SCHEDULE_CONSTANT;
+
+    while (kind <= CLT_SCHEDULE_PLATEAU &&
+           (strlen(clt_schedule_name((clt_schedule_kind)kind)) != length ||
+            memcmp(clt_schedule_name((clt_schedule_kind)kind), text, length) != 0)) {
+        kind++;
+    }
+    bool shaped = kind == CLT_SCHEDULE_STEP || kind == CLT_SCHEDULE_PLATEAU;
+    long epochs = kind == CLT_SCHEDULE_PLATEAU ? 10 : 2;
+    double factor = kind == CLT_SCHEDULE_PLATEAU ? 0.1 : 0.5;
+    char *end = (char *)text + length;
+    if (*end == ':' && shaped) {
+        epochs = strtol(end + 1, &end, 10);
+    }
+    if (*end == ':' && shaped) {
+        factor = strtod(end + 1, &end);
+    }
+    if (kind > CLT_SCHEDULE_PLATEAU || *end != '\0' || epochs < 1 || epochs > INT32_MAX ||
+        !(factor > 0.0) || !(factor < 1.0)) {
+        return false;
+    }
+    schedule->kind = (clt_schedule_kind)kind;
+    schedule->epochs = (int32_t)epochs;
+    schedule->factor = factor;
+    return true;
+}
+
+static bool read_metric(const char *text, clt_metric *metric)
+{
+    for (int k = CLT_METRIC_LOSS; k <= CLT_METRIC_VAL_ACCURACY; k++) {
+        if (strcmp(text, clt_metric_name((clt_metric)k)) == 0) {
+            *metric = (clt_metric)k;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool cli_read_value(const cli_value *value, const char *text, void *field, cli_problem problem)
 {
     char *end = NULL;
@@ -82,6 +124,14 @@ bool cli_read_value(const cli_value *value, const char *text, void *field, cli_p
         *(clt_side *)field = strcmp(text, "post") == 0 ? CLT_POST : CLT_PRE;
         snprintf(problem, sizeof(cli_problem), "pre or post");
         return strcmp(text, "pre") == 0 || strcmp(text, "post") == 0;
+    case CLI_SCHEDULE:
+        snprintf(problem, sizeof(cli_problem),
+                 "constant, cosine, step:EPOCHS:FACTOR or plateau:EPOCHS:FACTOR, a factor between "
+                 "0 and 1");
+        return read_schedule(text, field);
+    case CLI_METRIC:
+        snprintf(problem, sizeof(cli_problem), "loss, accuracy, val_loss or val_accuracy");
+        return read_metric(text, field);
     case CLI_PERIOD:
         snprintf(problem, sizeof(cli_problem), "a period such as 50steps, 5min or 1epoch");
         return read_period(text, field);
@@ -128,6 +178,20 @@ bool cli_print_value(const cli_value *value, const void *field, char *text, size
     case CLI_SIDE:
         snprintf(text, size, "%s", *(const clt_side *)field == CLT_PRE ? "pre" : "post");
         return true;
+    case CLI_SCHEDULE: {
+        const clt_schedule *schedule = field;
+        bool shaped = schedule->kind == CLT_SCHEDULE_STEP || schedule->kind == CLT_SCHEDULE_PLATEAU;
+        snprintf(text, size, "%s", clt_schedule_name(schedule->kind));
+        if (shaped) {
+            size_t used = strlen(text);
+            used += (size_t)snprintf(text + used, size - used, ":%d:", (int)schedule->epochs);
+            real_text(schedule->factor, text + used, size - used);
+        }
+        return true;
+    }
+    case CLI_METRIC:
+        snprintf(text, size, "%s", clt_metric_name(*(const clt_metric *)field));
+        return *(const clt_metric *)field != CLT_METRIC_NONE;
     case CLI_PERIOD: {
         const clt_checkpoints *every = field;
         if (every->seconds > 0) {

@@ -1,0 +1,142 @@
+/* What steers fit: schedules, early stops, the best epoch; what is printed and what is written. */
+#include "support/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/program.h"
+
+#define FIT                                                                                        \
+    "cltrain fit --data demo:100 --model embedding:8,lstm:6,dense:1 --num-words 500 --maxlen 40 "  \
+    "--batch 20 --learning-rate 0.02 --verbose 0 "
+
+static void an_early_stop_keeps_the_best(void **state)
+{
+    clt_run run, evaluation;
+    char expected[160], *csv;
+    int best = -1, epochs;
+    double accuracy = 0.0, loss = 0.0;
+
+    (void)state;
+    clt_run_command(&run, 0, FIT "--epochs 50 --patience 2 --out early");
+    assert_contains(run.out, "]}\nStopped early: 2 epochs without a new best.\nThe model has the "
+                             "weights of epoch ");
+    const char *line = strstr(run.out, "The model has");
+    assert_int_equal(
+        sscanf(line, "The model has the weights of epoch %d, the best of %d.", &best, &epochs), 2);
+    assert_int_equal(epochs, best + 2);
+    assert_in_range(epochs, 3, 49);
+    csv = clt_read_text("early/history.csv", NULL);
+    assert_int_equal(clt_count_lines(csv), 1 + epochs);
+    snprintf(expected, sizeof expected, "\n%d,", best - 1);
+    assert_int_equal(
+        sscanf(strstr(csv, expected) + strlen(expected), "%*f,%*f,%lf,%lf", &accuracy, &loss), 2);
+    snprintf(expected, sizeof expected, "accuracy: %.4f - loss: %.4f", accuracy, loss);
+    clt_run_command(&evaluation, 0, "cltrain evaluate early/model.safetensors --data demo:100");
+    assert_contains(evaluation.out, expected);
+    clt_run_free(&evaluation);
+    clt_run_free(&run);
+    free(csv);
+}
+
+static void a_monitor_keeps_the_best(void **state)
+{
+    clt_run run;
+
+    (void)state;
+    clt_run_command(&run, 0, FIT "--epochs 3 --monitor loss --out monitored");
+    assert_lacks(run.out, "Stopped early");
+    assert_contains(run.out, "The model has the weights of epoch 3, the best of 3.\n");
+    clt_run_free(&run);
+    assert_refused(FIT "--no-validation --monitor val_loss --out blind", 2,
+                   "val_loss cannot be monitored");
+    assert_false(clt_file_exists("blind"));
+}
+
+static void a_rate_that_moves_is_in_the_history(void **state)
+{
+    static const struct {
+        const char *flags, *rates[3];
+    } cases[] = {
+        {"--schedule step:1:0.5", {"0.02", "0.01", "0.005"}},
+        {"--schedule step:1:0.5 --warmup 10", {"0.008", "0.009", "0.005"}},
+        {"--schedule cosine", {"0.0166913061", "0.00690983006", "0.000218523993"}},
+        {"--warmup 15", {"0.00533333333", "0.012", "0.0186666667"}},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        double accuracy, loss;
+        char rate[32];
+        clt_run run;
+        clt_run_command(&run, 0, FIT "--epochs 3 --out moving %s", cases[k].flags);
+        assert_contains(run.out, "'learning_rate': [0.");
+        char *csv = clt_read_text("moving/history.csv", NULL), *row = csv;
+        assert_contains(csv, "epoch,accuracy,learning_rate,loss,val_accuracy,val_loss\n");
+        for (int epoch = 0; epoch < 3; epoch++) {
+            row = strchr(row, '\n') + 1;
+            assert_int_equal(sscanf(row, "%*d,%lf,%31[^,],%lf", &accuracy, rate, &loss), 3);
+            if (strncmp(rate, cases[k].rates[epoch], 9) != 0) {
+                fail_msg("%s, epoch %d: %s, not %s", cases[k].flags, epoch, rate,
+                         cases[k].rates[epoch]);
+            }
+        }
+        free(csv);
+        clt_run_free(&run);
+    }
+}
+
+static void what_makes_no_sense(void **state)
+{
+    static const char *const schedules[] = {
+        "linear",    "step:0",     "step:1:1",   "step:1:0.5:2", "step:", "cosine:3",
+        "plateau:x", "step:1:nan", "constant:1", "plateau:2:0",  "steps"};
+    (void)state;
+    for (size_t k = 0; k < sizeof schedules / sizeof schedules[0]; k++) {
+        char command[128];
+        snprintf(command, sizeof command, "cltrain fit --data demo:8 --schedule %s", schedules[k]);
+        assert_refused(command, 2, "--schedule", schedules[k], "step:EPOCHS:FACTOR");
+    }
+    assert_refused("cltrain fit --data demo:8 --monitor precision", 2, "--monitor precision",
+                   "val_accuracy");
+    assert_refused("cltrain fit --data demo:8 --monitor none", 2, "--monitor none");
+    assert_refused("cltrain fit --data demo:8 --patience 0", 2, "--patience 0", "from 1");
+    assert_refused("cltrain fit --data demo:8 --min-delta -1", 2, "--min-delta -1");
+    assert_refused("cltrain fit --data demo:8 --warmup -3", 2, "--warmup -3");
+}
+
+/* The settings come back from fit.json. */
+static void it_is_resumed(void **state)
+{
+    clt_run run;
+
+    (void)state;
+    clt_run_command(&run, 0,
+                    FIT "--epochs 50 --patience 4 --monitor val_accuracy --min-delta 0.001 "
+                        "--schedule plateau:1:0.3 --warmup 7 --checkpoint-every 3steps --keep 1000 "
+                        "--out whole");
+    clt_run_free(&run);
+    clt_run_command(
+        &run, 0,
+        "cp -r whole cut; cd cut; sed -i 's/\"finished\": true/\"finished\": false/' "
+        "fit.json; rm model.safetensors history.csv; ls checkpoint-* | "
+        "grep -v 'checkpoint-\\(6\\|18\\).safetensors' | xargs rm; cd ..; "
+        "cltrain fit --resume cut; cmp whole/model.safetensors cut/model.safetensors && "
+        "cmp whole/history.csv cut/history.csv");
+    assert_contains(run.err, "training goes on after 18 steps");
+    assert_contains(run.out, "Stopped early: 4 epochs without a new best.\n");
+    clt_run_free(&run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_early_stop_keeps_the_best),
+        cmocka_unit_test(a_monitor_keeps_the_best),
+        cmocka_unit_test(a_rate_that_moves_is_in_the_history),
+        cmocka_unit_test(what_makes_no_sense),
+        cmocka_unit_test(it_is_resumed),
+    };
+    setenv("CLTRAIN_PLAN", "gemm=own", 0); /* CLBlast's kernels take seconds to build */
+    return cmocka_run_group_tests(tests, clt_enter_folder, clt_leave_folder);
+}
