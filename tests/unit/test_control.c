@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cltrain/report.h"
 #include "cltrain/trainer.h"
 #include "support/checkpoint.h"
 #include "support/program.h"
@@ -86,6 +87,32 @@ static void test_early_stop(void **state)
     assert_int_equal(o.best, 0);
     assert_weights_of(&o.epochs[0]);
     free(o.bytes);
+}
+
+/* A report is on the weights that the model has: at an early end, and after a stop. */
+static void test_report(void **state)
+{
+    (void)state;
+    for (int stopped = 0; stopped < 2; stopped++) {
+        clt_error error;
+        clt_trainer *trainer = NULL;
+        clt_report *report = NULL;
+        clt_model *model = create_model(TUTORIAL, 1);
+        watched w = {.stop_after = stopped ? 9 * STEPS + 2 : 0};
+        clt_trainer_config config = controlled(&w);
+        config.monitor = CLT_METRIC_VAL_LOSS;
+        config.checkpoints.folder = NULL;
+        assert_ok(clt_trainer_create(model, runtime, &config, &trainer, &error));
+        assert_int_equal(clt_trainer_fit(trainer, train, test, &error),
+                         stopped ? CLT_STOPPED : CLT_OK);
+        const clt_history *history = clt_trainer_history(trainer);
+        assert_in_range(history->best, 0, (int)history->count - 2);
+        assert_ok(clt_trainer_report(trainer, test, &report, &error));
+        assert_true(report->metrics.loss == history->epochs[history->best].validation.loss);
+        clt_report_free(report);
+        clt_trainer_destroy(trainer);
+        clt_model_free(model);
+    }
 }
 
 /* Without validation it is the training's loss that counts. */
@@ -217,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_best_by_any_metric),
         cmocka_unit_test(test_early_stop),
+        cmocka_unit_test(test_report),
         cmocka_unit_test(test_without_validation),
         cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_resumed),
