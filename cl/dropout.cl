@@ -92,3 +92,24 @@ __kernel void dropout_apply(__global const float *x, __global float *y, ulong se
 #endif
     }
 }
+
+/* Whole words: matrix[n] *= scale where the word of id unique[n] stays, else 0; id 0, the pad, is
+ * no word. Launch: src/ops/tiling.h over [count, features]. */
+__kernel void dropout_words(__global float *matrix, __global const int *unique, ulong seed,
+                            uint layer, uint step, uint threshold, float scale, int count,
+                            int features, int rows, int span)
+{
+    int begin = get_global_id(0) * span, end = min(begin + span, features);
+    int first = get_global_id(1) * rows, last = min(first + rows, count);
+    for (int n = first; n < last; n++) {
+        if (unique[n] == 0) {
+            continue;
+        }
+        uint word = clt_dropout_words(seed, layer, step, unique[n], 0, 0).x;
+        float factor = word >= threshold ? scale : 0.0f;
+        __global float *row = matrix + (size_t)n * features;
+        for (int d = begin; d < end; d++) {
+            row[d] *= factor;
+        }
+    }
+}

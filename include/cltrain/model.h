@@ -22,7 +22,8 @@ typedef struct clt_model clt_model;
  * glorot uniform, recurrent kernel orthogonal, biases 0 with 1 for the LSTM's forget gate.
  *
  * layers   the model string: layers comma-separated, `name:number` with options after colons.
- *          embedding:D[:frozen]   first, exactly once; num_words rows; `frozen`: not trained
+ *          embedding:D            first, exactly once; num_words rows; `frozen`: not trained;
+ *                                 `dropout=P`: each word but the pad falls out of a step whole
  *          lstm:H[:sequence]      the last state, or with `sequence` every state (to stack, to
  * pool) lstm:H:bidirectional   also with `sequence`: forward and backward, 2H features pool:KINDS
  * of all states of the lstm before it: last (the last step), mean, max (over time), or several

@@ -4,6 +4,7 @@
 #include "ref/ref.h"
 
 #define LOSS_SAMPLES_MAX 128
+#define WORDS_MAX 300
 
 static size_t area(int a, int b)
 {
@@ -92,6 +93,28 @@ static clt_status run_dropout(clt_check *check, const clt_case *c, clt_error *er
     CLT_TRY(clt_dropout_apply(op, &extent, &counter, x->device, y->device, error));
     clt_ref_dropout_f32(&extent, c->features, 0.3, &counter, x->host, y->host);
     CLT_TRY(clt_check_compare(check, y, error));
+done:
+    clt_dropout_destroy(op);
+    return status;
+}
+
+/* timesteps rows. */
+static clt_status run_words(clt_check *check, const clt_case *c, clt_error *error)
+{
+    clt_dropout *op = NULL;
+    clt_array *rows, *unique;
+    clt_dropout_counter counter = {123456789, 0, 77};
+    int32_t ids[WORDS_MAX];
+    clt_status status;
+    for (int u = 0; u < c->timesteps; u++) {
+        ids[u] = 2 * u;
+    }
+    CLT_TRY(clt_check_input(check, "rows", area(c->timesteps, c->features), 1.0, &rows, error));
+    CLT_TRY(clt_check_integers(check, "unique", (size_t)c->timesteps, ids, &unique, error));
+    CLT_TRY(clt_dropout_plan(check->runtime, c->features, 0.3, &op, error));
+    CLT_TRY(clt_dropout_words(op, &counter, unique->device, c->timesteps, rows->device, error));
+    clt_ref_dropout_words_f32(ids, c->timesteps, c->features, 0.3, &counter, rows->host);
+    CLT_TRY(clt_check_compare(check, rows, error));
 done:
     clt_dropout_destroy(op);
     return status;
@@ -198,6 +221,7 @@ const clt_case clt_cases_layers[] = {
     {"segment sum", NULL, NULL, 128, 40, 240, 700, false, 1e-5, run_segments},
     {"dropout", NULL, NULL, 9, 7, 13, 0, false, 1e-7, run_dropout},
     {"dropout", NULL, NULL, 128, 0, 60, 0, false, 1e-7, run_dropout},
+    {"word dropout", NULL, NULL, 0, 300, 33, 0, false, 1e-7, run_words},
     {"pool", NULL, NULL, 9, 7, 13, 3, false, 1e-6, run_pool},
     {"pool", NULL, NULL, 128, 40, 60, 3, false, 1e-6, run_pool},
     {"pool", NULL, NULL, 20, 5, 33, 1, false, 1e-6, run_pool},

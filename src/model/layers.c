@@ -13,13 +13,15 @@
 #define UNITS_MAX 65536
 #define HIDDEN_MAX 2048
 #define CLASSES_MAX 4096
+#define WORD_DROPOUT "dropout="
 #define ARENA_STEP 1024 /* elements: parameters are sub-buffers, aligned to 4096 bytes */
 
 static const struct {
     const char *name, *type, *use;
     int most; /* units */
 } kinds[] = {
-    [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D[:frozen]", UNITS_MAX},
+    [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D[:dropout=P][:frozen]",
+                             UNITS_MAX},
     [CLT_LAYER_LSTM] = {"lstm", "LSTM", "lstm:H[:bidirectional][:sequence]", HIDDEN_MAX},
     [CLT_LAYER_DROPOUT] = {"dropout", "Dropout", "dropout:P", 0},
     [CLT_LAYER_POOL] = {"pool", "Concatenate", "pool:last, mean, max, or several: pool:mean+max",
@@ -246,7 +248,8 @@ static clt_status connect(const word *w, clt_layers *layers, clt_layer *layer, i
 
 static clt_status parse_options(const word *w, clt_layer *layer, char *options)
 {
-    for (char *option = options; option != NULL;) {
+    clt_status status = CLT_OK;
+    for (char *option = options; option != NULL && status == CLT_OK;) {
         char *next = strchr(option, ':');
         if (next != NULL) {
             *next++ = 0;
@@ -257,12 +260,15 @@ static clt_status parse_options(const word *w, clt_layer *layer, char *options)
             layer->directions = 2;
         } else if (layer->kind == CLT_LAYER_EMBEDDING && strcmp(option, "frozen") == 0) {
             layer->frozen = true;
+        } else if (layer->kind == CLT_LAYER_EMBEDDING &&
+                   strncmp(option, WORD_DROPOUT, strlen(WORD_DROPOUT)) == 0) {
+            status = parse_rate(w, option + strlen(WORD_DROPOUT), &layer->rate);
         } else {
-            return layer_error(w, "unknown option '%s'; use %s", option, kinds[layer->kind].use);
+            status = layer_error(w, "unknown option '%s'; use %s", option, kinds[layer->kind].use);
         }
         option = next;
     }
-    return CLT_OK;
+    return status;
 }
 
 static clt_status parse_layer(const word *w, clt_layers *layers, int32_t num_words)
@@ -339,17 +345,23 @@ clt_status clt_layers_parse(const char *text, int32_t num_words, clt_layers *lay
     return CLT_OK;
 }
 
+/* A rate in as few digits as give the same number back; returns their length. */
+static size_t format_rate(double rate, char *text, size_t room)
+{
+    int digits = 6, length;
+    do {
+        length = snprintf(text, room, "%.*g", digits, rate);
+    } while (strtod(text, NULL) != rate && digits++ < 17);
+    return (size_t)length;
+}
+
 /* One layer as clt_layers_parse reads it; returns its length. */
 static size_t format_layer(const clt_layer *layer, char *text, size_t room)
 {
     const char *name = kinds[layer->kind].name;
     if (layer->kind == CLT_LAYER_DROPOUT) {
-        int digits = 6; /* as few as give the same number back */
-        char number[32];
-        do {
-            snprintf(number, sizeof number, "%.*g", digits, layer->rate);
-        } while (strtod(number, NULL) != layer->rate && digits++ < 17);
-        return (size_t)snprintf(text, room, "%s:%s", name, number);
+        size_t used = (size_t)snprintf(text, room, "%s:", name);
+        return used + format_rate(layer->rate, text + used, room - used);
     }
     if (layer->kind == CLT_LAYER_POOL) {
         size_t used = (size_t)snprintf(text, room, "%s", name);
@@ -364,8 +376,12 @@ static size_t format_layer(const clt_layer *layer, char *text, size_t room)
                                 layer->directions == 2 ? ":bidirectional" : "",
                                 layer->sequence ? ":sequence" : "");
     }
-    return (size_t)snprintf(text, room, "%s:%d%s", name, layer->outputs,
-                            layer->frozen ? ":frozen" : "");
+    size_t used = (size_t)snprintf(text, room, "%s:%d", name, layer->outputs);
+    if (layer->kind == CLT_LAYER_EMBEDDING && layer->rate > 0.0) {
+        used += (size_t)snprintf(text + used, room - used, ":%s", WORD_DROPOUT);
+        used += format_rate(layer->rate, text + used, room - used);
+    }
+    return used + (size_t)snprintf(text + used, room - used, "%s", layer->frozen ? ":frozen" : "");
 }
 
 char *clt_layers_format(const clt_layers *layers, clt_error *error)

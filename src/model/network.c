@@ -75,7 +75,11 @@ static clt_status plan_stage(clt_network *network, int k, clt_error *error)
     switch (layer->kind) {
     case CLT_LAYER_EMBEDDING:
         s->indexed = true;
-        return clt_embedding_plan(runtime, layer->outputs, &s->embedding, error);
+        status = clt_embedding_plan(runtime, layer->outputs, &s->embedding, error);
+        if (status == CLT_OK && network->limits.train && layer->rate > 0.0) {
+            status = clt_dropout_plan(runtime, layer->outputs, layer->rate, &s->dropout, error);
+        }
+        return status;
     case CLT_LAYER_LSTM:
         return plan_lstm(network, s, error);
     case CLT_LAYER_DROPOUT:

@@ -57,6 +57,31 @@ static clt_extent dropout_extent(const clt_network *network, const clt_layer *la
     return extent;
 }
 
+/* Words that fall out of a step, all their positions, or their rows' gradients. */
+static clt_status drop_words(clt_network *network, uint32_t step, clt_buffer rows, clt_error *error)
+{
+    const clt_stage *s = &network->stages[0];
+    clt_dropout_counter counter = {network->seed, 0, step};
+    return s->dropout == NULL ? CLT_OK
+                              : clt_dropout_words(s->dropout, &counter, network->unique,
+                                                  network->state.row_count, rows, error);
+}
+
+static clt_status forward_embedding(clt_network *network, uint32_t step, clt_error *error)
+{
+    const clt_stage *s = &network->stages[0];
+    const clt_network_state *state = &network->state;
+    clt_status status;
+    if (network->by_id) {
+        return CLT_OK;
+    }
+    CLT_TRY(clt_embedding_forward(s->embedding, state->table, network->unique, state->row_count,
+                                  s->y, error));
+    CLT_TRY(drop_words(network, step, s->y, error));
+done:
+    return status;
+}
+
 static clt_status forward_dropout(clt_network *network, int k, uint32_t step, clt_error *error)
 {
     clt_stage *s = &network->stages[k];
@@ -100,11 +125,7 @@ static clt_status forward_stage(clt_network *network, int k, uint32_t step, clt_
     const clt_network_state *state = &network->state;
     switch (layer->kind) {
     case CLT_LAYER_EMBEDDING:
-        if (network->by_id) {
-            return CLT_OK;
-        }
-        return clt_embedding_forward(s->embedding, state->table, network->unique, state->row_count,
-                                     s->y, error);
+        return forward_embedding(network, step, error);
     case CLT_LAYER_LSTM:
         return forward_lstm(network, k, error);
     case CLT_LAYER_DROPOUT:
@@ -246,6 +267,9 @@ clt_status clt_network_backward(clt_network *network, clt_error *error)
                             network->layers->arena * sizeof(float), error));
     for (int k = network->layers->count - 1; k >= first; k--) {
         CLT_TRY(backward_stage(network, k, error));
+    }
+    if (!network->layers->layers[0].frozen) {
+        CLT_TRY(drop_words(network, network->step, network->state.drows, error));
     }
 done:
     return status;

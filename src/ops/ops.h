@@ -107,6 +107,12 @@ CLT_NODISCARD clt_status clt_dropout_apply(clt_dropout *op, const clt_extent *ex
                                            const clt_dropout_counter *counter, clt_buffer x,
                                            clt_buffer y, clt_error *error);
 
+/* Whole words: each row is scaled or zeroed, in place, by its id in `unique`; backward is the same
+ * call on the rows' gradients (ref: dropout_words). */
+CLT_NODISCARD clt_status clt_dropout_words(clt_dropout *op, const clt_dropout_counter *counter,
+                                           clt_buffer unique, int row_count, clt_buffer rows,
+                                           clt_error *error);
+
 /* ---- pool.c, cl/pool.cl ---------------------------------------------------------------------- */
 typedef struct clt_pool clt_pool;
 CLT_NODISCARD clt_status clt_pool_plan(clt_runtime *runtime, const clt_pool_config *config,

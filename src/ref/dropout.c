@@ -34,4 +34,18 @@ void REF(dropout)(const clt_extent *extent, int features, double rate,
     }
 }
 
+void REF(dropout_words)(const int32_t *unique, int row_count, int features, double rate,
+                        const clt_dropout_counter *counter, REAL *rows)
+{
+    uint32_t threshold = clt_dropout_threshold(rate);
+    REAL scale = (REAL)(1.0 / (1.0 - rate));
+    for (int u = 0; u < row_count; u++) {
+        uint32_t word = clt_dropout_word(counter->seed, counter->layer, counter->step,
+                                         (uint32_t)unique[u], 0, 0);
+        for (int d = 0; d < features && unique[u] != 0; d++) {
+            rows[(size_t)u * (size_t)features + (size_t)d] *= word >= threshold ? scale : 0;
+        }
+    }
+}
+
 #endif

@@ -31,6 +31,12 @@ void REF(segment_sum)(const clt_extent *extent, int row_count, int columns, cons
 void REF(dropout)(const clt_extent *extent, int features, double rate,
                   const clt_dropout_counter *counter, const REAL *x, REAL *y);
 
+/* Whole words, in place: rows[u] /= 1 - rate where a word stays, and 0 where it falls out, by
+ * clt_dropout_word() of (its id unique[u], 0, 0). Id 0, the pad, is no word and stays as it is.
+ * Backward is the same call on drows. */
+void REF(dropout_words)(const int32_t *unique, int row_count, int features, double rate,
+                        const clt_dropout_counter *counter, REAL *rows);
+
 /* y [B, count * D]: for each of config's kinds, over the time steps of x [N, D], the last one, the
  * mean (its sum in order of t), or the largest value (NaN where there is one). */
 void REF(pool_forward)(const clt_extent *extent, const clt_pool_config *config, const REAL *x,

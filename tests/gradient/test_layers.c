@@ -247,6 +247,37 @@ static void test_masks_have_logical_places(void **state)
     assert_memory_equal(y, ones, sizeof y);
 }
 
+/* A word falls out at all its features or at none, in every batch of a step that has it; the pad
+ * never does. The map is linear and its own transpose. */
+static void test_whole_words(void **state)
+{
+    (void)state;
+    enum { words = 200 };
+    int32_t all[words], some[words / 2];
+    float x[words * D], y[words / 2 * D];
+    int kept = 0;
+    for (int32_t k = 0; k < words; k++) {
+        all[k] = k;
+        some[k / 2] = k;
+    }
+    for (int k = 0; k < words * D; k++) {
+        x[k] = 1.0f;
+        y[k / 2] = 1.0f;
+    }
+    clt_ref_dropout_words_f32(all, words, D, 0.5, &counter, x);
+    clt_ref_dropout_words_f32(some, words / 2, D, 0.5, &counter, y);
+    assert_true(x[0] == 1.0f);
+    for (int k = 1; k < words; k++) {
+        assert_true(x[k * D] == 0.0f || x[k * D] == 2.0f);
+        kept += x[k * D] != 0.0f;
+        for (int d = 1; d < D; d++) {
+            assert_true(x[k * D + d] == x[k * D]);
+        }
+        assert_true(k % 2 == 0 || y[k / 2 * D] == x[k * D]);
+    }
+    assert_in_range(kept, words / 2 - 28, words / 2 + 28); /* 4 standard deviations */
+}
+
 static void test_threshold(void **state)
 {
     (void)state;
@@ -437,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_categorical_loss_at_the_ends),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_masks_have_logical_places),
+        cmocka_unit_test(test_whole_words),
         cmocka_unit_test(test_threshold),
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_ties_share_the_gradient),

@@ -41,6 +41,31 @@ static void test_rates(void **state)
     }
 }
 
+/* Ids in order, as the loader gives them, the pad among them or not. */
+static void test_words(void **state)
+{
+    static const int shapes[][2] = {{1, 1}, {3, 5}, {33, 16}, {70, 61}, {500, 128}};
+    clt_test_device *device = *state;
+    for (int32_t k = 0; k < 10; k++) {
+        clt_error error;
+        clt_dropout *op = NULL;
+        int rows = shapes[k / 2][0], features = shapes[k / 2][1];
+        size_t count = (size_t)rows * (size_t)features;
+        float *x = clt_test_normals(device, count, 1.0, 1);
+        int32_t *unique = clt_test_alloc(device, (size_t)rows * sizeof *unique);
+        for (int32_t u = 0; u < rows; u++) {
+            unique[u] = 3 * u + k % 2;
+        }
+        clt_buffer in = clt_test_input(device, x, count * sizeof *x);
+        clt_buffer ids = clt_test_input(device, unique, (size_t)rows * sizeof *unique);
+        assert_ok(clt_dropout_plan(device->runtime, features, 0.4, &op, &error));
+        assert_ok(clt_dropout_words(op, &counter, ids, rows, in, &error));
+        clt_ref_dropout_words_f32(unique, rows, features, 0.4, &counter, x);
+        clt_test_assert_near("rows", clt_test_read(device, in), x, count, CLT_TOLERANCE_EXACT);
+        clt_dropout_destroy(op);
+    }
+}
+
 /* An element whose number is just the threshold is kept. */
 static void test_the_threshold_is_kept(void **state)
 {
@@ -54,6 +79,7 @@ static void test_the_threshold_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {clt_device_test(test_shapes), clt_device_test(test_rates),
+                                       clt_device_test(test_words),
                                        clt_device_test(test_the_threshold_is_kept)};
     return cmocka_run_group_tests(tests, clt_test_device_open, clt_test_device_close);
 }

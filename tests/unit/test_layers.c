@@ -95,7 +95,7 @@ static void test_pool(void **state)
     }
 }
 
-static void test_frozen(void **state)
+static void test_embedding_options(void **state)
 {
     (void)state;
     clt_layers layers;
@@ -104,6 +104,12 @@ static void test_frozen(void **state)
     assert_true(layers.layers[0].frozen && !layers.layers[1].frozen);
     char *again = clt_layers_format(&layers, &error);
     assert_string_equal(again, "embedding:8:frozen,lstm:5,dense:1");
+    free(again);
+    assert_ok(
+        clt_layers_parse("embedding:8:frozen:dropout=0.25,lstm:5,dense:1", 100, &layers, &error));
+    assert_true(layers.layers[0].frozen && layers.layers[0].rate == 0.25);
+    again = clt_layers_format(&layers, &error);
+    assert_string_equal(again, "embedding:8:dropout=0.25:frozen,lstm:5,dense:1");
     free(again);
 }
 
@@ -177,6 +183,9 @@ static void test_refused(void **state)
          "write 'lstm:3:bidirectional:sequence'"},
         {"embedding:4,dropout:0.5:bidirectional,lstm:3,dense:1", "unknown option 'bidirectional'"},
         {"embedding:4,lstm:3:frozen,dense:1", "unknown option 'frozen'"},
+        {"embedding:4:dropout,lstm:3,dense:1", "use embedding:D[:dropout=P][:frozen]"},
+        {"embedding:4:dropout=1,lstm:3,dense:1", "'1' is not a rate"},
+        {"embedding:4:dropout=,lstm:3,dense:1", "'' is not a rate"},
         {"embedding:4,lstm:3:sequence,pool,dense:1", "incomplete; use pool:last"},
         {"embedding:4,lstm:3:sequence,pool:,dense:1",
          "unknown pool ''; choose from last, mean, max"},
@@ -216,9 +225,12 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tutorial), cmocka_unit_test(test_stacked),
-        cmocka_unit_test(test_pool),     cmocka_unit_test(test_bidirectional),
-        cmocka_unit_test(test_frozen),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_tutorial),
+        cmocka_unit_test(test_stacked),
+        cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_bidirectional),
+        cmocka_unit_test(test_embedding_options),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
