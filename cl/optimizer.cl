@@ -8,7 +8,7 @@
 
 /* The constants of one step; clt_adam_step in src/util/shapes.h. */
 typedef struct adam_step {
-    float step_size, one_minus_beta1, one_minus_beta2, epsilon;
+    float step_size, one_minus_beta1, one_minus_beta2, epsilon, decay;
 } adam_step;
 
 /* The good steps since all rows were up to date; the same layout in src/ops/optimizer.c. Rows count
@@ -32,11 +32,20 @@ static int zero_sixteen(int16 bits)
 
 /* One update, the same text for one and for sixteen elements, for every row or a late one, so that a
  * zero gradient passed as a value gives what an absent row gets:
+ *   p -= p * decay;
  *   m += (g - m) * (1 - beta1); v += (g * g - v) * (1 - beta2); p -= alpha * m / (sqrt(v) + eps)
  * and its replay for steps from .. to - 1 of the journal. */
+#ifdef CLT_DECAYS
+#define DECAY(p, step) *p -= *p * step.decay
+#define RESTS(bits) 0
+#else
+#define DECAY(p, step)
+#define RESTS(bits) (bits)
+#endif
 #define ADAM(SIZE, FLOAT, AS_INT)                                                                  \
     static void adam_##SIZE(FLOAT g, FLOAT *p, FLOAT *m, FLOAT *v, adam_step step)                 \
     {                                                                                              \
+        DECAY(p, step);                                                                            \
         *m = fma(g - *m, (FLOAT)step.one_minus_beta1, *m);                                         \
         *v = fma(fma(g, g, -*v), (FLOAT)step.one_minus_beta2, *v);                                 \
         *p -= step.step_size * *m / (sqrt(*v) + step.epsilon);                                     \
@@ -44,7 +53,7 @@ static int zero_sixteen(int16 bits)
     static void replay_##SIZE(FLOAT *p, FLOAT *m, FLOAT *v, __global const adam_journal *journal,  \
                               int from, int to)                                                    \
     {                                                                                              \
-        if (zero_##SIZE(AS_INT(*m) | AS_INT(*v))) {                                                \
+        if (RESTS(zero_##SIZE(AS_INT(*m) | AS_INT(*v)))) {                                         \
             to = min(to, from + 1); /* never had a gradient: further updates change nothing */     \
         }                                                                                          \
         for (int s = from; s < to; s++) {                                                          \
@@ -123,9 +132,9 @@ static void fetch_row(int row, int features, __global const float *p, __global c
 __kernel void optimizer_dense(__global const clt_record *record, __global const float *gradient,
                               __global float *p, __global float *m, __global float *v, int count,
                               int span, float step_size, float one_minus_beta1,
-                              float one_minus_beta2, float epsilon)
+                              float one_minus_beta2, float epsilon, float decay)
 {
-    const adam_step step = {step_size, one_minus_beta1, one_minus_beta2, epsilon};
+    const adam_step step = {step_size, one_minus_beta1, one_minus_beta2, epsilon, decay};
     int begin = get_global_id(0) * span;
     if (record->bad || begin >= count) {
         return;
@@ -154,9 +163,9 @@ __kernel void optimizer_table(__global const clt_record *record, __global const 
                               int row_count, __global const float *drows, __global float *p,
                               __global float *m, __global float *v, int table_rows, int features,
                               int rows, int span, float step_size, float one_minus_beta1,
-                              float one_minus_beta2, float epsilon)
+                              float one_minus_beta2, float epsilon, float decay)
 {
-    const adam_step step = {step_size, one_minus_beta1, one_minus_beta2, epsilon};
+    const adam_step step = {step_size, one_minus_beta1, one_minus_beta2, epsilon, decay};
     int begin = get_global_id(0) * span, end = min(begin + span, features);
     int first = get_global_id(1) * rows, next = min(first + rows, table_rows);
     if (record->bad || begin >= end) {
@@ -180,10 +189,10 @@ __kernel void optimizer_rows(__global const clt_record *record, __global const i
                              int row_count, __global const float *drows, __global float *p,
                              __global float *m, __global float *v, int features, int rows, int span,
                              float step_size, float one_minus_beta1, float one_minus_beta2,
-                             float epsilon, int number, __global adam_journal *journal,
+                             float epsilon, float decay, int number, __global adam_journal *journal,
                              __global int *last)
 {
-    const adam_step step = {step_size, one_minus_beta1, one_minus_beta2, epsilon};
+    const adam_step step = {step_size, one_minus_beta1, one_minus_beta2, epsilon, decay};
     int begin = get_global_id(0) * span, end = min(begin + span, features);
     int first = get_global_id(1) * rows, next = min(first + rows, row_count);
     if (record->bad || begin >= end) {

@@ -15,6 +15,7 @@ A training case is one file NAME.safetensors, with `model` (CLTrain's model stri
     num_words, maxlen, batch, epochs, padding, truncating   I32 [1]; sides: 0 pre, 1 post
     train.offsets, train.ids, train.labels                  samples in compressed rows
     test.offsets, test.ids, test.labels                     validation data of the short fit
+    clip, clip_limit, weight_decay    I32, F64 [1]; kinds: 0 none, 1 value, 2 norm, 3 global norm
     start/TENSOR      weights to start from
     logits, loss      of the first `batch` samples of train, at the start; logits [batch * outputs]
     gradient/TENSOR   of that loss
@@ -47,7 +48,7 @@ LARGE = 20000
 # None: Keras's own start, where logits are near 0 and gradients small; classes: outputs of a softmax
 # with categorical cross-entropy, in the place of one sigmoid; pool: of all states of the last LSTM,
 # kinds joined by +; both: every LSTM is bidirectional; frozen: the embedding stays as it starts, and
-# has no gradient.
+# has no gradient; clip: kind and limit; decay: of the weights.
 CASES = {
     "tutorial": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, scale=None),
     "trained": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4),
@@ -68,6 +69,13 @@ CASES = {
     "bidirectional": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, both=True),
     "both_stacked": dict(V=30, D=5, T=7, H=[5, 17], B=20, n=50, epochs=4, both=True, pool="max"),
     "frozen": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, frozen=True),
+    "decay": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, decay=0.5),
+    "clip_value": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, clip=("value", 0.003)),
+    "clip_norm": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, both=True, clip=("norm", 0.03)),
+    "clip_global": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, decay=0.2,
+                        clip=("global_norm", 0.12)),
+    "clip_frozen": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, frozen=True, decay=0.3,
+                        clip=("global_norm", 0.1)),
 }
 
 
@@ -132,6 +140,17 @@ def loss_of(case):
     if "classes" in case:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return keras.losses.BinaryCrossentropy()
+
+
+CLIPS = dict(value="clipvalue", norm="clipnorm", global_norm="global_clipnorm")
+
+
+def optimizer_of(case):
+    arguments = dict(weight_decay=case.get("decay"))
+    if "clip" in case:
+        kind, limit = case["clip"]
+        arguments[CLIPS[kind]] = limit
+    return keras.optimizers.Adam(**arguments)
 
 
 def model_string(case):
@@ -214,7 +233,7 @@ def run_case(case, start, train, test):
         assert abs(float(from_logits(y0, out["logits"])) - float(value)) < 1e-6
     keep("gradient", gradient, names[1:] if "frozen" in case else names)
 
-    optimizer = keras.optimizers.Adam()
+    optimizer = optimizer_of(case)
     optimizer.build(model.trainable_variables)
     for _ in range(ADAM_STEPS):
         gradient = jax.grad(mean_loss)([v.value for v in model.trainable_variables])
@@ -222,7 +241,7 @@ def run_case(case, start, train, test):
     keep("adam", variables_of(model))
 
     restart()
-    model.compile(optimizer=keras.optimizers.Adam(), loss=loss, metrics=["accuracy"])
+    model.compile(optimizer=optimizer_of(case), loss=loss, metrics=["accuracy"])
     history = model.fit(x, y, batch_size=case["B"], epochs=case["epochs"], shuffle=False,
                         validation_data=(x_test, y_test), verbose=0).history
     keep("fit", variables_of(model))
@@ -245,6 +264,12 @@ def make_case(name, seed):
                            epochs=case["epochs"], padding=case.get("sides", (0, 0))[0],
                            truncating=case.get("sides", (0, 0))[1]).items():
         file[key] = np.array([value], np.int32)
+    if "clip" in case:
+        kind, limit = case["clip"]
+        file["clip"] = np.array([1 + list(CLIPS).index(kind)], np.int32)
+        file["clip_limit"] = np.array([limit])
+    if "decay" in case:
+        file["weight_decay"] = np.array([case["decay"]])
     for part, samples, part_labels in ("train", train, labels), ("test", test, test_labels):
         file[f"{part}.offsets"], file[f"{part}.ids"] = rows(samples)
         file[f"{part}.labels"] = part_labels

@@ -63,6 +63,22 @@ typedef struct clt_schedule {
     int32_t warmup;
 } clt_schedule;
 
+/* How gradients are kept small before an update, as Keras's optimizers do by clipvalue, clipnorm and
+ * global_clipnorm: each element is brought between -limit and limit, or the gradient of each
+ * parameter, or all of them together, multiplied by limit / norm where its norm is above limit. */
+typedef enum clt_clip_kind {
+    CLT_CLIP_NONE,
+    CLT_CLIP_VALUE,
+    CLT_CLIP_NORM,
+    CLT_CLIP_GLOBAL_NORM
+} clt_clip_kind;
+const char *clt_clip_name(clt_clip_kind kind); /* "global_norm" */
+
+typedef struct clt_clipping {
+    clt_clip_kind kind;
+    double limit; /* above 0 */
+} clt_clipping;
+
 /* Where training is; given to the progress callback. */
 typedef struct clt_progress {
     enum { CLT_PROGRESS_EPOCH_BEGIN, CLT_PROGRESS_STEP, CLT_PROGRESS_EPOCH_END } event;
@@ -107,13 +123,15 @@ typedef struct clt_trainer_config {
     int32_t patience;
     double min_delta;
     clt_schedule schedule;
+    clt_clipping clip;
+    /* Before each update, every weight that is trained loses this share of itself, times the
+     * learning rate: Keras's weight_decay, decoupled from the gradient. 0 .. */
+    double weight_decay;
 } clt_trainer_config;
 #define CLT_TRAINER_CONFIG_DEFAULT                                                                 \
     {                                                                                              \
         128, 5, 0.001, 1, true, NULL, NULL, {NULL, 0, 0.0, 0, 2}, CLT_METRIC_NONE, 0, 0.0,         \
-        {                                                                                          \
-            CLT_SCHEDULE_CONSTANT, 1, 0.5, 0                                                       \
-        }                                                                                          \
+        {CLT_SCHEDULE_CONSTANT, 1, 0.5, 0}, {CLT_CLIP_NONE, 0.0}, 0.0                              \
     }
 
 typedef struct clt_trainer clt_trainer;

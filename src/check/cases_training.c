@@ -1,5 +1,5 @@
-/* cases_training.c: the record of a step and both Adam kernels, over a few steps and with the flag
- * of a bad step set. */
+/* cases_training.c: the record of a step, clipping, and both Adam kernels, over a few steps and with
+ * the flag of a bad step set. */
 #include <stddef.h>
 
 #include "check/check.h"
@@ -61,7 +61,8 @@ done:
 /* Twelve steps of Adam on `features` values (hidden 0) or on a table of `hidden` rows whose
  * gradient is the rows of a batch's words, at every third step those of its first word alone, so
  * that the others are late in the lazy form; flag: the bad flag is set, nothing may move. */
-static clt_status run_adam(clt_check *check, const clt_case *c, clt_error *error)
+static clt_status steps_of_adam(clt_check *check, const clt_case *c, double weight_decay,
+                                clt_error *error)
 {
     clt_optimizer *op = NULL;
     clt_array *p, *m, *v, *gradient, *record;
@@ -79,10 +80,11 @@ static clt_status run_adam(clt_check *check, const clt_case *c, clt_error *error
     CLT_TRY(clt_check_output(check, "v", count, true, &v, error));
     CLT_TRY(clt_check_input(check, "gradient", rows, 0.01, &gradient, error));
     CLT_TRY(clt_check_integers(check, "record", 4, bits, &record, error));
-    CLT_TRY(clt_optimizer_plan(check->runtime, c->hidden, c->features, &op, error));
+    CLT_TRY(clt_optimizer_plan(check->runtime, weight_decay > 0.0, c->hidden, c->features, &op,
+                               error));
     clt_adam_state state = {p->device, m->device, v->device};
     for (uint64_t t = 1; t <= 12; t++) {
-        clt_adam_step step = clt_adam_step_of(0.001, t);
+        clt_adam_step step = clt_adam_step_of(0.001, weight_decay, t);
         if (table) {
             int row_count = t % 3 == 0 ? batch.row_count : 1;
             CLT_TRY(clt_optimizer_catch_up(op, batch.unique->device, row_count, state, error));
@@ -106,10 +108,56 @@ done:
     return status;
 }
 
+static clt_status run_adam(clt_check *check, const clt_case *c, clt_error *error)
+{
+    return steps_of_adam(check, c, 0.0, error);
+}
+
+static clt_status run_decay(clt_check *check, const clt_case *c, clt_error *error)
+{
+    return steps_of_adam(check, c, 10.0, error);
+}
+
+/* features values; flag: they are too small to be clipped. */
+static clt_status run_clip(clt_check *check, const clt_case *c, clt_error *error)
+{
+    clt_clip *op = NULL;
+    clt_reduce *reduce = NULL;
+    clt_array *by_value, *by_norm;
+    clt_limits limits = {1, 1, true};
+    clt_buffer saved;
+    size_t chunks, count = (size_t)c->features;
+    float limit = c->flag ? 1e6f : 0.3f;
+    clt_status status;
+    CLT_TRY(clt_check_input(check, "clipped by value", count, 1.0, &by_value, error));
+    CLT_TRY(clt_check_input(check, "clipped by norm", count, 1.0, &by_norm, error));
+    CLT_TRY(clt_reduce_plan(check->runtime, &limits, count, &reduce, error));
+    CLT_TRY(clt_check_space(check, clt_reduce_space(reduce).saved, &saved, error));
+    CLT_TRY(clt_reduce_bind(reduce, saved, (clt_buffer){0}, error));
+    CLT_TRY(clt_clip_plan(check->runtime, &op, error));
+    CLT_TRY(clt_clip_value(op, limit, by_value->device, 0, count, error));
+    CLT_TRY(clt_reduce_squares(reduce, by_norm->device, count, error));
+    clt_buffer partials = clt_reduce_partials(reduce, &chunks);
+    CLT_TRY(clt_clip_measure(op, partials, 0, chunks, error));
+    CLT_TRY(clt_clip_norm(op, limit, by_norm->device, 0, count, error));
+    clt_ref_clip_value_f32(limit, count, by_value->host);
+    clt_ref_clip_norm_f32(limit, clt_ref_sum_squares_f32(by_norm->host, count), count,
+                          by_norm->host);
+    CLT_TRY(clt_check_compare(check, by_value, error));
+    CLT_TRY(clt_check_compare(check, by_norm, error));
+done:
+    clt_clip_destroy(op);
+    clt_reduce_destroy(reduce);
+    return status;
+}
+
 /* Division and square root of OpenCL are good to 2.5 and 3 ulp; a step moves p by 1e-3 at most. */
 const clt_case clt_cases_training[] = {
     {"record", NULL, NULL, 1, 0, 1, 0, false, 1e-6, run_record},
     {"record", NULL, NULL, 128, 0, 45421, 0, false, 1e-5, run_record},
+    {"clip", NULL, NULL, 0, 0, 1, 0, false, 1e-6, run_clip},
+    {"clip", NULL, NULL, 0, 0, 9001, 0, false, 1e-6, run_clip},
+    {"clip, not needed", NULL, NULL, 0, 0, 100, 0, true, 0.0, run_clip},
     {"adam", NULL, NULL, 0, 0, 1, 0, false, 1e-7, run_adam},
     {"adam", NULL, NULL, 0, 0, 5003, 0, false, 1e-7, run_adam},
     {"adam, bad flag", NULL, NULL, 0, 0, 100, 0, true, 0.0, run_adam},
@@ -117,6 +165,9 @@ const clt_case clt_cases_training[] = {
     {"adam of a table", "adam", "dense", 40, 20, 128, 900, false, 1e-7, run_adam},
     {"adam of a table", "adam", "lazy", 9, 7, 13, 37, false, 1e-7, run_adam},
     {"adam of a table", "adam", "lazy", 40, 20, 128, 900, false, 1e-7, run_adam},
+    {"adam, weight decay", NULL, NULL, 0, 0, 5003, 0, false, 1e-7, run_decay},
+    {"adam of a table, weight decay", "adam", "dense", 40, 20, 128, 900, false, 1e-7, run_decay},
+    {"adam of a table, weight decay", "adam", "lazy", 40, 20, 128, 900, false, 1e-7, run_decay},
     {"adam of a table, bad flag", "adam", "dense", 9, 7, 13, 37, true, 0.0, run_adam},
     {"adam of a table, bad flag", "adam", "lazy", 9, 7, 13, 37, true, 0.0, run_adam},
     {0}};

@@ -14,7 +14,6 @@
 #define HIDDEN_MAX 2048
 #define CLASSES_MAX 4096
 #define WORD_DROPOUT "dropout="
-#define ARENA_STEP 1024 /* elements: parameters are sub-buffers, aligned to 4096 bytes */
 
 static const struct {
     const char *name, *type, *use;
@@ -147,7 +146,7 @@ static void add_parameter(clt_layers *layers, const clt_layer *layer, const char
     p->table = layer->kind == CLT_LAYER_EMBEDDING;
     if (!p->table) {
         p->offset = layers->arena;
-        layers->arena += (p->count + ARENA_STEP - 1) / ARENA_STEP * ARENA_STEP;
+        layers->arena += (p->count + CLT_ARENA_STEP - 1) / CLT_ARENA_STEP * CLT_ARENA_STEP;
     }
 }
 

@@ -41,6 +41,10 @@ typedef enum clt_initializer {
     CLT_INIT_FORGET_BIAS /* 1 in the second quarter, else 0 */
 } clt_initializer;
 
+/* Elements: parameters are sub-buffers, aligned to 4096 bytes, and have chunks of squares of their
+ * own. */
+#define CLT_ARENA_STEP 1024
+
 typedef struct clt_parameter {
     char name[64]; /* "lstm.kernel" */
     int rank;
@@ -48,7 +52,7 @@ typedef struct clt_parameter {
     size_t count;
     clt_initializer initializer;
     bool table;    /* an embedding: lies alone; its gradient is rows at sorted ids */
-    size_t offset; /* of a dense one: first element in the arena, a multiple of 1024 */
+    size_t offset; /* of a dense one: first element in the arena, a multiple of the step */
 } clt_parameter;
 
 #define CLT_LAYER_COUNT_MAX 64
@@ -60,7 +64,7 @@ typedef struct clt_layers {
     clt_layer layers[CLT_LAYER_COUNT_MAX];
     int parameter_count;
     clt_parameter parameters[CLT_PARAMETER_COUNT_MAX]; /* parameters[0] is the table */
-    size_t arena; /* elements of all dense parameters, each rounded up to 1024 */
+    size_t arena; /* elements of all dense parameters, each rounded up to the step */
 } clt_layers;
 
 /* Parses a model string for a vocabulary of num_words rows. Errors: CLT_USAGE, naming the layer,

@@ -75,6 +75,9 @@ CLT_NODISCARD clt_status clt_reduce_segments(clt_reduce *op, const clt_sequence 
 CLT_NODISCARD clt_status clt_reduce_squares(clt_reduce *op, clt_buffer values, size_t count,
                                             clt_error *error);
 
+/* The partial sums since the last record, one a chunk in the order of the calls; until the next. */
+clt_buffer clt_reduce_partials(const clt_reduce *op, size_t *count);
+
 /* Writes the record from loss[B], hit[B] and the squares since the last record; `bad` in it is
  * sticky: it stays set until the buffer is zeroed by the caller. */
 CLT_NODISCARD clt_status clt_reduce_record(clt_reduce *op, const clt_extent *extent,
@@ -151,14 +154,28 @@ CLT_NODISCARD clt_status clt_loss_forward(clt_loss *op, int samples, clt_buffer 
                                           clt_buffer targets, clt_buffer loss, clt_buffer hit,
                                           clt_buffer dlogits, clt_error *error);
 
+/* ---- clip.c, cl/clip.cl: gradients before an update, in place --------------------------------- */
+typedef struct clt_clip clt_clip;
+CLT_NODISCARD clt_status clt_clip_plan(clt_runtime *runtime, clt_clip **op, clt_error *error);
+void clt_clip_destroy(clt_clip *op);
+/* values[first .. first + count - 1] are brought between -limit and limit (ref: clip_value). */
+CLT_NODISCARD clt_status clt_clip_value(clt_clip *op, double limit, clt_buffer values, size_t first,
+                                        size_t count, clt_error *error);
+/* The norm for what follows, from partials[first .. first + chunks - 1] of clt_reduce_partials. */
+CLT_NODISCARD clt_status clt_clip_measure(clt_clip *op, clt_buffer partials, size_t first,
+                                          size_t chunks, clt_error *error);
+/* They are multiplied by limit / norm where the norm measured last is above it (ref: clip_norm). */
+CLT_NODISCARD clt_status clt_clip_norm(clt_clip *op, double limit, clt_buffer values, size_t first,
+                                       size_t count, clt_error *error);
+
 /* ---- optimizer.c, cl/optimizer.cl: Adam ------------------------------------------------------ */
 /* Updates a flat array, and a table [table_rows, features] (0: none) of which every row decays and
  * moves at every step. Two variants for the table, with the same bits: "dense" does so; "lazy"
  * updates the rows of a step and replays what the others have missed when they are next read. So
- * whoever reads rows brings them up to date before. */
+ * whoever reads rows brings them up to date before. `decays`: steps have a decay above 0. */
 typedef struct clt_optimizer clt_optimizer;
-CLT_NODISCARD clt_status clt_optimizer_plan(clt_runtime *runtime, int table_rows, int features,
-                                            clt_optimizer **op, clt_error *error);
+CLT_NODISCARD clt_status clt_optimizer_plan(clt_runtime *runtime, bool decays, int table_rows,
+                                            int features, clt_optimizer **op, clt_error *error);
 void clt_optimizer_destroy(clt_optimizer *op);
 /* The rule, for a device whose cache of global memory has so many bytes (0: unknown): "lazy" where
  * p, m and v fill more than half of a CPU's cache, or more than four of another's; a cache counts
@@ -171,7 +188,7 @@ typedef struct clt_adam_state {
 } clt_adam_state;
 
 /* Step t (from 1) of Keras 3's Adam: see clt_adam_step. */
-clt_adam_step clt_adam_step_of(double learning_rate, uint64_t t);
+clt_adam_step clt_adam_step_of(double learning_rate, double weight_decay, uint64_t t);
 
 /* Both return on the device at once while record.bad is set. The rows `unique` of a table have been
  * brought up to date before: clt_optimizer_catch_up. */

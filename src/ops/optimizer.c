@@ -1,5 +1,6 @@
 /* optimizer.c: Adam (ref: adam, adam_table), and the two variants of a table's. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,10 +66,11 @@ done:
     return status;
 }
 
-clt_status clt_optimizer_plan(clt_runtime *runtime, int table_rows, int features,
+clt_status clt_optimizer_plan(clt_runtime *runtime, bool decays, int table_rows, int features,
                               clt_optimizer **op, clt_error *error)
 {
     clt_program *program;
+    char prelude[64];
     clt_status status;
     clt_optimizer *made = clt_alloc(1, sizeof *made, "an optimizer", error);
     if (made == NULL) {
@@ -81,7 +83,9 @@ clt_status clt_optimizer_plan(clt_runtime *runtime, int table_rows, int features
         made->lazy = pick_lazy(runtime, table_rows, features);
         clt_runtime_planned(runtime, "adam", made->lazy ? "lazy" : "dense");
     }
-    CLT_TRY(clt_program_build(runtime, "optimizer", clt_tiling_prelude(runtime), &program, error));
+    snprintf(prelude, sizeof prelude, "%s%s", clt_tiling_prelude(runtime),
+             decays ? "#define CLT_DECAYS\n" : "");
+    CLT_TRY(clt_program_build(runtime, "optimizer", prelude, &program, error));
     CLT_TRY(clt_kernel_create(program, "optimizer_dense", &made->dense, error));
     if (made->lazy) {
         CLT_TRY(clt_kernel_create(program, "optimizer_rows", &made->rows, error));
@@ -113,7 +117,7 @@ void clt_optimizer_destroy(clt_optimizer *op)
 
 /* Keras 3 holds the rates in float: the powers are those of the float betas, rounded to float, and
  * alpha is computed in float. 1 - beta is the double's, rounded (optimizers/adam.py). */
-clt_adam_step clt_adam_step_of(double learning_rate, uint64_t t)
+clt_adam_step clt_adam_step_of(double learning_rate, double weight_decay, uint64_t t)
 {
     const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7;
     float power1 = (float)pow((double)(float)beta1, (double)t);
@@ -122,7 +126,8 @@ clt_adam_step clt_adam_step_of(double learning_rate, uint64_t t)
                                (float)learning_rate * sqrtf(1.0f - power2) / (1.0f - power1),
                            .one_minus_beta1 = (float)(1.0 - beta1),
                            .one_minus_beta2 = (float)(1.0 - beta2),
-                           .epsilon = (float)epsilon};
+                           .epsilon = (float)epsilon,
+                           .decay = (float)learning_rate * (float)weight_decay};
 }
 
 clt_status clt_optimizer_dense(clt_optimizer *op, const clt_adam_step *step, clt_buffer record,
@@ -140,7 +145,8 @@ clt_status clt_optimizer_dense(clt_optimizer *op, const clt_adam_step *step, clt
                             clt_arg_float(step->step_size),
                             clt_arg_float(step->one_minus_beta1),
                             clt_arg_float(step->one_minus_beta2),
-                            clt_arg_float(step->epsilon)};
+                            clt_arg_float(step->epsilon),
+                            clt_arg_float(step->decay)};
     clt_profile_begin(op->runtime, "adam", FLOPS_PER_ELEMENT * (double)count,
                       BYTES_PER_ELEMENT * (double)count);
     clt_status status = clt_kernel_enqueue_1d(op->dense, (count + span - 1) / span,
@@ -170,7 +176,8 @@ static clt_status update_all(clt_optimizer *op, const clt_adam_step *step, clt_b
                             clt_arg_float(step->step_size),
                             clt_arg_float(step->one_minus_beta1),
                             clt_arg_float(step->one_minus_beta2),
-                            clt_arg_float(step->epsilon)};
+                            clt_arg_float(step->epsilon),
+                            clt_arg_float(step->decay)};
     return clt_tiling_enqueue(op->table, &tiling, args, sizeof args / sizeof *args, error);
 }
 
@@ -194,6 +201,7 @@ static clt_status update_rows(clt_optimizer *op, const clt_adam_step *step, clt_
                             clt_arg_float(step->one_minus_beta1),
                             clt_arg_float(step->one_minus_beta2),
                             clt_arg_float(step->epsilon),
+                            clt_arg_float(step->decay),
                             clt_arg_int(op->steps),
                             clt_arg_buffer(op->journal),
                             clt_arg_buffer(op->last)};

@@ -109,6 +109,12 @@ clt_status clt_reduce_squares(clt_reduce *op, clt_buffer values, size_t count, c
     return status;
 }
 
+clt_buffer clt_reduce_partials(const clt_reduce *op, size_t *count)
+{
+    *count = op->partial_count;
+    return op->partials;
+}
+
 clt_status clt_reduce_record(clt_reduce *op, const clt_extent *extent, clt_buffer loss,
                              clt_buffer hit, clt_buffer record, clt_error *error)
 {

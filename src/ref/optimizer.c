@@ -1,4 +1,5 @@
-/* optimizer.c: Adam as Keras 3 computes it (keras/src/optimizers/adam.py, update_step). */
+/* optimizer.c: Adam as Keras 3 computes it (keras/src/optimizers/adam.py, update_step;
+ * base_optimizer.py, _apply_weight_decay). */
 #ifndef REAL
 #include "ref/ref.h"
 #define REF_FILE "ref/optimizer.c"
@@ -7,6 +8,7 @@
 
 static void REF(adam_element)(const clt_adam_step *step, REAL g, REAL *p, REAL *m, REAL *v)
 {
+    *p -= *p * (REAL)step->decay;
     *m += (g - *m) * (REAL)step->one_minus_beta1;
     *v += (g * g - *v) * (REAL)step->one_minus_beta2;
     *p -= (REAL)step->step_size * *m / (sqrt(*v) + (REAL)step->epsilon);

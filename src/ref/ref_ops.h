@@ -106,8 +106,14 @@ REAL REF(sum_squares)(const REAL *values, size_t count);
 #define CLT_SQUARES_CHUNK 1024
 #endif
 
-/* Adam as Keras 3: m += (g - m) * one_minus_beta1; v += (g * g - v) * one_minus_beta2;
- * p -= step_size * m / (sqrt(v) + epsilon). Nothing happens while `bad`. */
+/* values are brought between -limit and limit. */
+void REF(clip_value)(REAL limit, size_t count, REAL *values);
+
+/* values *= limit / norm where norm = sqrt(squared_norm) is above limit. */
+void REF(clip_norm)(REAL limit, REAL squared_norm, size_t count, REAL *values);
+
+/* Adam as Keras 3: p -= p * decay; m += (g - m) * one_minus_beta1; v += (g * g - v) *
+ * one_minus_beta2; p -= step_size * m / (sqrt(v) + epsilon). Nothing happens while `bad`. */
 void REF(adam)(const clt_adam_step *step, bool bad, size_t count, const REAL *gradient, REAL *p,
                REAL *m, REAL *v);
 

@@ -25,13 +25,16 @@ static json_t *recipe_of(const clt_trainer_config *config)
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)config->seed);
     const clt_schedule *s = &config->schedule;
     bool shaped = s->kind == CLT_SCHEDULE_STEP || s->kind == CLT_SCHEDULE_PLATEAU;
-    return json_pack("{s:i, s:i, s:f, s:s, s:b, s:s, s:i, s:f, s:s, s:i, s:f, s:i}", "batch",
+    return json_pack("{s:i, s:i, s:f, s:s, s:b, s:s, s:i, s:f, s:s, s:i, s:f, s:i, s:s, s:f, s:f}", "batch",
                      (int)config->batch, "epochs", (int)config->epochs, "learning_rate",
                      config->learning_rate, "seed", seed, "shuffle", (int)config->shuffle,
                      "monitor", clt_metric_name(config->monitor), "patience", (int)config->patience,
                      "min_delta", config->min_delta, "schedule", clt_schedule_name(s->kind),
                      "schedule_epochs", shaped ? (int)s->epochs : 0, "schedule_factor",
-                     shaped ? s->factor : 0.0, "warmup", (int)s->warmup);
+                     shaped ? s->factor : 0.0, "warmup", (int)s->warmup, "clip",
+                     clt_clip_name(config->clip.kind), "clip_limit",
+                     config->clip.kind != CLT_CLIP_NONE ? config->clip.limit : 0.0, "weight_decay",
+                     config->weight_decay);
 }
 
 static json_t *control_of(const clt_control *c)

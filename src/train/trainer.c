@@ -3,8 +3,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ref/ref.h"
 #include "train/trainer_private.h"
 #include "util/memory.h"
+
+const char *clt_clip_name(clt_clip_kind kind)
+{
+    static const char *const names[] = {"none", "value", "norm", "global_norm"};
+    return names[kind];
+}
+
+static clt_status check_update(const clt_trainer_config *config, clt_error *error)
+{
+    const clt_clipping *clip = &config->clip;
+    if (clip->kind != CLT_CLIP_NONE && (!(clip->limit > 0.0) || !isfinite(clip->limit))) {
+        return clt_fail(error, CLT_USAGE, 0, "clip by %s, limit %g: a number above 0",
+                        clt_clip_name(clip->kind), clip->limit);
+    }
+    if (!(config->weight_decay >= 0.0) || !isfinite(config->weight_decay)) {
+        return clt_fail(error, CLT_USAGE, 0, "weight decay %g: a number from 0",
+                        config->weight_decay);
+    }
+    return CLT_OK;
+}
 
 static clt_status check_config(const clt_trainer_config *config, clt_error *error)
 {
@@ -27,7 +48,8 @@ static clt_status check_config(const clt_trainer_config *config, clt_error *erro
                         config->checkpoints.seconds, (int)config->checkpoints.epochs,
                         (int)config->checkpoints.keep);
     }
-    return clt_control_check(config, error);
+    clt_status status = check_update(config, error);
+    return status == CLT_OK ? clt_control_check(config, error) : status;
 }
 
 /* Does the table stay as it is? */
@@ -103,7 +125,12 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
     CLT_TRY(clt_loss_plan(runtime, clt_layers_outputs(&model->layers), &made->loss, error));
     const int *table = model->layers.parameters[0].shape;
     int table_rows = is_frozen(made) ? 0 : table[0];
-    CLT_TRY(clt_optimizer_plan(runtime, table_rows, table[1], &made->optimizer, error));
+    bool decays = made->config.weight_decay > 0.0;
+    CLT_TRY(
+        clt_optimizer_plan(runtime, decays, table_rows, table[1], &made->optimizer, error));
+    if (made->config.clip.kind != CLT_CLIP_NONE) {
+        CLT_TRY(clt_clip_plan(runtime, &made->clip, error));
+    }
     CLT_TRY(
         clt_buffer_create(runtime, samples * sizeof(float), "losses", &made->sample_loss, error));
     CLT_TRY(
@@ -134,6 +161,7 @@ void clt_trainer_destroy(clt_trainer *trainer)
     clt_ticket_destroy(trainer->runtime, &trainer->reads[0]);
     clt_ticket_destroy(trainer->runtime, &trainer->reads[1]);
     clt_loss_destroy(trainer->loss);
+    clt_clip_destroy(trainer->clip);
     clt_optimizer_destroy(trainer->optimizer);
     clt_network_destroy(trainer->inference);
     clt_network_destroy(trainer->network);
@@ -157,6 +185,60 @@ static clt_adam_state table_state(const clt_trainer *trainer)
                             trainer->v_table};
 }
 
+_Static_assert(CLT_ARENA_STEP % CLT_SQUARES_CHUNK == 0, "a chunk has squares of one parameter");
+
+/* The gradient of each parameter, and its chunks of squares: in the arena, whose parameters begin
+ * at chunks of their own, and then those of the table's rows, as Keras's dense gradient of the table
+ * has zeros beside them. */
+static clt_status clip_norms(clt_trainer *trainer, clt_buffer partials, size_t partial_count,
+                             clt_error *error)
+{
+    const clt_network_state *state = clt_network_state_of(trainer->network);
+    const clt_layers *layers = &trainer->model->layers;
+    double limit = trainer->config.clip.limit;
+    size_t table = layers->arena / CLT_SQUARES_CHUNK;
+    clt_status status = CLT_OK;
+    for (int k = 1; k < layers->parameter_count; k++) {
+        const clt_parameter *p = &layers->parameters[k];
+        size_t chunks = (p->count + CLT_SQUARES_CHUNK - 1) / CLT_SQUARES_CHUNK;
+        CLT_TRY(clt_clip_measure(trainer->clip, partials, p->offset / CLT_SQUARES_CHUNK, chunks,
+                                 error));
+        CLT_TRY(clt_clip_norm(trainer->clip, limit, state->darena, p->offset, p->count, error));
+    }
+    if (!is_frozen(trainer)) {
+        size_t rows = (size_t)state->row_count * (size_t)state->features;
+        CLT_TRY(clt_clip_measure(trainer->clip, partials, table, partial_count - table, error));
+        CLT_TRY(clt_clip_norm(trainer->clip, limit, state->drows, 0, rows, error));
+    }
+done:
+    return status;
+}
+
+/* After the squares of the gradients, and before the record. */
+static clt_status clip_gradients(clt_trainer *trainer, clt_error *error)
+{
+    const clt_network_state *state = clt_network_state_of(trainer->network);
+    const clt_clipping *clip = &trainer->config.clip;
+    size_t partial_count, arena = trainer->model->layers.arena;
+    size_t rows = is_frozen(trainer) ? 0 : (size_t)state->row_count * (size_t)state->features;
+    clt_buffer partials = clt_reduce_partials(state->reduce, &partial_count);
+    clt_status (*apply)(clt_clip *, double, clt_buffer, size_t, size_t, clt_error *) =
+        clip->kind == CLT_CLIP_VALUE ? clt_clip_value : clt_clip_norm;
+    clt_status status = CLT_OK;
+    if (clip->kind == CLT_CLIP_NORM) {
+        return clip_norms(trainer, partials, partial_count, error);
+    }
+    if (clip->kind == CLT_CLIP_GLOBAL_NORM) {
+        CLT_TRY(clt_clip_measure(trainer->clip, partials, 0, partial_count, error));
+    }
+    CLT_TRY(apply(trainer->clip, clip->limit, state->darena, 0, arena, error));
+    if (rows > 0) {
+        CLT_TRY(apply(trainer->clip, clip->limit, state->drows, 0, rows, error));
+    }
+done:
+    return status;
+}
+
 clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, double learning_rate,
                                clt_error *error)
 {
@@ -164,7 +246,7 @@ clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, dou
     const clt_layers *layers = &trainer->model->layers;
     const clt_adam_state arena = {state->arena, trainer->m_arena, trainer->v_arena};
     const clt_adam_state table = table_state(trainer);
-    const clt_adam_step adam = clt_adam_step_of(learning_rate, trainer->step + 1);
+    const clt_adam_step adam = clt_adam_step_of(learning_rate, trainer->config.weight_decay, trainer->step + 1);
     clt_status status;
     CLT_TRY(clt_network_upload(trainer->network, batch, error));
     CLT_TRY(
@@ -177,6 +259,9 @@ clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, dou
     if (!is_frozen(trainer)) {
         CLT_TRY(clt_reduce_squares(state->reduce, state->drows,
                                    (size_t)state->row_count * (size_t)state->features, error));
+    }
+    if (trainer->clip != NULL) {
+        CLT_TRY(clip_gradients(trainer, error));
     }
     CLT_TRY(clt_reduce_record(state->reduce, &state->extent, trainer->sample_loss,
                               trainer->sample_hit, trainer->record, error));

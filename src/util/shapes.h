@@ -60,6 +60,7 @@ typedef struct clt_adam_step {
     float one_minus_beta1; /* 1 - beta, in double, rounded to float (Keras 3) */
     float one_minus_beta2;
     float epsilon;
+    float decay; /* of the weights: learning rate * weight decay */
 } clt_adam_step;
 
 #endif

@@ -1,4 +1,4 @@
-/* What steers fit: schedules, early stops, the best epoch; what is printed and what is written. */
+/* What steers fit: schedules, early stops, the best epoch, clipping, weight decay; what is printed and what is written. */
 #include "support/test.h"
 
 #include <stdio.h>
@@ -105,6 +105,49 @@ static void what_makes_no_sense(void **state)
     assert_refused("cltrain fit --data demo:8 --warmup -3", 2, "--warmup -3");
 }
 
+static void clips_that_make_no_sense(void **state)
+{
+    static const char *const clips[] = {"1",       "norm",   "norm:",   "norm:0",   "norm:-1",
+                                        "norm:1x", "none:1", "value:inf", "global:1", "norm:nan"};
+    (void)state;
+    for (size_t k = 0; k < sizeof clips / sizeof clips[0]; k++) {
+        char command[128];
+        snprintf(command, sizeof command, "cltrain fit --data demo:8 --clip %s", clips[k]);
+        assert_refused(command, 2, "--clip", clips[k], "global_norm:X");
+    }
+    assert_refused("cltrain fit --data demo:8 --weight-decay -1", 2, "--weight-decay -1");
+    assert_refused("cltrain evaluate x --clip norm:1", 2, "--clip is an option of `fit`");
+}
+
+/* Each of them trains otherwise, and is in fit.json and in the report. */
+static void clipping_and_decay_are_settings(void **state)
+{
+    static const char *const flags[] = {"--clip value:0.001", "--clip norm:0.01",
+                                        "--clip global_norm:0.01", "--weight-decay 0.25"};
+    static const char *const stored[] = {
+        "\"clip\": \"value:0.001\"", "\"clip\": \"norm:0.01\"",
+        "\"clip\": \"global_norm:0.01\"", "\"weight-decay\": \"0.25\""};
+    static const char *const shown[] = {"value, 0.001", "norm, 0.01", "global_norm, 0.01",
+                                        "Weight decay"};
+    clt_run run;
+
+    (void)state;
+    clt_run_command(&run, 0, FIT "--epochs 1 --out plain");
+    clt_run_free(&run);
+    for (size_t k = 0; k < sizeof flags / sizeof flags[0]; k++) {
+        clt_run_command(&run, 0, FIT "--epochs 1 %s --out changed", flags[k]);
+        char *json = clt_read_text("changed/fit.json", NULL);
+        char *page = clt_read_text("changed/report.html", NULL);
+        assert_contains(json, stored[k]);
+        assert_contains(page, shown[k]);
+        free(json);
+        free(page);
+        clt_run_free(&run);
+        clt_run_command(&run, 1, "cmp -s plain/model.safetensors changed/model.safetensors");
+        clt_run_free(&run);
+    }
+}
+
 /* The settings come back from fit.json. */
 static void it_is_resumed(void **state)
 {
@@ -113,7 +156,8 @@ static void it_is_resumed(void **state)
     (void)state;
     clt_run_command(&run, 0,
                     FIT "--epochs 50 --patience 4 --monitor val_accuracy --min-delta 0.001 "
-                        "--schedule plateau:1:0.3 --warmup 7 --checkpoint-every 3steps --keep 1000 "
+                        "--schedule plateau:1:0.3 --warmup 7 --clip global_norm:0.02 "
+                        "--weight-decay 0.01 --checkpoint-every 3steps --keep 1000 "
                         "--out whole");
     clt_run_free(&run);
     clt_run_command(
@@ -135,6 +179,8 @@ int main(void)
         cmocka_unit_test(a_monitor_keeps_the_best),
         cmocka_unit_test(a_rate_that_moves_is_in_the_history),
         cmocka_unit_test(what_makes_no_sense),
+        cmocka_unit_test(clips_that_make_no_sense),
+        cmocka_unit_test(clipping_and_decay_are_settings),
         cmocka_unit_test(it_is_resumed),
     };
     setenv("CLTRAIN_PLAN", "gemm=own", 0); /* CLBlast's kernels take seconds to build */

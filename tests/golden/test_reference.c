@@ -262,18 +262,39 @@ static void backward(network *net)
 }
 
 /* Keras's float32: the powers of beta are those of the float 0.9 and 0.999. */
-static clt_adam_step adam_step(int t)
+static clt_adam_step adam_step(const golden *g, int t)
 {
     float power1 = (float)pow((double)0.9f, t), power2 = (float)pow((double)0.999f, t);
     return (clt_adam_step){.step_size = 0.001f * sqrtf(1.0f - power2) / (1.0f - power1),
                            .one_minus_beta1 = (float)(1.0 - 0.9),
                            .one_minus_beta2 = (float)(1.0 - 0.999),
-                           .epsilon = 1e-7f};
+                           .epsilon = 1e-7f,
+                           .decay = 0.001f * (float)g->weight_decay};
+}
+
+static void clip(network *net)
+{
+    const clt_clipping *how = &net->g->clip;
+    float limit = (float)how->limit, squares[TENSORS_MAX], all = 0.0f;
+    for (int k = net->frozen; k < net->tensor_count; k++) {
+        squares[k] = clt_ref_sum_squares_f32(net->tensors[k].gradient, net->tensors[k].count);
+        all += squares[k];
+    }
+    for (int k = net->frozen; k < net->tensor_count && how->kind != CLT_CLIP_NONE; k++) {
+        tensor *t = &net->tensors[k];
+        if (how->kind == CLT_CLIP_VALUE) {
+            clt_ref_clip_value_f32(limit, t->count, t->gradient);
+        } else {
+            clt_ref_clip_norm_f32(limit, how->kind == CLT_CLIP_NORM ? squares[k] : all, t->count,
+                                  t->gradient);
+        }
+    }
 }
 
 static void update(network *net, int t)
 {
-    clt_adam_step step = adam_step(t);
+    clt_adam_step step = adam_step(net->g, t);
+    clip(net);
     for (int k = net->frozen; k < net->tensor_count; k++) {
         tensor *w = &net->tensors[k];
         clt_ref_adam_f32(&step, false, w->count, w->gradient, w->p, w->m, w->v);

@@ -226,6 +226,8 @@ static clt_trainer *fit(setting *s, const clt_dataset *train, const clt_dataset 
     config.batch = s->g.batch;
     config.epochs = epochs;
     config.shuffle = false;
+    config.clip = s->g.clip;
+    config.weight_decay = s->g.weight_decay;
     restart(s);
     assert_ok(clt_trainer_create(s->model, runtime, &config, &trainer, &error));
     assert_ok(clt_trainer_fit(trainer, train, validation, &error));

@@ -427,7 +427,7 @@ static void test_adam_table_is_dense_adam(void **state)
 {
     (void)state;
     enum { table_rows = 9 };
-    const clt_adam_step step = {0.01f, 0.1f, 0.001f, 1e-7f};
+    const clt_adam_step step = {0.01f, 0.1f, 0.001f, 1e-7f, 0.2f};
     const int32_t unique[] = {0, 3, 4, 8};
     double drows[4 * D], gradient[table_rows * D] = {0};
     double p[2][table_rows * D], m[2][table_rows * D], v[2][table_rows * D];
@@ -443,7 +443,7 @@ static void test_adam_table_is_dense_adam(void **state)
     for (int u = 0; u < 4; u++) {
         memcpy(gradient + unique[u] * D, drows + u * D, D * sizeof *drows);
     }
-    double expected = p[0][5];
+    double expected = p[0][5] - p[0][5] * (double)0.2f;
     double m5 = m[0][5] + (gradient[5] - m[0][5]) * (double)0.1f;
     double v5 = v[0][5] + (gradient[5] * gradient[5] - v[0][5]) * (double)0.001f;
     expected -= (double)0.01f * m5 / (sqrt(v5) + (double)1e-7f);

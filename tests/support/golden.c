@@ -11,7 +11,7 @@
 const char *const golden_cases[] = {
     "one_of_each",  "batch_3",       "hidden_1",   "post",      "last_of_one",
     "stacked",      "three_classes", "pool_max",   "pools",     "bidirectional",
-    "both_stacked", "frozen",        "tutorial",   "trained",   "batch_75",
+    "both_stacked", "frozen", "decay", "clip_value", "clip_norm", "clip_global", "clip_frozen",        "tutorial",   "trained",   "batch_75",
     "repeated_ids", "hidden_13",     "hidden_300", "steps_300",
 };
 const size_t golden_case_count = sizeof golden_cases / sizeof *golden_cases;
@@ -74,6 +74,13 @@ void golden_open(const char *name, golden *g)
     g->reading.truncating = number(g, "truncating") == 0 ? CLT_PRE : CLT_POST;
     g->batch = number(g, "batch");
     g->epochs = number(g, "epochs");
+    if (clt_safetensors_find(&g->file, "clip") != NULL) {
+        g->clip.kind = (clt_clip_kind)number(g, "clip");
+        g->clip.limit = *(const double *)find(g, "clip_limit", NULL, CLT_F64)->data;
+    }
+    if (clt_safetensors_find(&g->file, "weight_decay") != NULL) {
+        g->weight_decay = *(const double *)find(g, "weight_decay", NULL, CLT_F64)->data;
+    }
     g->train = samples(g, "train");
     g->test = samples(g, "test");
 }

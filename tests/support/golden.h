@@ -3,6 +3,7 @@
 #define CLT_TESTS_GOLDEN_H
 
 #include "cltrain/dataset.h"
+#include "cltrain/trainer.h"
 #include "data/safetensors.h"
 #include "support/test.h"
 
@@ -19,6 +20,8 @@ typedef struct golden {
     clt_reading reading;
     int outputs;               /* of the dense layer */
     int batch, epochs;         /* of the short fit */
+    clt_clipping clip;         /* before Adam's steps */
+    double weight_decay;
     clt_dataset *train, *test; /* the first `batch` samples of train give logits and gradients */
 } golden;
 

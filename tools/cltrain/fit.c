@@ -227,6 +227,8 @@ static clt_status train(fit *f, clt_error *error)
     config.patience = settings->patience;
     config.min_delta = settings->min_delta;
     config.schedule = settings->schedule;
+    config.clip = settings->clip;
+    config.weight_decay = settings->weight_decay;
     config.progress = on_progress;
     config.user = &f->bar;
     config.checkpoints = settings->checkpoints;

@@ -68,6 +68,11 @@ static const cli_option options[] = {
      "plateau[:E[:F]] (times F after E epochs without progress; 10, 0.1)"},
     {"--warmup", CLI_FIT, CLI_INT, FIELD(schedule.warmup), 1, INT32_MAX, "N",
      "let the learning rate rise from 0 in the first N steps"},
+    {"--clip", CLI_FIT, CLI_CLIP, FIELD(clip), 0, 0, "KIND:X",
+     "keep gradients small: value:X each element, norm:X the norm of each parameter's, "
+     "global_norm:X of all together"},
+    {"--weight-decay", CLI_FIT, CLI_REAL, FIELD(weight_decay), 0, 0, "X",
+     "take X times the learning rate of every weight off at each step"},
     {"--monitor", CLI_FIT, CLI_METRIC, FIELD(monitor), 0, 0, "METRIC",
      "end with the weights of the epoch that is best by loss, accuracy, val_loss or val_accuracy"},
     {"--patience", CLI_FIT, CLI_INT, FIELD(patience), 1, INT32_MAX, "N",

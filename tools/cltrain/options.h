@@ -49,6 +49,8 @@ typedef struct cli_settings {
     int32_t patience;
     clt_metric monitor;
     clt_schedule schedule;
+    clt_clipping clip;
+    double weight_decay;
     uint64_t seed;
     clt_checkpoints checkpoints; /* folder: not used */
     bool no_shuffle, no_validation, skip_bad_rows, explain, profile, json, reset, help;

@@ -91,6 +91,13 @@ static void add_settings(const cli_page *page, cli_bytes *html)
     add_number(html, "Training", "%zu of %d epochs, %d a step", page->history->count,
                (int)settings->epochs, (int)settings->batch);
     add_number(html, "Learning rate", "%g, Adam", settings->learning_rate);
+    if (settings->clip.kind != CLT_CLIP_NONE) {
+        add_number(html, "Clipping", "%s, %g", clt_clip_name(settings->clip.kind),
+                   settings->clip.limit);
+    }
+    if (settings->weight_decay > 0.0) {
+        add_number(html, "Weight decay", "%g", settings->weight_decay);
+    }
     add_number(html, "Seed", "%llu", (unsigned long long)settings->seed);
     add_row(html, "Device", page->device);
     cli_bytes_print(html, "</table></div>\n");

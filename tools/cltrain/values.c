@@ -79,6 +79,24 @@ static bool read_metric(const char *text, clt_metric *metric)
     return false;
 }
 
+/* "global_norm:1.5" */
+static bool read_clip(const char *text, clt_clipping *clip)
+{
+    size_t length = strcspn(text, ":");
+
+    for (int k = CLT_CLIP_VALUE; k <= CLT_CLIP_GLOBAL_NORM && text[length] == ':'; k++) {
+        const char *name = clt_clip_name((clt_clip_kind)k);
+        if (strlen(name) == length && memcmp(name, text, length) == 0) {
+            char *end;
+            clip->kind = (clt_clip_kind)k;
+            clip->limit = strtod(text + length + 1, &end);
+            return end != text + length + 1 && *end == '\0' && clip->limit > 0.0 &&
+                   clip->limit <= FLT_MAX;
+        }
+    }
+    return false;
+}
+
 bool cli_read_value(const cli_value *value, const char *text, void *field, cli_problem problem)
 {
     char *end = NULL;
@@ -132,6 +150,10 @@ bool cli_read_value(const cli_value *value, const char *text, void *field, cli_p
     case CLI_METRIC:
         snprintf(problem, sizeof(cli_problem), "loss, accuracy, val_loss or val_accuracy");
         return read_metric(text, field);
+    case CLI_CLIP:
+        snprintf(problem, sizeof(cli_problem),
+                 "value:X, norm:X or global_norm:X, X a number above 0");
+        return read_clip(text, field);
     case CLI_PERIOD:
         snprintf(problem, sizeof(cli_problem), "a period such as 50steps, 5min or 1epoch");
         return read_period(text, field);
@@ -192,6 +214,12 @@ bool cli_print_value(const cli_value *value, const void *field, char *text, size
     case CLI_METRIC:
         snprintf(text, size, "%s", clt_metric_name(*(const clt_metric *)field));
         return *(const clt_metric *)field != CLT_METRIC_NONE;
+    case CLI_CLIP: {
+        const clt_clipping *clip = field;
+        size_t used = (size_t)snprintf(text, size, "%s:", clt_clip_name(clip->kind));
+        real_text(clip->limit, text + used, size - used);
+        return clip->kind != CLT_CLIP_NONE;
+    }
     case CLI_PERIOD: {
         const clt_checkpoints *every = field;
         if (every->seconds > 0) {

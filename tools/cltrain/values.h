@@ -18,6 +18,7 @@ typedef enum cli_kind {
     CLI_SIDE,     /* clt_side */
     CLI_SCHEDULE, /* clt_schedule, but for its warmup */
     CLI_METRIC,   /* clt_metric */
+    CLI_CLIP,     /* clt_clipping */
     CLI_PERIOD    /* clt_checkpoints: steps, seconds or epochs */
 } cli_kind;
 

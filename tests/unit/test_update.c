@@ -1,0 +1,159 @@
+/* How gradients become updates: clipping and weight decay in training, the same bits in every
+ * variant, and resumed. That they are Keras's is shown in tests/golden. */
+#include "support/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/runtime_private.h"
+#include "support/checkpoint.h"
+#include "support/program.h"
+
+/* Limits that most steps of the run exceed. */
+static const struct {
+    clt_clipping clip;
+    double weight_decay;
+} updates[] = {
+    {{CLT_CLIP_VALUE, 0.003}, 0.0},
+    {{CLT_CLIP_NORM, 0.02}, 0.0},
+    {{CLT_CLIP_GLOBAL_NORM, 0.05}, 0.1},
+    {{CLT_CLIP_NONE, 0.0}, 0.5},
+};
+enum { UPDATES = sizeof updates / sizeof updates[0] };
+
+static clt_trainer_config update_recipe(size_t k, watched *w)
+{
+    clt_trainer_config config = recipe(w);
+    config.clip = updates[k].clip;
+    config.weight_decay = updates[k].weight_decay;
+    return config;
+}
+
+static outcome fit(const clt_trainer_config *config)
+{
+    clt_error error;
+    outcome o;
+    assert_ok(run(TUTORIAL, false, config, &o, &error));
+    return o;
+}
+
+static bool same_weights(const outcome *a, const outcome *b)
+{
+    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+static void test_each_counts(void **state)
+{
+    outcome plain = whole_run(TUTORIAL);
+    (void)state;
+    for (size_t k = 0; k < UPDATES; k++) {
+        clt_trainer_config config = update_recipe(k, &(watched){0});
+        outcome o = fit(&config);
+        assert_false(same_weights(&o, &plain));
+        if (config.clip.kind != CLT_CLIP_NONE) { /* never reached */
+            config.clip.limit = 1e6;
+            config.weight_decay = 0.0;
+            outcome same = fit(&config);
+            assert_same(&same, &plain);
+            free(same.bytes);
+        }
+        free(o.bytes);
+    }
+    free(plain.bytes);
+}
+
+static void test_lazy_is_dense(void **state)
+{
+    static const char *const variants[] = {"dense", "lazy"};
+    (void)state;
+    for (size_t k = 0; k < UPDATES; k++) {
+        outcome o[2];
+        for (int v = 0; v < 2; v++) {
+            clt_trainer_config config = update_recipe(k, &(watched){0});
+            config.schedule = (clt_schedule){CLT_SCHEDULE_COSINE, 1, 0.5, 3};
+            clt_runtime_force(runtime, "adam", variants[v]);
+            o[v] = fit(&config);
+            clt_runtime_force(runtime, "adam", NULL);
+        }
+        assert_same(&o[0], &o[1]);
+        free(o[0].bytes);
+        free(o[1].bytes);
+    }
+}
+
+static void test_resumed(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < UPDATES; k++) {
+        for (int steps = 2; steps < EPOCHS * STEPS; steps += 5) {
+            clt_error error;
+            clt_trainer_config config = update_recipe(k, &(watched){0});
+            outcome whole = fit(&config), o;
+            clt_runtime_force(runtime, "adam", steps % 2 ? "dense" : "lazy");
+            config = update_recipe(k, &(watched){.stop_after = steps});
+            assert_fails(run(TUTORIAL, false, &config, NULL, &error), CLT_STOPPED, "stopped ");
+            clt_runtime_force(runtime, "adam", NULL);
+            config = update_recipe(k, &(watched){0});
+            assert_ok(run(TUTORIAL, true, &config, &o, &error));
+            assert_same(&o, &whole);
+            free(o.bytes);
+            free(whole.bytes);
+        }
+    }
+}
+
+static void test_another_update_is_another_run(void **state)
+{
+    clt_error error;
+    clt_trainer *trainer = NULL;
+    clt_model *model = create_model(TUTORIAL, 1);
+    (void)state;
+    clt_trainer_config config = update_recipe(1, &(watched){.stop_after = 3});
+    config.weight_decay = 0.25;
+    assert_fails(run(TUTORIAL, false, &config, NULL, &error), CLT_STOPPED, "stopped ");
+    config.clip.kind = CLT_CLIP_VALUE;
+    assert_fails(clt_trainer_resume(FOLDER, model, runtime, &config, &trainer, &error), CLT_INPUT,
+                 "clip is \"norm\", not \"value\"");
+    config = update_recipe(1, &(watched){0});
+    assert_fails(clt_trainer_resume(FOLDER, model, runtime, &config, &trainer, &error), CLT_INPUT,
+                 "weight_decay is 0.25, not 0.0");
+    clt_model_free(model);
+}
+
+static void test_refused(void **state)
+{
+    static const struct {
+        clt_clipping clip;
+        double weight_decay;
+        const char *part;
+    } cases[] = {
+        {{CLT_CLIP_NORM, 0.0}, 0.0, "clip by norm, limit 0: a number above 0"},
+        {{CLT_CLIP_VALUE, -1.0}, 0.0, "clip by value, limit -1"},
+        {{CLT_CLIP_GLOBAL_NORM, INFINITY}, 0.0, "clip by global_norm, limit inf"},
+        {{CLT_CLIP_NONE, 0.0}, -0.1, "weight decay -0.1: a number from 0"},
+        {{CLT_CLIP_NONE, 0.0}, NAN, "weight decay nan"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        clt_error error;
+        clt_trainer *trainer = NULL;
+        clt_model *model = create_model(TUTORIAL, 1);
+        clt_trainer_config config = recipe(&(watched){0});
+        config.clip = cases[k].clip;
+        config.weight_decay = cases[k].weight_decay;
+        assert_fails(clt_trainer_create(model, runtime, &config, &trainer, &error), CLT_USAGE,
+                     cases[k].part);
+        clt_model_free(model);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_counts), cmocka_unit_test(test_lazy_is_dense),
+        cmocka_unit_test(test_resumed),     cmocka_unit_test(test_another_update_is_another_run),
+        cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests(tests, begin_runs, end_runs);
+}
