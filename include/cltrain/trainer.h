@@ -63,8 +63,8 @@ typedef struct clt_schedule {
     int32_t warmup;
 } clt_schedule;
 
-/* How gradients are kept small before an update, as Keras's optimizers do by clipvalue, clipnorm and
- * global_clipnorm: each element is brought between -limit and limit, or the gradient of each
+/* How gradients are kept small before an update, as Keras's optimizers do by clipvalue, clipnorm
+ * and global_clipnorm: each element is brought between -limit and limit, or the gradient of each
  * parameter, or all of them together, multiplied by limit / norm where its norm is above limit. */
 typedef enum clt_clip_kind {
     CLT_CLIP_NONE,
@@ -131,7 +131,7 @@ typedef struct clt_trainer_config {
 #define CLT_TRAINER_CONFIG_DEFAULT                                                                 \
     {                                                                                              \
         128, 5, 0.001, 1, true, NULL, NULL, {NULL, 0, 0.0, 0, 2}, CLT_METRIC_NONE, 0, 0.0,         \
-        {CLT_SCHEDULE_CONSTANT, 1, 0.5, 0}, {CLT_CLIP_NONE, 0.0}, 0.0                              \
+            {CLT_SCHEDULE_CONSTANT, 1, 0.5, 0}, {CLT_CLIP_NONE, 0.0}, 0.0                          \
     }
 
 typedef struct clt_trainer clt_trainer;

@@ -1,5 +1,5 @@
-/* cases_training.c: the record of a step, clipping, and both Adam kernels, over a few steps and with
- * the flag of a bad step set. */
+/* cases_training.c: the record of a step, clipping, and both Adam kernels, over a few steps and
+ * with the flag of a bad step set. */
 #include <stddef.h>
 
 #include "check/check.h"
@@ -80,8 +80,8 @@ static clt_status steps_of_adam(clt_check *check, const clt_case *c, double weig
     CLT_TRY(clt_check_output(check, "v", count, true, &v, error));
     CLT_TRY(clt_check_input(check, "gradient", rows, 0.01, &gradient, error));
     CLT_TRY(clt_check_integers(check, "record", 4, bits, &record, error));
-    CLT_TRY(clt_optimizer_plan(check->runtime, weight_decay > 0.0, c->hidden, c->features, &op,
-                               error));
+    CLT_TRY(
+        clt_optimizer_plan(check->runtime, weight_decay > 0.0, c->hidden, c->features, &op, error));
     clt_adam_state state = {p->device, m->device, v->device};
     for (uint64_t t = 1; t <= 12; t++) {
         clt_adam_step step = clt_adam_step_of(0.001, weight_decay, t);

@@ -154,7 +154,8 @@ CLT_NODISCARD clt_status clt_loss_forward(clt_loss *op, int samples, clt_buffer 
                                           clt_buffer targets, clt_buffer loss, clt_buffer hit,
                                           clt_buffer dlogits, clt_error *error);
 
-/* ---- clip.c, cl/clip.cl: gradients before an update, in place --------------------------------- */
+/* ---- clip.c, cl/clip.cl: gradients before an update, in place ---------------------------------
+ */
 typedef struct clt_clip clt_clip;
 CLT_NODISCARD clt_status clt_clip_plan(clt_runtime *runtime, clt_clip **op, clt_error *error);
 void clt_clip_destroy(clt_clip *op);

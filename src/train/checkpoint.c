@@ -25,8 +25,8 @@ static json_t *recipe_of(const clt_trainer_config *config)
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)config->seed);
     const clt_schedule *s = &config->schedule;
     bool shaped = s->kind == CLT_SCHEDULE_STEP || s->kind == CLT_SCHEDULE_PLATEAU;
-    return json_pack("{s:i, s:i, s:f, s:s, s:b, s:s, s:i, s:f, s:s, s:i, s:f, s:i, s:s, s:f, s:f}", "batch",
-                     (int)config->batch, "epochs", (int)config->epochs, "learning_rate",
+    return json_pack("{s:i, s:i, s:f, s:s, s:b, s:s, s:i, s:f, s:s, s:i, s:f, s:i, s:s, s:f, s:f}",
+                     "batch", (int)config->batch, "epochs", (int)config->epochs, "learning_rate",
                      config->learning_rate, "seed", seed, "shuffle", (int)config->shuffle,
                      "monitor", clt_metric_name(config->monitor), "patience", (int)config->patience,
                      "min_delta", config->min_delta, "schedule", clt_schedule_name(s->kind),

@@ -126,8 +126,7 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
     const int *table = model->layers.parameters[0].shape;
     int table_rows = is_frozen(made) ? 0 : table[0];
     bool decays = made->config.weight_decay > 0.0;
-    CLT_TRY(
-        clt_optimizer_plan(runtime, decays, table_rows, table[1], &made->optimizer, error));
+    CLT_TRY(clt_optimizer_plan(runtime, decays, table_rows, table[1], &made->optimizer, error));
     if (made->config.clip.kind != CLT_CLIP_NONE) {
         CLT_TRY(clt_clip_plan(runtime, &made->clip, error));
     }
@@ -188,8 +187,8 @@ static clt_adam_state table_state(const clt_trainer *trainer)
 _Static_assert(CLT_ARENA_STEP % CLT_SQUARES_CHUNK == 0, "a chunk has squares of one parameter");
 
 /* The gradient of each parameter, and its chunks of squares: in the arena, whose parameters begin
- * at chunks of their own, and then those of the table's rows, as Keras's dense gradient of the table
- * has zeros beside them. */
+ * at chunks of their own, and then those of the table's rows, as Keras's dense gradient of the
+ * table has zeros beside them. */
 static clt_status clip_norms(clt_trainer *trainer, clt_buffer partials, size_t partial_count,
                              clt_error *error)
 {
@@ -246,7 +245,8 @@ clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, dou
     const clt_layers *layers = &trainer->model->layers;
     const clt_adam_state arena = {state->arena, trainer->m_arena, trainer->v_arena};
     const clt_adam_state table = table_state(trainer);
-    const clt_adam_step adam = clt_adam_step_of(learning_rate, trainer->config.weight_decay, trainer->step + 1);
+    const clt_adam_step adam =
+        clt_adam_step_of(learning_rate, trainer->config.weight_decay, trainer->step + 1);
     clt_status status;
     CLT_TRY(clt_network_upload(trainer->network, batch, error));
     CLT_TRY(

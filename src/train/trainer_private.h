@@ -30,7 +30,7 @@ struct clt_trainer {
     clt_network *inference; /* the same parameters */
     clt_loss *loss;
     clt_optimizer *optimizer;
-    clt_clip *clip; /* NULL: gradients stay as they are */
+    clt_clip *clip;                     /* NULL: gradients stay as they are */
     clt_buffer sample_loss, sample_hit; /* float, int [B] */
     clt_buffer record;
     clt_ticket reads[2];                           /* of the record, by step % 2 */

@@ -1,4 +1,5 @@
-/* What steers fit: schedules, early stops, the best epoch, clipping, weight decay; what is printed and what is written. */
+/* What steers fit: schedules, early stops, the best epoch, clipping, weight decay; what is printed
+ * and what is written. */
 #include "support/test.h"
 
 #include <stdio.h>
@@ -107,7 +108,7 @@ static void what_makes_no_sense(void **state)
 
 static void clips_that_make_no_sense(void **state)
 {
-    static const char *const clips[] = {"1",       "norm",   "norm:",   "norm:0",   "norm:-1",
+    static const char *const clips[] = {"1",       "norm",   "norm:",     "norm:0",   "norm:-1",
                                         "norm:1x", "none:1", "value:inf", "global:1", "norm:nan"};
     (void)state;
     for (size_t k = 0; k < sizeof clips / sizeof clips[0]; k++) {
@@ -124,9 +125,9 @@ static void clipping_and_decay_are_settings(void **state)
 {
     static const char *const flags[] = {"--clip value:0.001", "--clip norm:0.01",
                                         "--clip global_norm:0.01", "--weight-decay 0.25"};
-    static const char *const stored[] = {
-        "\"clip\": \"value:0.001\"", "\"clip\": \"norm:0.01\"",
-        "\"clip\": \"global_norm:0.01\"", "\"weight-decay\": \"0.25\""};
+    static const char *const stored[] = {"\"clip\": \"value:0.001\"", "\"clip\": \"norm:0.01\"",
+                                         "\"clip\": \"global_norm:0.01\"",
+                                         "\"weight-decay\": \"0.25\""};
     static const char *const shown[] = {"value, 0.001", "norm, 0.01", "global_norm, 0.01",
                                         "Weight decay"};
     clt_run run;

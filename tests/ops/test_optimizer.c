@@ -150,7 +150,8 @@ static clt_optimizer *plan(clt_test_device *device, const char *variant, double 
     clt_error error;
     clt_optimizer *op = NULL;
     clt_runtime_force(device->runtime, "adam", variant);
-    assert_ok(clt_optimizer_plan(device->runtime, weight_decay > 0.0, table_rows, features, &op, &error));
+    assert_ok(
+        clt_optimizer_plan(device->runtime, weight_decay > 0.0, table_rows, features, &op, &error));
     clt_runtime_force(device->runtime, "adam", NULL);
     return op;
 }
@@ -352,8 +353,8 @@ static void assert_same_rows(twins *w, const int32_t *unique, int row_count)
     }
 }
 
-/* Step t of both, at a learning rate that changes and may be 0. Gradients of row r are about 10^(-4 * (r % 5)):
- * v of the smallest is a denormal soon. */
+/* Step t of both, at a learning rate that changes and may be 0. Gradients of row r are about 10^(-4
+ * * (r % 5)): v of the smallest is a denormal soon. */
 static void step_twins(twins *w, int t, bool compare)
 {
     clt_error error;

@@ -9,10 +9,10 @@
 #include "data/dataset.h"
 
 const char *const golden_cases[] = {
-    "one_of_each",  "batch_3",       "hidden_1",   "post",      "last_of_one",
-    "stacked",      "three_classes", "pool_max",   "pools",     "bidirectional",
-    "both_stacked", "frozen", "decay", "clip_value", "clip_norm", "clip_global", "clip_frozen",        "tutorial",   "trained",   "batch_75",
-    "repeated_ids", "hidden_13",     "hidden_300", "steps_300",
+    "one_of_each",   "batch_3",    "hidden_1",     "post",          "last_of_one",  "stacked",
+    "three_classes", "pool_max",   "pools",        "bidirectional", "both_stacked", "frozen",
+    "decay",         "clip_value", "clip_norm",    "clip_global",   "clip_frozen",  "tutorial",
+    "trained",       "batch_75",   "repeated_ids", "hidden_13",     "hidden_300",   "steps_300",
 };
 const size_t golden_case_count = sizeof golden_cases / sizeof *golden_cases;
 

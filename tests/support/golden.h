@@ -18,9 +18,9 @@ typedef struct golden {
     clt_safetensors file;
     const char *layers; /* the model string */
     clt_reading reading;
-    int outputs;               /* of the dense layer */
-    int batch, epochs;         /* of the short fit */
-    clt_clipping clip;         /* before Adam's steps */
+    int outputs;       /* of the dense layer */
+    int batch, epochs; /* of the short fit */
+    clt_clipping clip; /* before Adam's steps */
     double weight_decay;
     clt_dataset *train, *test; /* the first `batch` samples of train give logits and gradients */
 } golden;
