@@ -1,6 +1,7 @@
 /* dropout.cl: y = x * mask / (1 - rate), the mask drawn from logical places.
  *
  * x, y [count, features]; a row is a position of (t, b), or with timesteps 0 sample b at t = 0.
+ * `locked`: the masks of t = 0 at all time steps. `add`: y += instead.
  * Element (b, t, d) is kept where its 32-bit number (clt_dropout_words) is at least `threshold`;
  * kept elements are multiplied by `scale` = 1 / (1 - rate).
  * Launch: src/ops/tiling.h over [count, quarters of four features]. */
@@ -54,7 +55,8 @@ static void dropout_words16(ulong seed, uint layer, uint step, uint sample, uint
 
 __kernel void dropout_apply(__global const float *x, __global float *y, ulong seed, uint layer,
                             uint step, uint threshold, float scale, int count, int features,
-                            int samples, int timesteps, int shards, int rows, int span)
+                            int samples, int timesteps, int shards, int locked, int add, int rows,
+                            int span)
 {
     int quarters = (features + 3) / 4;
     int begin = get_global_id(0) * span, end = min(begin + span, quarters);
@@ -62,6 +64,7 @@ __kernel void dropout_apply(__global const float *x, __global float *y, ulong se
     for (int n = first; n < last; n++) {
         int b, t;
         clt_place_of(n, samples, timesteps, shards, &b, &t);
+        t = locked ? 0 : t;
 #ifdef CLT_WHOLE_ROWS
         for (int quarter = begin; quarter < end; quarter += 16) {
             uint16 word[4];
@@ -70,14 +73,16 @@ __kernel void dropout_apply(__global const float *x, __global float *y, ulong se
             int left = features - 4 * quarter, v = 0;
             for (; v < 4 && 16 * (v + 1) <= left; v++) {
                 float16 kept = vload16(v, x + from) * scale;
-                vstore16(word[v] >= threshold ? kept : (float16)0.0f, v, y + from);
+                kept = word[v] >= threshold ? kept : (float16)0.0f;
+                vstore16(add ? vload16(v, y + from) + kept : kept, v, y + from);
             }
             uint words[16];
             if (v < 4) {
                 vstore16(word[v], 0, words);
             }
             for (int k = 16 * v; k < min(left, 64); k++) {
-                y[from + k] = words[k - 16 * v] >= threshold ? x[from + k] * scale : 0.0f;
+                float kept = words[k - 16 * v] >= threshold ? x[from + k] * scale : 0.0f;
+                y[from + k] = add ? y[from + k] + kept : kept;
             }
         }
 #else
@@ -86,7 +91,8 @@ __kernel void dropout_apply(__global const float *x, __global float *y, ulong se
             uint word[4] = {words.x, words.y, words.z, words.w};
             size_t from = (size_t)n * features + 4 * quarter;
             for (int k = 0; k < 4 && 4 * quarter + k < features; k++) {
-                y[from + k] = word[k] >= threshold ? x[from + k] * scale : 0.0f;
+                float kept = word[k] >= threshold ? x[from + k] * scale : 0.0f;
+                y[from + k] = add ? y[from + k] + kept : kept;
             }
         }
 #endif

@@ -24,11 +24,13 @@ typedef struct clt_model clt_model;
  * layers   the model string: layers comma-separated, `name:number` with options after colons.
  *          embedding:D            first, exactly once; num_words rows; `frozen`: not trained;
  *                                 `dropout=P`: each word but the pad falls out of a step whole
- *          lstm:H[:sequence]      the last state, or with `sequence` every state (to stack, to
- * pool) lstm:H:bidirectional   also with `sequence`: forward and backward, 2H features pool:KINDS
- * of all states of the lstm before it: last (the last step), mean, max (over time), or several
- * beside each other: mean+max dropout:P              0 <= P < 1; a point in P, as in the C locale's
- * LC_NUMERIC dense:N                last: 1 is one sigmoid output, for two classes; more is a
+ *          lstm:H                 the last state; `sequence`: every state, to stack or to pool;
+ *                                 `bidirectional`: forward and backward, 2H features;
+ *                                 `dropout=P`: of its input, one mask for all time steps
+ *          pool:KINDS             of all states of the lstm before it: last (the last step), mean,
+ *                                 max (over time), or several beside each other: mean+max
+ *          dropout:P              0 <= P < 1; a point in P, as in the C locale's LC_NUMERIC
+ *          dense:N                last: 1 is one sigmoid output, for two classes; more is a
  *                                 softmax over N classes; N up to 4096
  * reading  NULL: the defaults. reading->num_words must not be 0.
  * Errors   CLT_USAGE: the string; the message names the layer and the choices. */

@@ -78,13 +78,13 @@ done:
     return status;
 }
 
-/* timesteps 0: a mask over samples. */
+/* timesteps 0: a mask over samples. flag: one mask for all time steps. */
 static clt_status run_dropout(clt_check *check, const clt_case *c, clt_error *error)
 {
     clt_dropout *op = NULL;
     clt_array *x, *y;
     clt_extent extent = {c->samples, c->timesteps, clt_shards_of(c->samples)};
-    clt_dropout_counter counter = {123456789, 3, 77};
+    clt_dropout_counter counter = {123456789, 3, 77, c->flag};
     size_t count = area(c->samples * (c->timesteps > 0 ? c->timesteps : 1), c->features);
     clt_status status;
     CLT_TRY(clt_check_input(check, "x", count, 1.0, &x, error));
@@ -103,7 +103,7 @@ static clt_status run_words(clt_check *check, const clt_case *c, clt_error *erro
 {
     clt_dropout *op = NULL;
     clt_array *rows, *unique;
-    clt_dropout_counter counter = {123456789, 0, 77};
+    clt_dropout_counter counter = {123456789, 0, 77, false};
     int32_t ids[WORDS_MAX];
     clt_status status;
     for (int u = 0; u < c->timesteps; u++) {
@@ -221,6 +221,7 @@ const clt_case clt_cases_layers[] = {
     {"segment sum", NULL, NULL, 128, 40, 240, 700, false, 1e-5, run_segments},
     {"dropout", NULL, NULL, 9, 7, 13, 0, false, 1e-7, run_dropout},
     {"dropout", NULL, NULL, 128, 0, 60, 0, false, 1e-7, run_dropout},
+    {"locked dropout", NULL, NULL, 9, 7, 13, 0, true, 1e-7, run_dropout},
     {"word dropout", NULL, NULL, 0, 300, 33, 0, false, 1e-7, run_words},
     {"pool", NULL, NULL, 9, 7, 13, 3, false, 1e-6, run_pool},
     {"pool", NULL, NULL, 128, 40, 60, 3, false, 1e-6, run_pool},

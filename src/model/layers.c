@@ -13,7 +13,8 @@
 #define UNITS_MAX 65536
 #define HIDDEN_MAX 2048
 #define CLASSES_MAX 4096
-#define WORD_DROPOUT "dropout="
+#define DROPOUT_OPTION "dropout="
+#define LAYER_LENGTH_MAX 128
 
 static const struct {
     const char *name, *type, *use;
@@ -21,7 +22,8 @@ static const struct {
 } kinds[] = {
     [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D[:dropout=P][:frozen]",
                              UNITS_MAX},
-    [CLT_LAYER_LSTM] = {"lstm", "LSTM", "lstm:H[:bidirectional][:sequence]", HIDDEN_MAX},
+    [CLT_LAYER_LSTM] = {"lstm", "LSTM", "lstm:H[:bidirectional][:sequence][:dropout=P]",
+                        HIDDEN_MAX},
     [CLT_LAYER_DROPOUT] = {"dropout", "Dropout", "dropout:P", 0},
     [CLT_LAYER_POOL] = {"pool", "Concatenate", "pool:last, mean, max, or several: pool:mean+max",
                         0},
@@ -259,9 +261,9 @@ static clt_status parse_options(const word *w, clt_layer *layer, char *options)
             layer->directions = 2;
         } else if (layer->kind == CLT_LAYER_EMBEDDING && strcmp(option, "frozen") == 0) {
             layer->frozen = true;
-        } else if (layer->kind == CLT_LAYER_EMBEDDING &&
-                   strncmp(option, WORD_DROPOUT, strlen(WORD_DROPOUT)) == 0) {
-            status = parse_rate(w, option + strlen(WORD_DROPOUT), &layer->rate);
+        } else if ((layer->kind == CLT_LAYER_EMBEDDING || layer->kind == CLT_LAYER_LSTM) &&
+                   strncmp(option, DROPOUT_OPTION, strlen(DROPOUT_OPTION)) == 0) {
+            status = parse_rate(w, option + strlen(DROPOUT_OPTION), &layer->rate);
         } else {
             status = layer_error(w, "unknown option '%s'; use %s", option, kinds[layer->kind].use);
         }
@@ -272,7 +274,7 @@ static clt_status parse_options(const word *w, clt_layer *layer, char *options)
 
 static clt_status parse_layer(const word *w, clt_layers *layers, int32_t num_words)
 {
-    char copy[128];
+    char copy[LAYER_LENGTH_MAX];
     clt_layer *layer = &layers->layers[layers->count];
     if (w->length == 0) {
         return clt_fail(w->error, CLT_USAGE, 0, "model: an empty layer; write for example %s",
@@ -354,6 +356,16 @@ static size_t format_rate(double rate, char *text, size_t room)
     return (size_t)length;
 }
 
+/* The option of that name, or nothing for a rate of 0; returns its length. */
+static size_t format_option(const char *option, double rate, char *text, size_t room)
+{
+    if (rate == 0.0) {
+        return 0;
+    }
+    size_t used = (size_t)snprintf(text, room, ":%s", option);
+    return used + format_rate(rate, text + used, room - used);
+}
+
 /* One layer as clt_layers_parse reads it; returns its length. */
 static size_t format_layer(const clt_layer *layer, char *text, size_t room)
 {
@@ -371,21 +383,19 @@ static size_t format_layer(const clt_layer *layer, char *text, size_t room)
         return used;
     }
     if (layer->kind == CLT_LAYER_LSTM) {
-        return (size_t)snprintf(text, room, "%s:%d%s%s", name, layer->hidden,
-                                layer->directions == 2 ? ":bidirectional" : "",
-                                layer->sequence ? ":sequence" : "");
+        size_t used = (size_t)snprintf(text, room, "%s:%d%s%s", name, layer->hidden,
+                                       layer->directions == 2 ? ":bidirectional" : "",
+                                       layer->sequence ? ":sequence" : "");
+        return used + format_option(DROPOUT_OPTION, layer->rate, text + used, room - used);
     }
     size_t used = (size_t)snprintf(text, room, "%s:%d", name, layer->outputs);
-    if (layer->kind == CLT_LAYER_EMBEDDING && layer->rate > 0.0) {
-        used += (size_t)snprintf(text + used, room - used, ":%s", WORD_DROPOUT);
-        used += format_rate(layer->rate, text + used, room - used);
-    }
+    used += format_option(DROPOUT_OPTION, layer->rate, text + used, room - used);
     return used + (size_t)snprintf(text + used, room - used, "%s", layer->frozen ? ":frozen" : "");
 }
 
 char *clt_layers_format(const clt_layers *layers, clt_error *error)
 {
-    size_t room = (size_t)layers->count * 64 + 1, used = 0;
+    size_t room = (size_t)layers->count * LAYER_LENGTH_MAX + 1, used = 0;
     char *text = clt_alloc(room, 1, "a model string", error);
     if (text == NULL) {
         return NULL;

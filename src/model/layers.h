@@ -27,7 +27,7 @@ typedef struct clt_layer {
     bool frozen;    /* embedding: it stays as it starts */
     int hidden;     /* lstm: units of a direction */
     int directions; /* lstm: 1, or 2: bidirectional */
-    double rate;    /* dropout; embedding: of whole words */
+    double rate;    /* dropout; embedding: of whole words; lstm: of its input, at all time steps */
     clt_pool_config pool;
     int parameter; /* its first one; it has as many as its kind, for each direction */
 } clt_layer;

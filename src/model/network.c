@@ -40,12 +40,35 @@ static size_t output_elements(const clt_network *network, const clt_layer *layer
     return rows * (size_t)layer->outputs;
 }
 
+/* A dropout of what stage s reads, while training: a mask over positions needs a row for each. */
+static clt_status plan_dropout(clt_network *network, clt_stage *s, clt_error *error)
+{
+    const clt_layer *layer = s->layer;
+    clt_status status =
+        clt_dropout_plan(network->runtime, layer->inputs, layer->rate, &s->dropout, error);
+    if (status == CLT_OK && s[-1].indexed) {
+        status = clt_embedding_plan(network->runtime, layer->inputs, &s->embedding, error);
+    }
+    return status;
+}
+
+/* Floats of what a direction of an LSTM reads through a dropout; none: 0. */
+static size_t input_elements(const clt_network *network, const clt_stage *s)
+{
+    size_t positions = (size_t)network->limits.samples * (size_t)network->limits.timesteps;
+    bool drops = s->layer->kind == CLT_LAYER_LSTM && s->dropout != NULL;
+    return drops ? positions * (size_t)s->layer->inputs : 0;
+}
+
 /* The directions of a layer's LSTM lie side by side in its output, and their gradients meet in that
- * of the layer before. */
+ * of the layer before, or each has its own input and that one's gradient. */
 static clt_status plan_lstm(clt_network *network, clt_stage *s, clt_error *error)
 {
     const clt_layer *layer = s->layer;
     clt_status status = CLT_OK;
+    if (network->limits.train && layer->rate > 0.0) {
+        status = plan_dropout(network, s, error);
+    }
     for (int d = 0; d < layer->directions && status == CLT_OK; d++) {
         clt_lstm_config config = {.features = layer->inputs,
                                   .hidden = layer->hidden,
@@ -53,7 +76,7 @@ static clt_status plan_lstm(clt_network *network, clt_stage *s, clt_error *error
                                   .sequence = layer->sequence,
                                   .width = layer->outputs,
                                   .column = d * layer->hidden,
-                                  .adds_drows = d == 1};
+                                  .adds_drows = d == 1 && s->dropout == NULL};
         status = clt_lstm_plan(network->runtime, &config, &network->limits, &s->lstm[d], error);
         if (status == CLT_OK) {
             clt_space space = clt_lstm_space(s->lstm[d]);
@@ -83,15 +106,8 @@ static clt_status plan_stage(clt_network *network, int k, clt_error *error)
     case CLT_LAYER_LSTM:
         return plan_lstm(network, s, error);
     case CLT_LAYER_DROPOUT:
-        /* The identity at inference. A mask per position needs a row per position. */
-        s->indexed = before->indexed && !network->limits.train;
-        if (network->limits.train) {
-            status = clt_dropout_plan(runtime, layer->outputs, layer->rate, &s->dropout, error);
-            if (status == CLT_OK && before->indexed) {
-                status = clt_embedding_plan(runtime, layer->outputs, &s->embedding, error);
-            }
-        }
-        return status;
+        s->indexed = before->indexed && !network->limits.train; /* the identity at inference */
+        return network->limits.train ? plan_dropout(network, s, error) : CLT_OK;
     case CLT_LAYER_POOL:
         return clt_pool_plan(runtime, &layer->pool, &s->pool, error);
     case CLT_LAYER_DENSE:
@@ -104,7 +120,8 @@ static clt_status plan_stage(clt_network *network, int k, clt_error *error)
 static void plan_packs(clt_network *network, clt_side padding)
 {
     const clt_stage *first = clt_network_first_stage(network);
-    bool reads = padding == CLT_PRE && first->layer->directions == 1 && first[-1].indexed;
+    bool reads = padding == CLT_PRE && first->layer->directions == 1 && first[-1].indexed &&
+                 first->dropout == NULL;
     network->packs = reads && clt_lstm_packs(first->lstm[0]);
     clt_runtime_planned(network->runtime, "prefix", network->packs ? "on" : "off");
 }
@@ -133,6 +150,8 @@ static clt_status allocate(clt_network *network, clt_error *error)
         for (int d = 0; d < s->layer->directions; d++) {
             s->saved_offset[d] = total;
             total += s->saved_bytes[d];
+            s->input_offset[d] = total;
+            total += clt_align(input_elements(network, s) * sizeof(float));
         }
     }
     size_t reduce = total, scratch = total + network->reduce_bytes;
@@ -149,6 +168,10 @@ static clt_status allocate(clt_network *network, clt_error *error)
         }
         for (int d = 0; d < s->layer->directions && s->saved_bytes[d] > 0; d++) {
             CLT_TRY(slice(network, s->saved_offset[d], s->saved_bytes[d], &s->saved[d], error));
+        }
+        bytes = input_elements(network, s) * sizeof(float);
+        for (int d = 0; d < s->layer->directions && bytes > 0; d++) {
+            CLT_TRY(slice(network, s->input_offset[d], bytes, &s->input[d], error));
         }
     }
     if (network->scratch_bytes > 0) {
@@ -318,6 +341,7 @@ void clt_network_destroy(clt_network *network)
         for (int d = 0; d < 2; d++) {
             clt_lstm_destroy(s->lstm[d]);
             clt_buffer_release(runtime, &s->saved[d]);
+            clt_buffer_release(runtime, &s->input[d]);
         }
         clt_dropout_destroy(s->dropout);
         clt_pool_destroy(s->pool);

@@ -9,15 +9,16 @@
 /* One layer on the device. */
 typedef struct clt_stage {
     const clt_layer *layer;
-    clt_embedding *embedding; /* embedding; dropout that expands an indexed sequence */
+    clt_embedding *embedding; /* embedding; to expand an indexed sequence before a dropout */
     clt_lstm *lstm[2];        /* directions; none: NULL */
     clt_dropout *dropout;
     clt_pool *pool;
     clt_dense *dense;
     bool indexed;        /* its output is rows + the batch's index */
     clt_buffer y, dy;    /* its output and that one's gradient */
+    clt_buffer input[2]; /* LSTM with a dropout: what a direction reads, then that one's gradient */
     clt_buffer saved[2]; /* of its LSTMs */
-    size_t saved_bytes[2], saved_offset[2], y_offset, dy_offset;
+    size_t saved_bytes[2], saved_offset[2], y_offset, dy_offset, input_offset[2];
 } clt_stage;
 
 struct clt_network {

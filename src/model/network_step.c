@@ -61,7 +61,7 @@ static clt_extent dropout_extent(const clt_network *network, const clt_layer *la
 static clt_status drop_words(clt_network *network, uint32_t step, clt_buffer rows, clt_error *error)
 {
     const clt_stage *s = &network->stages[0];
-    clt_dropout_counter counter = {network->seed, 0, step};
+    clt_dropout_counter counter = {network->seed, 0, step, false};
     return s->dropout == NULL ? CLT_OK
                               : clt_dropout_words(s->dropout, &counter, network->unique,
                                                   network->state.row_count, rows, error);
@@ -96,19 +96,78 @@ static clt_status forward_dropout(clt_network *network, int k, uint32_t step, cl
     }
     if (status == CLT_OK) {
         clt_extent extent = dropout_extent(network, s->layer);
-        clt_dropout_counter counter = {network->seed, (uint32_t)k, step};
+        clt_dropout_counter counter = {network->seed, (uint32_t)k, step, false};
         status = clt_dropout_apply(s->dropout, &extent, &counter, y, y, error);
     }
+    return status;
+}
+
+/* Of a direction of LSTM k: each draws its own mask, as Keras's Bidirectional. */
+static clt_dropout_counter input_counter(const clt_network *network, int k, int direction)
+{
+    uint32_t place = (uint32_t)k + (uint32_t)direction * CLT_LAYER_COUNT_MAX;
+    return (clt_dropout_counter){network->seed, place, network->step, true};
+}
+
+/* What a direction of LSTM k reads: what the layer before gives, or that through its dropout. */
+static clt_sequence input_of(const clt_network *network, int k, int direction)
+{
+    const clt_stage *s = &network->stages[k];
+    const clt_extent *extent = &network->state.extent;
+    if (s->dropout == NULL) {
+        return sequence_of(network, k - 1);
+    }
+    return (clt_sequence){.extent = *extent,
+                          .features = s->layer->inputs,
+                          .row_count = extent->samples * extent->timesteps,
+                          .rows = s->input[direction]};
+}
+
+static clt_status drop_inputs(clt_network *network, int k, clt_error *error)
+{
+    const clt_stage *s = &network->stages[k];
+    clt_sequence x = sequence_of(network, k - 1);
+    clt_status status = CLT_OK;
+    for (int d = 0; d < s->layer->directions && s->dropout != NULL; d++) {
+        clt_buffer from = x.rows, to = s->input[d];
+        clt_dropout_counter counter = input_counter(network, k, d);
+        if (s->embedding != NULL) {
+            CLT_TRY(clt_embedding_expand(s->embedding, &x, to, error));
+            from = to;
+        }
+        CLT_TRY(clt_dropout_apply(s->dropout, &x.extent, &counter, from, to, error));
+    }
+done:
+    return status;
+}
+
+/* The gradients of what the directions read become dx, that of what the layer before gives. */
+static clt_status drop_input_gradients(clt_network *network, int k, clt_buffer dx, clt_error *error)
+{
+    const clt_stage *s = &network->stages[k];
+    clt_sequence x = sequence_of(network, k - 1);
+    clt_buffer sum = s->embedding != NULL ? s->input[0] : dx;
+    clt_dropout_counter counter = input_counter(network, k, 0);
+    clt_status status;
+    CLT_TRY(clt_dropout_apply(s->dropout, &x.extent, &counter, s->input[0], sum, error));
+    if (s->layer->directions == 2) {
+        counter = input_counter(network, k, 1);
+        CLT_TRY(clt_dropout_add(s->dropout, &x.extent, &counter, s->input[1], sum, error));
+    }
+    if (s->embedding != NULL) {
+        CLT_TRY(clt_reduce_segments(network->state.reduce, &x, s->layer->inputs, sum, dx, error));
+    }
+done:
     return status;
 }
 
 static clt_status forward_lstm(clt_network *network, int k, clt_error *error)
 {
     const clt_stage *s = &network->stages[k];
-    clt_sequence x = sequence_of(network, k - 1);
-    clt_lstm_range all = {0, x.extent.timesteps};
-    clt_status status = CLT_OK;
+    clt_lstm_range all = {0, network->state.extent.timesteps};
+    clt_status status = drop_inputs(network, k, error);
     for (int d = 0; d < s->layer->directions && status == CLT_OK; d++) {
+        clt_sequence x = input_of(network, k, d);
         clt_lstm_parameters parameters = lstm_parameters(network->parameters, s->layer, d);
         if (network->by_id && network->stages[k - 1].indexed) {
             x.projected = network->vocabulary[d];
@@ -209,17 +268,21 @@ static clt_status backward_lstm(clt_network *network, int k, clt_buffer dy, clt_
                                 clt_error *error)
 {
     const clt_stage *s = &network->stages[k];
-    clt_sequence x = sequence_of(network, k - 1);
-    clt_lstm_range all = {0, x.extent.timesteps};
+    clt_lstm_range all = {0, network->state.extent.timesteps};
     clt_status status = CLT_OK;
     if (network->layers->layers[0].frozen && k == first_lstm(network)) {
         dx = (clt_buffer){0};
     }
     for (int d = 0; d < s->layer->directions && status == CLT_OK; d++) {
+        clt_sequence x = input_of(network, k, d);
         clt_lstm_parameters parameters = lstm_parameters(network->parameters, s->layer, d);
         clt_lstm_parameters dparameters = lstm_parameters(network->gradients, s->layer, d);
-        status = clt_lstm_backward(s->lstm[d], &parameters, &x, all, dy, NULL, dx, &dparameters,
+        clt_buffer drows = dx.mem != NULL && s->dropout != NULL ? x.rows : dx;
+        status = clt_lstm_backward(s->lstm[d], &parameters, &x, all, dy, NULL, drows, &dparameters,
                                    NULL, error);
+    }
+    if (status == CLT_OK && dx.mem != NULL && s->dropout != NULL) {
+        status = drop_input_gradients(network, k, dx, error);
     }
     return status;
 }
@@ -236,7 +299,7 @@ static clt_status backward_stage(clt_network *network, int k, clt_error *error)
         return backward_lstm(network, k, dy, dx, error);
     case CLT_LAYER_DROPOUT: {
         clt_extent extent = dropout_extent(network, layer);
-        clt_dropout_counter counter = {network->seed, (uint32_t)k, network->step};
+        clt_dropout_counter counter = {network->seed, (uint32_t)k, network->step, false};
         status = clt_dropout_apply(s->dropout, &extent, &counter, dy, dy, error);
         if (status == CLT_OK && s->embedding != NULL) {
             clt_sequence x = sequence_of(network, k - 1);

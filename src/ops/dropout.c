@@ -46,9 +46,9 @@ void clt_dropout_destroy(clt_dropout *op)
     }
 }
 
-clt_status clt_dropout_apply(clt_dropout *op, const clt_extent *extent,
-                             const clt_dropout_counter *counter, clt_buffer x, clt_buffer y,
-                             clt_error *error)
+static clt_status enqueue_apply(clt_dropout *op, const clt_extent *extent,
+                                const clt_dropout_counter *counter, bool add, clt_buffer x,
+                                clt_buffer y, clt_error *error)
 {
     int count = extent->samples * (extent->timesteps > 0 ? extent->timesteps : 1);
     size_t quarters = ((size_t)op->features + 3) / 4;
@@ -65,6 +65,8 @@ clt_status clt_dropout_apply(clt_dropout *op, const clt_extent *extent,
                             clt_arg_int(extent->samples),
                             clt_arg_int(extent->timesteps),
                             clt_arg_int(extent->shards.count),
+                            clt_arg_int(counter->locked),
+                            clt_arg_int(add),
                             clt_arg_int(tiling.rows),
                             clt_arg_int(tiling.span)};
     clt_profile_begin(op->runtime, "dropout", 0.0, 8.0 * count * op->features);
@@ -72,6 +74,20 @@ clt_status clt_dropout_apply(clt_dropout *op, const clt_extent *extent,
         clt_tiling_enqueue(op->apply, &tiling, args, sizeof args / sizeof *args, error);
     clt_profile_end(op->runtime);
     return status;
+}
+
+clt_status clt_dropout_apply(clt_dropout *op, const clt_extent *extent,
+                             const clt_dropout_counter *counter, clt_buffer x, clt_buffer y,
+                             clt_error *error)
+{
+    return enqueue_apply(op, extent, counter, false, x, y, error);
+}
+
+clt_status clt_dropout_add(clt_dropout *op, const clt_extent *extent,
+                           const clt_dropout_counter *counter, clt_buffer x, clt_buffer y,
+                           clt_error *error)
+{
+    return enqueue_apply(op, extent, counter, true, x, y, error);
 }
 
 clt_status clt_dropout_words(clt_dropout *op, const clt_dropout_counter *counter, clt_buffer unique,

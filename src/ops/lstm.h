@@ -50,11 +50,11 @@ CLT_NODISCARD clt_status clt_lstm_forward(clt_lstm *op, const clt_lstm_parameter
                                           const clt_lstm_state *state0, clt_buffer y,
                                           const clt_lstm_state *stateT, clt_error *error);
 
-/* dy as y; dstateT NULL: zeros; drows {NULL}: not wanted, else [row_count, D], overwritten, or
- * added to with config.adds_drows; dstate0 NULL: not wanted. dparameters accumulate. All that is
- * summed over positions (drows, dparameters) is formed by the call whose range holds the sequence's
- * first step in the direction of time, from all calls' gate gradients, so that a sequence in pieces
- * gives the bits of the whole. */
+/* dy as y; dstateT NULL: zeros; drows {NULL}: not wanted, else [row_count, D], overwritten (it may
+ * be x->rows), or added to with config.adds_drows; dstate0 NULL: not wanted. dparameters
+ * accumulate. All that is summed over positions (drows, dparameters) is formed by the call whose
+ * range holds the sequence's first step in the direction of time, from all calls' gate gradients,
+ * so that a sequence in pieces gives the bits of the whole. */
 CLT_NODISCARD clt_status clt_lstm_backward(clt_lstm *op, const clt_lstm_parameters *parameters,
                                            const clt_sequence *x, clt_lstm_range range,
                                            clt_buffer dy, const clt_lstm_state *dstateT,

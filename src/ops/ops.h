@@ -109,6 +109,10 @@ void clt_dropout_destroy(clt_dropout *op);
 CLT_NODISCARD clt_status clt_dropout_apply(clt_dropout *op, const clt_extent *extent,
                                            const clt_dropout_counter *counter, clt_buffer x,
                                            clt_buffer y, clt_error *error);
+/* y += x * mask / (1 - rate) */
+CLT_NODISCARD clt_status clt_dropout_add(clt_dropout *op, const clt_extent *extent,
+                                         const clt_dropout_counter *counter, clt_buffer x,
+                                         clt_buffer y, clt_error *error);
 
 /* Whole words: each row is scaled or zeroed, in place, by its id in `unique`; backward is the same
  * call on the rows' gradients (ref: dropout_words). */

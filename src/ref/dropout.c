@@ -13,8 +13,9 @@ static void REF(dropout_row)(int features, double rate, const clt_dropout_counte
     uint32_t threshold = clt_dropout_threshold(rate);
     REAL scale = (REAL)(1.0 / (1.0 - rate));
     for (int d = 0; d < features; d++) {
-        uint32_t word = clt_dropout_word(counter->seed, counter->layer, counter->step,
-                                         (uint32_t)sample, (uint32_t)t, (uint32_t)d);
+        uint32_t word =
+            clt_dropout_word(counter->seed, counter->layer, counter->step, (uint32_t)sample,
+                             counter->locked ? 0 : (uint32_t)t, (uint32_t)d);
         y[d] = word >= threshold ? x[d] * scale : 0;
     }
 }

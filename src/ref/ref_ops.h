@@ -26,7 +26,8 @@ void REF(segment_sum)(const clt_extent *extent, int row_count, int columns, cons
 
 /* y = x * mask / (1 - rate), mask drawn per element: kept where the 32-bit number >= rate * 2^32.
  * Rows are positions [N, features] when extent->timesteps > 0 and samples [B, features] when 0.
- * The number of (t, b, d) is clt_dropout_word() of util/random.h; t is 0 in the second case.
+ * The number of (t, b, d) is clt_dropout_word() of util/random.h; t is 0 in the second case, and
+ * with counter->locked.
  * Backward is the same call on dy. x and y may be the same array. */
 void REF(dropout)(const clt_extent *extent, int features, double rate,
                   const clt_dropout_counter *counter, const REAL *x, REAL *y);

@@ -51,8 +51,10 @@ typedef struct clt_pool_config {
 /* The place of a dropout mask in the counter space. */
 typedef struct clt_dropout_counter {
     uint64_t seed;
-    uint32_t layer; /* index of the layer in the model */
-    uint32_t step;  /* optimiser steps so far, all epochs */
+    uint32_t
+        layer; /* index of the layer in the model; further masks of a layer: see network_step.c */
+    uint32_t step; /* optimiser steps so far, all epochs */
+    bool locked;   /* a sample has one mask for all time steps: that of t = 0 */
 } clt_dropout_counter;
 
 typedef struct clt_adam_step {

@@ -133,6 +133,8 @@ static void wrong_networks(void **state)
     assert_refused("cltrain fit --data demo:8 --model embedding:0,lstm:3,dense:1", 2,
                    "embedding:0");
     assert_refused("cltrain summary --model embedding:4,lstm:3,dropout:1,dense:1", 2, "dropout:1");
+    assert_refused("cltrain summary --model embedding:4,lstm:3:dropout=1.5,dense:1", 2,
+                   "lstm:3:dropout=1.5", "'1.5' is not a rate");
 }
 
 static void control_characters_never_reach_the_terminal(void **state)

@@ -191,7 +191,7 @@ static void test_categorical_loss_at_the_ends(void **state)
 /* ---- dropout --------------------------------------------------------------------------------- */
 
 enum { T = 4, D = 7, N = B * T };
-static const clt_dropout_counter counter = {0x123456789abcdef0u, 2, 41};
+static const clt_dropout_counter counter = {0x123456789abcdef0u, 2, 41, false};
 
 typedef struct dropout_problem {
     clt_extent extent;
@@ -245,6 +245,27 @@ static void test_masks_have_logical_places(void **state)
     assert_in_range(kept, N * D / 2 - 50, N * D / 2 + 50); /* 4 standard deviations */
     clt_ref_dropout_f32(&large, D, 0.0, &counter, ones, y);
     assert_memory_equal(y, ones, sizeof y);
+}
+
+/* Locked, a sample has at every time step the mask of its first. */
+static void test_locked_masks(void **state)
+{
+    (void)state;
+    const clt_dropout_counter locked = {counter.seed, counter.layer, counter.step, true};
+    const clt_extent extent = {B, T, clt_shards_of(B)};
+    float ones[N * D], y[N * D], z[N * D];
+    for (int k = 0; k < N * D; k++) {
+        ones[k] = 1.0f;
+    }
+    clt_ref_dropout_f32(&extent, D, 0.5, &counter, ones, y);
+    clt_ref_dropout_f32(&extent, D, 0.5, &locked, ones, z);
+    for (int b = 0; b < B; b++) {
+        const float *first = y + clt_position(&extent.shards, T, 0, b) * D;
+        for (int t = 0; t < T; t++) {
+            assert_memory_equal(z + clt_position(&extent.shards, T, t, b) * D, first,
+                                D * sizeof *z);
+        }
+    }
 }
 
 /* A word falls out at all its features or at none, in every batch of a step that has it; the pad
@@ -468,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_categorical_loss_at_the_ends),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_masks_have_logical_places),
+        cmocka_unit_test(test_locked_masks),
         cmocka_unit_test(test_whole_words),
         cmocka_unit_test(test_threshold),
         cmocka_unit_test(test_pool),

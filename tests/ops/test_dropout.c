@@ -3,7 +3,7 @@
 #include "support/device.h"
 #include "util/random.h"
 
-static const clt_dropout_counter counter = {0xfedcba9876543210u, 3, 0xfffffff0u};
+static const clt_dropout_counter counter = {0xfedcba9876543210u, 3, 0xfffffff0u, false};
 
 static void check_dropout(clt_test_device *device, int samples, int timesteps, int features,
                           double rate, bool in_place)
@@ -22,6 +22,36 @@ static void check_dropout(clt_test_device *device, int samples, int timesteps, i
     assert_ok(clt_dropout_apply(op, &extent, &counter, in, out, &error));
     clt_test_assert_near("y", clt_test_read(device, out), want, count, CLT_TOLERANCE_EXACT);
     clt_dropout_destroy(op);
+}
+
+/* One mask for all time steps, and what is added to. */
+static void test_locked(void **state)
+{
+    static const clt_dropout_counter locked = {0xfedcba9876543210u, 3, 0xfffffff0u, true};
+    const int shapes[][3] = {{3, 2, 4}, {9, 7, 5}, {65, 5, 16}, {130, 2, 61}, {7, 13, 300}};
+    clt_test_device *device = *state;
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+        clt_error error;
+        clt_dropout *op = NULL;
+        int samples = shapes[k][0], timesteps = shapes[k][1], features = shapes[k][2];
+        const clt_extent extent = {samples, timesteps, clt_shards_of(samples)};
+        size_t count = (size_t)samples * (size_t)timesteps * (size_t)features;
+        size_t bytes = count * sizeof(float);
+        float *x = clt_test_normals(device, count, 1.0, 1);
+        float *y = clt_test_normals(device, count, 1.0, 2);
+        float *want = clt_test_alloc(device, bytes);
+        clt_buffer in = clt_test_input(device, x, bytes), out = clt_test_input(device, y, bytes);
+        assert_ok(clt_dropout_plan(device->runtime, features, 0.3, &op, &error));
+        assert_ok(clt_dropout_add(op, &extent, &locked, in, out, &error));
+        clt_ref_dropout_f32(&extent, features, 0.3, &locked, x, want);
+        for (size_t e = 0; e < count; e++) {
+            y[e] += want[e];
+        }
+        clt_test_assert_near("y +=", clt_test_read(device, out), y, count, CLT_TOLERANCE_EXACT);
+        assert_ok(clt_dropout_apply(op, &extent, &locked, in, in, &error));
+        clt_test_assert_near("y", clt_test_read(device, in), want, count, CLT_TOLERANCE_EXACT);
+        clt_dropout_destroy(op);
+    }
 }
 
 static void test_shapes(void **state)
@@ -79,7 +109,7 @@ static void test_the_threshold_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {clt_device_test(test_shapes), clt_device_test(test_rates),
-                                       clt_device_test(test_words),
+                                       clt_device_test(test_words), clt_device_test(test_locked),
                                        clt_device_test(test_the_threshold_is_kept)};
     return cmocka_run_group_tests(tests, clt_test_device_open, clt_test_device_close);
 }

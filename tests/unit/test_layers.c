@@ -113,6 +113,19 @@ static void test_embedding_options(void **state)
     free(again);
 }
 
+static void test_lstm_dropout(void **state)
+{
+    (void)state;
+    clt_layers layers;
+    clt_error error;
+    assert_ok(clt_layers_parse("embedding:8,lstm:5:dropout=0.25:sequence,lstm:3:dropout=0,dense:1",
+                               100, &layers, &error));
+    assert_true(layers.layers[1].rate == 0.25 && layers.layers[2].rate == 0.0);
+    char *again = clt_layers_format(&layers, &error);
+    assert_string_equal(again, "embedding:8,lstm:5:sequence:dropout=0.25,lstm:3,dense:1");
+    free(again);
+}
+
 static void test_bidirectional(void **state)
 {
     (void)state;
@@ -183,6 +196,10 @@ static void test_refused(void **state)
          "write 'lstm:3:bidirectional:sequence'"},
         {"embedding:4,dropout:0.5:bidirectional,lstm:3,dense:1", "unknown option 'bidirectional'"},
         {"embedding:4,lstm:3:frozen,dense:1", "unknown option 'frozen'"},
+        {"embedding:4,lstm:3:dropout=1,dense:1", "'1' is not a rate: 0 <= P < 1"},
+        {"embedding:4,lstm:3:dropout=-0.1,dense:1", "'-0.1' is not a rate"},
+        {"embedding:4,lstm:3:dropout,dense:1",
+         "unknown option 'dropout'; use lstm:H[:bidirectional][:sequence][:dropout=P]"},
         {"embedding:4:dropout,lstm:3,dense:1", "use embedding:D[:dropout=P][:frozen]"},
         {"embedding:4:dropout=1,lstm:3,dense:1", "'1' is not a rate"},
         {"embedding:4:dropout=,lstm:3,dense:1", "'' is not a rate"},
@@ -230,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_bidirectional),
         cmocka_unit_test(test_embedding_options),
+        cmocka_unit_test(test_lstm_dropout),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

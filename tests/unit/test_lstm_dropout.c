@@ -1,0 +1,304 @@
+/* Networks whose LSTMs leave out parts of what they read, against the reference put together by
+ * hand: which mask goes where, forward and back. */
+#include "support/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/batch.h"
+#include "model/network.h"
+#include "ref/ref.h"
+#include "support/gradient.h"
+#include "support/runtime.h"
+#include "support/tolerance.h"
+
+enum { BATCH = 24, WORDS = 300, SEED = 7, STEP = 5 };
+static const clt_reading reading = {WORDS, 0, 1, 2, 3, 20, CLT_PRE, CLT_PRE};
+static clt_runtime *runtime;
+
+/* One LSTM layer of the chain: what it reads, gives and saves, and their gradients. */
+typedef struct link {
+    const clt_layer *layer;
+    int place; /* in the model */
+    clt_lstm_config config[2];
+    double *in[2], *din[2], *y, *dy, *saved[2];
+} link;
+
+typedef struct chain {
+    const clt_layers *layers;
+    const clt_batch *batch;
+    double *parameters[CLT_PARAMETER_COUNT_MAX], *gradients[CLT_PARAMETER_COUNT_MAX];
+    double *x, *dx; /* [N, D] of the embedding */
+    link links[2];
+    int count;
+    double logits[BATCH];
+} chain;
+
+static size_t positions(void)
+{
+    return (size_t)BATCH * (size_t)reading.maxlen;
+}
+
+static chain *new_chain(clt_model *model, const clt_layers *layers, const clt_batch *batch)
+{
+    chain *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    c->layers = layers;
+    c->batch = batch;
+    for (int k = 0; k < layers->parameter_count; k++) {
+        const clt_parameter *p = &layers->parameters[k];
+        const float *values = clt_model_tensor(model, p->name, NULL);
+        c->parameters[k] = clt_test_doubles(p->count);
+        c->gradients[k] = clt_test_doubles(p->count);
+        for (size_t e = 0; e < p->count; e++) {
+            c->parameters[k][e] = values[e];
+        }
+    }
+    c->x = clt_test_doubles(positions() * (size_t)layers->layers[0].outputs);
+    c->dx = clt_test_doubles(positions() * (size_t)layers->layers[0].outputs);
+    for (int k = 1; k < layers->count - 1; k++) {
+        const clt_layer *layer = &layers->layers[k];
+        link *l = &c->links[c->count++];
+        l->layer = layer;
+        l->place = k;
+        l->y = clt_test_doubles(positions() * (size_t)layer->outputs);
+        l->dy = clt_test_doubles(positions() * (size_t)layer->outputs);
+        for (int d = 0; d < layer->directions; d++) {
+            l->config[d] = (clt_lstm_config){.features = layer->inputs,
+                                             .hidden = layer->hidden,
+                                             .reverse = d == 1,
+                                             .sequence = layer->sequence,
+                                             .width = layer->outputs,
+                                             .column = d * layer->hidden};
+            l->in[d] = clt_test_doubles(positions() * (size_t)layer->inputs);
+            l->din[d] = clt_test_doubles(positions() * (size_t)layer->inputs);
+            l->saved[d] = clt_test_doubles(clt_ref_lstm_saved_f64(&batch->extent, &l->config[d]));
+        }
+    }
+    return c;
+}
+
+static void free_chain(chain *c)
+{
+    for (int k = 0; k < c->layers->parameter_count; k++) {
+        free(c->parameters[k]);
+        free(c->gradients[k]);
+    }
+    for (int k = 0; k < c->count; k++) {
+        link *l = &c->links[k];
+        double *arrays[] = {l->in[0], l->in[1], l->din[0],   l->din[1],
+                            l->y,     l->dy,    l->saved[0], l->saved[1]};
+        for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
+            free(arrays[a]);
+        }
+    }
+    free(c->x);
+    free(c->dx);
+    free(c);
+}
+
+/* A direction's mask of its input: locked, in a place of its own. */
+static void drop(const chain *c, const link *l, int direction, const double *x, double *y)
+{
+    const clt_dropout_counter counter = {
+        SEED, (uint32_t)(l->place + direction * CLT_LAYER_COUNT_MAX), STEP, true};
+    clt_ref_dropout_f64(&c->batch->extent, l->layer->inputs, l->layer->rate, &counter, x, y);
+}
+
+static void forward(chain *c)
+{
+    const clt_batch *b = c->batch;
+    const clt_lstm_range all = {0, reading.maxlen};
+    int features = c->layers->layers[0].outputs, rows = (int)positions();
+    for (size_t n = 0; n < positions(); n++) {
+        size_t id = (size_t)b->unique[b->index[n]];
+        memcpy(c->x + n * (size_t)features, c->parameters[0] + id * (size_t)features,
+               (size_t)features * sizeof(double));
+    }
+    const double *x = c->x;
+    for (int k = 0; k < c->count; k++) {
+        link *l = &c->links[k];
+        for (int d = 0; d < l->layer->directions; d++) {
+            double **p = &c->parameters[l->layer->parameter + d * CLT_LSTM_PARAMETERS];
+            drop(c, l, d, x, l->in[d]);
+            clt_ref_lstm_forward_f64(&b->extent, &l->config[d], all, p[0], p[1], p[2], l->in[d],
+                                     rows, NULL, NULL, NULL, l->y, NULL, NULL, l->saved[d]);
+        }
+        x = l->y;
+    }
+    const clt_layer *dense = &c->layers->layers[c->layers->count - 1];
+    clt_ref_dense_forward_f64(BATCH, dense->inputs, 1, c->parameters[dense->parameter],
+                              c->parameters[dense->parameter + 1], x, c->logits);
+}
+
+/* From the logits as their own gradients. */
+static void backward(chain *c)
+{
+    const clt_batch *b = c->batch;
+    const clt_lstm_range all = {0, reading.maxlen};
+    int rows = (int)positions();
+    const clt_layer *dense = &c->layers->layers[c->layers->count - 1];
+    link *last = &c->links[c->count - 1];
+    clt_ref_dense_backward_f64(&b->extent, dense->inputs, 1, c->parameters[dense->parameter],
+                               last->y, c->logits, last->dy, c->gradients[dense->parameter],
+                               c->gradients[dense->parameter + 1]);
+    for (int k = c->count - 1; k >= 0; k--) {
+        link *l = &c->links[k];
+        double *dx = k > 0 ? c->links[k - 1].dy : c->dx;
+        for (int d = 0; d < l->layer->directions; d++) {
+            int first = l->layer->parameter + d * CLT_LSTM_PARAMETERS;
+            double **p = &c->parameters[first], **dp = &c->gradients[first];
+            clt_ref_lstm_backward_f64(&b->extent, &l->config[d], all, p[0], p[1], l->in[d], rows,
+                                      NULL, NULL, NULL, l->dy, NULL, NULL, l->saved[d], l->din[d],
+                                      dp[0], dp[1], dp[2], NULL, NULL);
+            drop(c, l, d, l->din[d], l->din[d]);
+            for (size_t e = 0; e < positions() * (size_t)l->layer->inputs; e++) {
+                dx[e] += l->din[d][e];
+            }
+        }
+    }
+    size_t features = (size_t)c->layers->layers[0].outputs;
+    for (size_t e = 0; e < positions() * features; e++) {
+        size_t id = (size_t)b->unique[b->index[e / features]];
+        c->gradients[0][id * features + e % features] += c->dx[e];
+    }
+}
+
+static void assert_near(const char *what, const float *got, const double *want, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        double error = fabs(got[k] - want[k]) / (1.0 + fabs(want[k]));
+        if (!(error <= CLT_TOLERANCE_LSTM_GRADIENT)) {
+            fail_msg("%s[%zu] is %.9g, not %.9g", what, k, got[k], want[k]);
+        }
+    }
+}
+
+/* The device against the chain, while training. */
+static void check_training(clt_network *network, const chain *c, bool frozen)
+{
+    clt_error error;
+    const clt_network_state *state = clt_network_state_of(network);
+    float logits[BATCH], dlogits[BATCH];
+    for (int b = 0; b < BATCH; b++) {
+        dlogits[b] = (float)c->logits[b];
+    }
+    assert_ok(clt_network_upload(network, c->batch, &error));
+    assert_ok(clt_network_forward(network, STEP, &error));
+    assert_ok(clt_buffer_read(runtime, state->logits, 0, sizeof logits, logits, &error));
+    assert_near("logit", logits, c->logits, BATCH);
+    assert_ok(clt_buffer_write(runtime, state->dlogits, 0, sizeof dlogits, dlogits, &error));
+    assert_ok(clt_network_backward(network, &error));
+    float *values = malloc(c->layers->arena * sizeof *values);
+    assert_non_null(values);
+    for (int k = 1; k < c->layers->parameter_count; k++) {
+        const clt_parameter *p = &c->layers->parameters[k];
+        assert_ok(clt_buffer_read(runtime, state->darena, p->offset * sizeof(float),
+                                  p->count * sizeof(float), values, &error));
+        assert_near(p->name, values, c->gradients[k], p->count);
+    }
+    free(values);
+    size_t features = (size_t)c->layers->layers[0].outputs;
+    float *drows = calloc((size_t)state->row_count * features, sizeof *drows);
+    assert_non_null(drows);
+    assert_ok(clt_buffer_read(runtime, state->drows, 0,
+                              (size_t)state->row_count * features * sizeof *drows, drows, &error));
+    for (int u = 0; u < state->row_count && !frozen; u++) {
+        assert_near("drows", drows + (size_t)u * features,
+                    c->gradients[0] + (size_t)c->batch->unique[u] * features, features);
+    }
+    free(drows);
+}
+
+/* Nothing is left out of an inference: `plain` is the same model without dropout. */
+static void check_inference(const clt_model *model, const clt_model *plain, const clt_batch *batch)
+{
+    float logits[2][BATCH];
+    for (int k = 0; k < 2; k++) {
+        clt_error error;
+        clt_network *network;
+        const clt_limits limits = {BATCH, reading.maxlen, false};
+        assert_ok(clt_network_create(runtime, k == 0 ? model : plain, &limits, SEED, NULL, &network,
+                                     &error));
+        assert_ok(clt_network_upload(network, batch, &error));
+        assert_ok(clt_network_forward(network, STEP, &error));
+        assert_ok(clt_buffer_read(runtime, clt_network_state_of(network)->logits, 0,
+                                  sizeof logits[k], logits[k], &error));
+        clt_network_destroy(network);
+    }
+    assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+}
+
+static void check_model(const char *with, const char *without)
+{
+    clt_error error;
+    clt_model *model, *plain;
+    clt_layers *layers = malloc(sizeof *layers);
+    clt_dataset *samples;
+    clt_batch batch;
+    clt_network *network;
+    uint32_t order[BATCH];
+    const clt_limits limits = {BATCH, reading.maxlen, true};
+    assert_non_null(layers);
+    assert_ok(clt_layers_parse(with, WORDS, layers, &error));
+    assert_ok(clt_dataset_open_demo(BATCH, &reading, 1, &samples, NULL, NULL, &error));
+    assert_ok(clt_model_create(with, &reading, 1, &model, &error));
+    assert_ok(clt_model_create(without, &reading, 1, &plain, &error));
+    float *table = clt_model_tensor(model, "embedding.embeddings", NULL);
+    for (size_t k = 0; k < layers->parameters[0].count; k++) {
+        table[k] *= 16.0f; /* so that a mask makes a difference */
+    }
+    memcpy(clt_model_tensor(plain, "embedding.embeddings", NULL), table,
+           layers->parameters[0].count * sizeof *table);
+    assert_ok(clt_batch_create(BATCH, reading.maxlen, &batch, &error));
+    for (uint32_t k = 0; k < BATCH; k++) {
+        order[k] = k;
+    }
+    clt_batch_fill(&batch, samples, &reading, order, BATCH);
+    check_inference(model, plain, &batch);
+    chain *c = new_chain(model, layers, &batch);
+    forward(c);
+    backward(c);
+    assert_ok(clt_network_create(runtime, model, &limits, SEED, NULL, &network, &error));
+    assert_false(clt_network_packs(network));
+    check_training(network, c, layers->layers[0].frozen);
+    clt_network_destroy(network);
+    free_chain(c);
+    clt_batch_destroy(&batch);
+    clt_dataset_free(samples);
+    clt_model_free(model);
+    clt_model_free(plain);
+    free(layers);
+}
+
+static void test_inputs_fall_out(void **state)
+{
+    (void)state;
+    check_model("embedding:17,lstm:6:dropout=0.3,dense:1", "embedding:17,lstm:6,dense:1");
+    check_model("embedding:17,lstm:6:bidirectional:dropout=0.3,dense:1",
+                "embedding:17,lstm:6:bidirectional,dense:1");
+    check_model("embedding:9:frozen,lstm:6:dropout=0.3,dense:1",
+                "embedding:9:frozen,lstm:6,dense:1");
+    check_model("embedding:9,lstm:6:sequence:dropout=0.2,lstm:5:bidirectional:dropout=0.6,dense:1",
+                "embedding:9,lstm:6:sequence,lstm:5:bidirectional,dense:1");
+}
+
+static int open_device(void **state)
+{
+    (void)state;
+    return clt_test_runtime_open(&runtime);
+}
+
+static int close_device(void **state)
+{
+    (void)state;
+    clt_runtime_destroy(runtime);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_inputs_fall_out)};
+    return cmocka_run_group_tests(tests, open_device, close_device);
+}
