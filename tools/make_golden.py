@@ -16,6 +16,7 @@ A training case is one file NAME.safetensors, with `model` (CLTrain's model stri
     train.offsets, train.ids, train.labels                  samples in compressed rows
     test.offsets, test.ids, test.labels                     validation data of the short fit
     clip, clip_limit, weight_decay    I32, F64 [1]; kinds: 0 none, 1 value, 2 norm, 3 global norm
+    class_weights     F32 [classes], where there are some
     start/TENSOR      weights to start from
     logits, loss      of the first `batch` samples of train, at the start; logits [batch * outputs]
     gradient/TENSOR   of that loss
@@ -48,7 +49,7 @@ LARGE = 20000
 # None: Keras's own start, where logits are near 0 and gradients small; classes: outputs of a softmax
 # with categorical cross-entropy, in the place of one sigmoid; pool: of all states of the last LSTM,
 # kinds joined by +; both: every LSTM is bidirectional; frozen: the embedding stays as it starts, and
-# has no gradient; clip: kind and limit; decay: of the weights.
+# has no gradient; clip: kind and limit; decay: of the weights; weights: class_weight of fit, by label.
 CASES = {
     "tutorial": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, scale=None),
     "trained": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4),
@@ -76,6 +77,9 @@ CASES = {
                         clip=("global_norm", 0.12)),
     "clip_frozen": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, frozen=True, decay=0.3,
                         clip=("global_norm", 0.1)),
+    "weighted": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, weights=[0.4, 2.5]),
+    "weighted_classes": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, classes=3,
+                             weights=[0.5, 3.0, 1.25]),
 }
 
 
@@ -214,10 +218,14 @@ def run_case(case, start, train, test):
     x0, y0 = x[: case["B"]], y[: case["B"]].astype(keras.config.floatx())
     restart()
     loss = loss_of(case)
+    weights = case.get("weights")
+    # What fit makes of class_weight.
+    weights0 = None if weights is None else np.array(weights, keras.config.floatx())[y[: case["B"]]]
 
     def mean_loss(values):
         outputs = model.stateless_call(values, frozen, x0)[0]
-        return loss(y0, outputs if "classes" in case else outputs[:, 0])
+        each = "classes" in case or "weights" in case  # a loss for each sample
+        return loss(y0, outputs if each else outputs[:, 0], weights0)
 
     start_values = [v.value for v in model.trainable_variables]
     frozen = [v.value for v in model.non_trainable_variables]
@@ -230,7 +238,8 @@ def run_case(case, start, train, test):
     if "classes" not in case:
         from_logits = keras.losses.BinaryCrossentropy(from_logits=True)
         assert np.abs(out["logits"]).max() < 8, "logits where Keras's clipping of p would show"
-        assert abs(float(from_logits(y0, out["logits"])) - float(value)) < 1e-6
+        again = from_logits(y0, out["logits"] if weights is None else logits, weights0)
+        assert abs(float(again) - float(value)) < 1e-6
     keep("gradient", gradient, names[1:] if "frozen" in case else names)
 
     optimizer = optimizer_of(case)
@@ -243,7 +252,8 @@ def run_case(case, start, train, test):
     restart()
     model.compile(optimizer=optimizer_of(case), loss=loss, metrics=["accuracy"])
     history = model.fit(x, y, batch_size=case["B"], epochs=case["epochs"], shuffle=False,
-                        validation_data=(x_test, y_test), verbose=0).history
+                        validation_data=(x_test, y_test), verbose=0,
+                        class_weight=None if weights is None else dict(enumerate(weights))).history
     keep("fit", variables_of(model))
     for key, values in history.items():
         out[f"history/{key}"] = np.array(values, np.float32)
@@ -270,6 +280,8 @@ def make_case(name, seed):
         file["clip_limit"] = np.array([limit])
     if "decay" in case:
         file["weight_decay"] = np.array([case["decay"]])
+    if "weights" in case:
+        file["class_weights"] = np.array(case["weights"], np.float32)
     for part, samples, part_labels in ("train", train, labels), ("test", test, test_labels):
         file[f"{part}.offsets"], file[f"{part}.ids"] = rows(samples)
         file[f"{part}.labels"] = part_labels

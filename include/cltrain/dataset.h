@@ -84,6 +84,15 @@ CLT_NODISCARD clt_status clt_dataset_split(const clt_dataset *dataset, double fr
                                            uint64_t seed, clt_dataset **rest, clt_dataset **part,
                                            clt_error *error);
 
+/* A weight for each label that gives every class that occurs the same share of a loss: samples /
+ * (classes that occur * samples of the class), scikit-learn's class_weight="balanced"; 1 for the
+ * others.
+ *
+ * weights  out [dataset->class_count]
+ * Errors   CLT_USAGE: there are no labels. */
+CLT_NODISCARD clt_status clt_dataset_balance(const clt_dataset *dataset, float *weights,
+                                             clt_error *error);
+
 /* keras.utils.pad_sequences for one sample: writes exactly reading->maxlen ids, zeros where it is
  * short, cut where it is long.
  *

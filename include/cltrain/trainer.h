@@ -127,11 +127,16 @@ typedef struct clt_trainer_config {
     /* Before each update, every weight that is trained loses this share of itself, times the
      * learning rate: Keras's weight_decay, decoupled from the gradient. 0 .. */
     double weight_decay;
+    /* What the loss of a sample is multiplied by in training, for each label; above 0, as many as
+     * clt_model_class_count; copied. NULL: 1. The means are still over samples, and accuracy and
+     * validation know no weights. (class_weight of Keras's fit.) clt_dataset_balance computes
+     * some. */
+    const float *class_weights;
 } clt_trainer_config;
 #define CLT_TRAINER_CONFIG_DEFAULT                                                                 \
     {                                                                                              \
         128, 5, 0.001, 1, true, NULL, NULL, {NULL, 0, 0.0, 0, 2}, CLT_METRIC_NONE, 0, 0.0,         \
-            {CLT_SCHEDULE_CONSTANT, 1, 0.5, 0}, {CLT_CLIP_NONE, 0.0}, 0.0                          \
+            {CLT_SCHEDULE_CONSTANT, 1, 0.5, 0}, {CLT_CLIP_NONE, 0.0}, 0.0, NULL                    \
     }
 
 typedef struct clt_trainer clt_trainer;

@@ -179,30 +179,32 @@ done:
     return status;
 }
 
-/* hidden = outputs. Logits up to 30 in size, where sigmoid is 0 or 1 to the last bit; of a softmax
- * up to 3, so that every class has its share. */
+/* hidden = outputs; flag: classes have weights. Logits up to 30 in size, where sigmoid is 0 or 1 to
+ * the last bit; of a softmax up to 3, so that every class has its share. */
 static clt_status run_loss(clt_check *check, const clt_case *c, clt_error *error)
 {
     clt_loss *op = NULL;
-    clt_array *logits, *targets, *loss, *hit, *dlogits;
-    int outputs = c->hidden;
+    clt_array *logits, *targets, *weights, *loss, *hit, *dlogits;
+    int outputs = c->hidden, classes = outputs == 1 ? 2 : outputs;
     size_t count = (size_t)c->samples, logit_count = area(c->samples, outputs);
     int32_t labels[LOSS_SAMPLES_MAX];
     clt_status status;
     for (int b = 0; b < c->samples; b++) {
-        labels[b] = b % (outputs == 1 ? 2 : outputs);
+        labels[b] = b % classes;
     }
     CLT_TRY(
         clt_check_input(check, "logits", logit_count, outputs == 1 ? 30.0 : 3.0, &logits, error));
     CLT_TRY(clt_check_integers(check, "targets", count, labels, &targets, error));
+    CLT_TRY(clt_check_input(check, "weights", (size_t)classes, 2.0, &weights, error));
     CLT_TRY(clt_check_output(check, "loss", count, false, &loss, error));
     CLT_TRY(clt_check_output(check, "hit", count, false, &hit, error));
     CLT_TRY(clt_check_output(check, "dlogits", logit_count, false, &dlogits, error));
     CLT_TRY(clt_loss_plan(check->runtime, outputs, &op, error));
-    CLT_TRY(clt_loss_forward(op, c->samples, logits->device, targets->device, loss->device,
-                             hit->device, dlogits->device, error));
-    clt_ref_loss_f32(c->samples, outputs, logits->host, labels, loss->host, (int32_t *)hit->host,
-                     dlogits->host);
+    CLT_TRY(clt_loss_forward(op, c->samples, logits->device, targets->device,
+                             c->flag ? weights->device : (clt_buffer){0}, loss->device, hit->device,
+                             dlogits->device, error));
+    clt_ref_loss_f32(c->samples, outputs, logits->host, labels, c->flag ? weights->host : NULL,
+                     loss->host, (int32_t *)hit->host, dlogits->host);
     CLT_TRY(clt_check_compare(check, loss, error));
     hit->integers = true;
     CLT_TRY(clt_check_compare(check, hit, error));
@@ -233,4 +235,6 @@ const clt_case clt_cases_layers[] = {
     {"loss", NULL, NULL, 128, 0, 0, 1, false, 1e-6, run_loss},
     {"loss", NULL, NULL, 3, 0, 0, 2, false, 1e-6, run_loss},
     {"loss", NULL, NULL, 128, 0, 0, 13, false, 1e-6, run_loss},
+    {"weighted loss", NULL, NULL, 128, 0, 0, 1, true, 1e-6, run_loss},
+    {"weighted loss", NULL, NULL, 128, 0, 0, 13, true, 1e-6, run_loss},
     {0}};

@@ -38,6 +38,27 @@ void clt_dataset_free(clt_dataset *dataset)
     }
 }
 
+clt_status clt_dataset_balance(const clt_dataset *dataset, float *weights, clt_error *error)
+{
+    size_t classes = (size_t)dataset->class_count, occurring = 0;
+    if (dataset->labels == NULL) {
+        return clt_fail(error, CLT_USAGE, 0, "the data have no labels to balance");
+    }
+    size_t *counts = clt_alloc(classes, sizeof *counts, "classes", error);
+    if (counts == NULL) {
+        return CLT_FAILED;
+    }
+    for (size_t k = 0; k < dataset->count; k++) {
+        occurring += counts[dataset->labels[k]]++ == 0;
+    }
+    for (size_t c = 0; c < classes; c++) {
+        double even = (double)dataset->count / (double)occurring;
+        weights[c] = counts[c] > 0 ? (float)(even / (double)counts[c]) : 1.0f;
+    }
+    free(counts);
+    return CLT_OK;
+}
+
 clt_status clt_reading_check(const clt_reading *reading, clt_error *error)
 {
     if (reading->num_words < 0) {

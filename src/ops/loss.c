@@ -39,12 +39,14 @@ void clt_loss_destroy(clt_loss *op)
 }
 
 clt_status clt_loss_forward(clt_loss *op, int samples, clt_buffer logits, clt_buffer targets,
-                            clt_buffer loss, clt_buffer hit, clt_buffer dlogits, clt_error *error)
+                            clt_buffer class_weights, clt_buffer loss, clt_buffer hit,
+                            clt_buffer dlogits, clt_error *error)
 {
-    const clt_arg args[] = {clt_arg_buffer(logits),  clt_arg_buffer(targets), clt_arg_buffer(loss),
-                            clt_arg_buffer(hit),     clt_arg_buffer(dlogits), clt_arg_int(samples),
-                            clt_arg_int(op->outputs)};
-    int arg_count = op->outputs == 1 ? 6 : 7; /* a sigmoid's kernel does not ask */
+    const clt_arg args[] = {clt_arg_buffer(logits),        clt_arg_buffer(targets),
+                            clt_arg_buffer(class_weights), clt_arg_buffer(loss),
+                            clt_arg_buffer(hit),           clt_arg_buffer(dlogits),
+                            clt_arg_int(samples),          clt_arg_int(op->outputs)};
+    int arg_count = op->outputs == 1 ? 7 : 8; /* a sigmoid's kernel does not ask */
     double elements = (double)samples * op->outputs;
     clt_profile_begin(op->runtime, "loss", 40.0 * elements, 20.0 * elements);
     clt_status status = clt_kernel_enqueue_1d(

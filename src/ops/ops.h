@@ -153,10 +153,11 @@ CLT_NODISCARD clt_status clt_loss_plan(clt_runtime *runtime, int outputs, clt_lo
                                        clt_error *error);
 void clt_loss_destroy(clt_loss *op);
 /* logits, dlogits float [B, outputs], targets int [B]: labels, loss float [B], hit int [B];
- * dlogits {NULL}: not wanted. */
+ * class_weights float [classes], {NULL}: all 1; dlogits {NULL}: not wanted. */
 CLT_NODISCARD clt_status clt_loss_forward(clt_loss *op, int samples, clt_buffer logits,
-                                          clt_buffer targets, clt_buffer loss, clt_buffer hit,
-                                          clt_buffer dlogits, clt_error *error);
+                                          clt_buffer targets, clt_buffer class_weights,
+                                          clt_buffer loss, clt_buffer hit, clt_buffer dlogits,
+                                          clt_error *error);
 
 /* ---- clip.c, cl/clip.cl: gradients before an update, in place ---------------------------------
  */

@@ -89,14 +89,17 @@ void REF(lstm_backward)(const clt_extent *extent, const clt_lstm_config *config,
                         const REAL *dhT, const REAL *dcT, REAL *saved, REAL *drows, REAL *dkernel,
                         REAL *drecurrent_kernel, REAL *dbias, REAL *dh0, REAL *dc0);
 
-/* Cross-entropy from logits [B, outputs] against labels; dlogits: of the mean, NULL: not wanted.
- * One output, the sigmoid of label 1: loss[b] = max(z, 0) - z * y + log(1 + e^-|z|), hit[b] =
- * ((z > 0) == (y > 0.5)), dlogits[b] = (sigmoid(z) - y) / B.
- * More, a softmax: with m the largest and sum that of e^(z[o] - m), loss[b] = log(sum) - (z[y] -
- * m), hit[b]: the first output of the largest logit is y, dlogits[b, o] = (e^(z[o] - m) / sum - (o
- * == y)) / B. (Keras's BinaryCrossentropy and SparseCategoricalCrossentropy with from_logits.) */
-void REF(loss)(int samples, int outputs, const REAL *logits, const int32_t *targets, REAL *loss,
-               int32_t *hit, REAL *dlogits);
+/* Cross-entropy from logits [B, outputs] against labels, times w = class_weights [classes] (NULL:
+ * all 1) of the label; dlogits: of the mean over B, whatever the weights, NULL: not wanted.
+ * One output, the sigmoid of label 1: loss[b] = w[y] * (max(z, 0) - z * y + log(1 + e^-|z|)),
+ * hit[b] = ((z > 0) == (y > 0.5)), dlogits[b] = w[y] * (sigmoid(z) - y) / B.
+ * More, a softmax: with m the largest and sum that of e^(z[o] - m), loss[b] = w[y] * (log(sum) -
+ * (z[y] - m)), hit[b]: the first output of the largest logit is y, dlogits[b, o] = w[y] * (e^(z[o]
+ * - m) / sum - (o == y)) / B. (Keras's BinaryCrossentropy and SparseCategoricalCrossentropy with
+ * from_logits; fit's class_weight becomes their sample_weight, and the reduction
+ * sum_over_batch_size divides by the number of samples: losses/loss.py, reduce_weighted_values.) */
+void REF(loss)(int samples, int outputs, const REAL *logits, const int32_t *targets,
+               const REAL *class_weights, REAL *loss, int32_t *hit, REAL *dlogits);
 
 /* The sum of values[b] over samples: in order inside shards, shards by the tree. */
 REAL REF(sample_sum)(const clt_extent *extent, const REAL *values);

@@ -18,14 +18,25 @@ enum { HISTORY_COLUMNS = 7, NAME_ROOM = 96 };
 
 /* ---- the state as JSON ----------------------------------------------------------------------- */
 
+/* config->class_weights, or null. */
+static json_t *weights_of(const clt_trainer_config *config, const clt_model *model)
+{
+    json_t *weights = config->class_weights != NULL ? json_array() : json_null();
+    for (int32_t k = 0; json_is_array(weights) && k < clt_model_class_count(model); k++) {
+        (void)json_array_append_new(weights, json_real((double)config->class_weights[k]));
+    }
+    return weights;
+}
+
 /* What makes a run the run it is, beside its model and its data. */
-static json_t *recipe_of(const clt_trainer_config *config)
+static json_t *recipe_of(const clt_trainer_config *config, const clt_model *model)
 {
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)config->seed);
     const clt_schedule *s = &config->schedule;
     bool shaped = s->kind == CLT_SCHEDULE_STEP || s->kind == CLT_SCHEDULE_PLATEAU;
-    return json_pack("{s:i, s:i, s:f, s:s, s:b, s:s, s:i, s:f, s:s, s:i, s:f, s:i, s:s, s:f, s:f}",
+    return json_pack("{s:i, s:i, s:f, s:s, s:b, s:s, s:i, s:f, s:s, s:i, s:f, s:i, s:s, s:f, s:f, "
+                     "s:o}",
                      "batch", (int)config->batch, "epochs", (int)config->epochs, "learning_rate",
                      config->learning_rate, "seed", seed, "shuffle", (int)config->shuffle,
                      "monitor", clt_metric_name(config->monitor), "patience", (int)config->patience,
@@ -34,7 +45,7 @@ static json_t *recipe_of(const clt_trainer_config *config)
                      shaped ? s->factor : 0.0, "warmup", (int)s->warmup, "clip",
                      clt_clip_name(config->clip.kind), "clip_limit",
                      config->clip.kind != CLT_CLIP_NONE ? config->clip.limit : 0.0, "weight_decay",
-                     config->weight_decay);
+                     config->weight_decay, "class_weights", weights_of(config, model));
 }
 
 static json_t *control_of(const clt_control *c)
@@ -83,9 +94,9 @@ static json_t *device_of(const clt_runtime *runtime)
 static char *state_text(const clt_trainer *trainer, clt_error *error)
 {
     json_t *state = json_pack("{s:i, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}", "format",
-                              STATE_FORMAT, "recipe", recipe_of(&trainer->config), "place",
-                              place_of(trainer), "control", control_of(&trainer->control), "data",
-                              "training", fingerprint_of(&trainer->data[0]), "validation",
+                              STATE_FORMAT, "recipe", recipe_of(&trainer->config, trainer->model),
+                              "place", place_of(trainer), "control", control_of(&trainer->control),
+                              "data", "training", fingerprint_of(&trainer->data[0]), "validation",
                               fingerprint_of(&trainer->data[1]), "plan", plan_of(trainer->runtime),
                               "device", device_of(trainer->runtime));
     char *text = state != NULL ? json_dumps(state, JSON_COMPACT) : NULL;
@@ -295,12 +306,12 @@ static bool find_difference(json_t *then, json_t *now, const char **key, char th
     return false;
 }
 
-static clt_status check_recipe(const clt_checkpoint *checkpoint, const clt_trainer_config *config,
-                               clt_error *error)
+static clt_status check_recipe(const clt_checkpoint *checkpoint, const clt_model *model,
+                               const clt_trainer_config *config, clt_error *error)
 {
     const char *key;
     char there[128], here[128];
-    json_t *then = json_object_get(checkpoint->state, "recipe"), *now = recipe_of(config);
+    json_t *then = json_object_get(checkpoint->state, "recipe"), *now = recipe_of(config, model);
     clt_status status = now != NULL ? CLT_OK : clt_fail_memory(error, 0, "a recipe");
     if (now != NULL && find_difference(then, now, &key, there, here)) {
         status = clt_fail(error, CLT_INPUT, 0, "%s: of another run: its %s is %s, not %s",
@@ -478,7 +489,7 @@ clt_status clt_checkpoint_restore(const clt_checkpoint *checkpoint, clt_model *m
     clt_trainer *made = NULL;
     bool forced[CLT_PLAN_OPS];
     clt_status status;
-    CLT_TRY(check_recipe(checkpoint, config, error));
+    CLT_TRY(check_recipe(checkpoint, model, config, error));
     CLT_TRY(clt_model_take(model, checkpoint->path, &checkpoint->file, error));
     json_t *device = device_of(runtime);
     bool same = json_equal(json_object_get(checkpoint->state, "device"), device);

@@ -86,6 +86,33 @@ done:
     return status;
 }
 
+/* config.class_weights, copied, and on the device. */
+static clt_status take_class_weights(clt_trainer *trainer, clt_error *error)
+{
+    size_t count = (size_t)clt_model_class_count(trainer->model), bytes = count * sizeof(float);
+    const float *weights = trainer->config.class_weights;
+    clt_status status;
+    if (weights == NULL) {
+        return CLT_OK;
+    }
+    for (size_t k = 0; k < count; k++) {
+        if (!(weights[k] > 0.0f) || !isfinite(weights[k])) {
+            return clt_fail(error, CLT_USAGE, 0, "the weight of class %zu is %g: a number above 0",
+                            k, (double)weights[k]);
+        }
+    }
+    trainer->weights = clt_alloc(count, sizeof *weights, "the weights of classes", error);
+    CLT_TRY(trainer->weights != NULL ? CLT_OK : CLT_FAILED);
+    memcpy(trainer->weights, weights, bytes);
+    trainer->config.class_weights = trainer->weights;
+    CLT_TRY(clt_buffer_create(trainer->runtime, bytes, "the weights of classes",
+                              &trainer->class_weights, error));
+    CLT_TRY(clt_buffer_write(trainer->runtime, trainer->class_weights, 0, bytes, trainer->weights,
+                             error));
+done:
+    return status;
+}
+
 clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
                                const clt_trainer_config *config, clt_trainer **trainer,
                                clt_error *error)
@@ -123,6 +150,7 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
     CLT_TRY(clt_network_create(runtime, model, &limits, made->config.seed, made->network,
                                &made->inference, error));
     CLT_TRY(clt_loss_plan(runtime, clt_layers_outputs(&model->layers), &made->loss, error));
+    CLT_TRY(take_class_weights(made, error));
     const int *table = model->layers.parameters[0].shape;
     int table_rows = is_frozen(made) ? 0 : table[0];
     bool decays = made->config.weight_decay > 0.0;
@@ -151,9 +179,9 @@ void clt_trainer_destroy(clt_trainer *trainer)
     if (trainer == NULL) {
         return;
     }
-    clt_buffer *buffers[] = {&trainer->sample_loss, &trainer->sample_hit, &trainer->record,
-                             &trainer->m_table,     &trainer->v_table,    &trainer->m_arena,
-                             &trainer->v_arena,     &trainer->moments};
+    clt_buffer *buffers[] = {&trainer->sample_loss, &trainer->sample_hit, &trainer->class_weights,
+                             &trainer->record,      &trainer->m_table,    &trainer->v_table,
+                             &trainer->m_arena,     &trainer->v_arena,    &trainer->moments};
     for (size_t k = 0; k < sizeof buffers / sizeof *buffers; k++) {
         clt_buffer_release(trainer->runtime, buffers[k]);
     }
@@ -167,6 +195,7 @@ void clt_trainer_destroy(clt_trainer *trainer)
     free(trainer->history.epochs);
     free(trainer->logits);
     free(trainer->folder);
+    free(trainer->weights);
     free(trainer->best);
     free(trainer);
 }
@@ -253,7 +282,8 @@ clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, dou
         clt_optimizer_catch_up(trainer->optimizer, state->unique, state->row_count, table, error));
     CLT_TRY(clt_network_forward(trainer->network, (uint32_t)trainer->step, error));
     CLT_TRY(clt_loss_forward(trainer->loss, state->extent.samples, state->logits, state->targets,
-                             trainer->sample_loss, trainer->sample_hit, state->dlogits, error));
+                             trainer->class_weights, trainer->sample_loss, trainer->sample_hit,
+                             state->dlogits, error));
     CLT_TRY(clt_network_backward(trainer->network, error));
     CLT_TRY(clt_reduce_squares(state->reduce, state->darena, layers->arena, error));
     if (!is_frozen(trainer)) {

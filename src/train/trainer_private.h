@@ -26,12 +26,14 @@ struct clt_trainer {
     clt_runtime *runtime;
     clt_trainer_config config;
     char *folder;           /* config.checkpoints.folder, copied */
+    float *weights;         /* config.class_weights, copied */
     clt_network *network;   /* training */
     clt_network *inference; /* the same parameters */
     clt_loss *loss;
     clt_optimizer *optimizer;
     clt_clip *clip;                     /* NULL: gradients stay as they are */
     clt_buffer sample_loss, sample_hit; /* float, int [B] */
+    clt_buffer class_weights;           /* float [classes]; none: all 1 */
     clt_buffer record;
     clt_ticket reads[2];                           /* of the record, by step % 2 */
     clt_buffer moments;                            /* m and v of table and arena */

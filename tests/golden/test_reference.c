@@ -214,7 +214,8 @@ static void forward(network *net, const clt_dataset *dataset, size_t first, int 
     }
     int outputs = net->g->outputs;
     clt_ref_dense_forward_f32(count, net->outputs, outputs, t[0].p, t[1].p, x, net->logits);
-    clt_ref_loss_f32(count, outputs, net->logits, b->targets, net->loss, net->hit, net->dlogits);
+    clt_ref_loss_f32(count, outputs, net->logits, b->targets, net->g->class_weights, net->loss,
+                     net->hit, net->dlogits);
 }
 
 /* One direction, whose tensors are t[0 .. 2]. */

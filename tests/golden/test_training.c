@@ -104,7 +104,7 @@ static void check_gradients(const setting *s)
     clt_network *network;
     clt_loss *loss_op;
     clt_batch batch;
-    clt_buffer loss, hit;
+    clt_buffer loss, hit, class_weights = {0};
     uint32_t *order = calloc(samples, sizeof *order);
     assert_non_null(order);
     for (size_t k = 0; k < samples; k++) {
@@ -117,11 +117,16 @@ static void check_gradients(const setting *s)
     assert_ok(clt_buffer_create(runtime, samples * sizeof(float), "loss", &loss, &error));
     assert_ok(clt_buffer_create(runtime, samples * sizeof(int32_t), "hit", &hit, &error));
 
+    if (g->class_weights != NULL) {
+        size_t bytes = (size_t)clt_model_class_count(s->model) * sizeof(float);
+        assert_ok(clt_buffer_create(runtime, bytes, "weights", &class_weights, &error));
+        assert_ok(clt_buffer_write(runtime, class_weights, 0, bytes, g->class_weights, &error));
+    }
     assert_ok(clt_network_upload(network, &batch, &error));
     assert_ok(clt_network_forward(network, 0, &error));
     const clt_network_state *state = clt_network_state_of(network);
-    assert_ok(clt_loss_forward(loss_op, g->batch, state->logits, state->targets, loss, hit,
-                               state->dlogits, &error));
+    assert_ok(clt_loss_forward(loss_op, g->batch, state->logits, state->targets, class_weights,
+                               loss, hit, state->dlogits, &error));
     assert_ok(clt_network_backward(network, &error));
 
     float *values = floats(logits), mean = 0.0f;
@@ -147,6 +152,7 @@ static void check_gradients(const setting *s)
     free(order);
     clt_buffer_release(runtime, &loss);
     clt_buffer_release(runtime, &hit);
+    clt_buffer_release(runtime, &class_weights);
     clt_loss_destroy(loss_op);
     clt_network_destroy(network);
     clt_batch_destroy(&batch);
@@ -228,6 +234,7 @@ static clt_trainer *fit(setting *s, const clt_dataset *train, const clt_dataset 
     config.shuffle = false;
     config.clip = s->g.clip;
     config.weight_decay = s->g.weight_decay;
+    config.class_weights = s->g.class_weights;
     restart(s);
     assert_ok(clt_trainer_create(s->model, runtime, &config, &trainer, &error));
     assert_ok(clt_trainer_fit(trainer, train, validation, &error));

@@ -61,6 +61,7 @@ static void test_dense(void **state)
 
 typedef struct loss_problem {
     int outputs;
+    const double *class_weights;
     double logits[B * OUTPUTS];
     int32_t targets[B];
 } loss_problem;
@@ -74,7 +75,7 @@ static double loss_function(void *context)
     for (int b = 0; b < B; b++) {
         ones[b] = 1.0 / B;
     }
-    clt_ref_loss_f64(B, p->outputs, p->logits, p->targets, loss, hit, NULL);
+    clt_ref_loss_f64(B, p->outputs, p->logits, p->targets, p->class_weights, loss, hit, NULL);
     return dot(ones, loss, B);
 }
 
@@ -88,7 +89,7 @@ static void test_loss(void **state)
     for (int b = 0; b < B; b++) {
         p.targets[b] = b % 2;
     }
-    clt_ref_loss_f64(B, 1, p.logits, p.targets, loss, hit, dlogits);
+    clt_ref_loss_f64(B, 1, p.logits, p.targets, NULL, loss, hit, dlogits);
     clt_test_assert_gradient("logits", loss_function, &p, p.logits, dlogits, B);
     for (int b = 0; b < B; b++) {
         double probability = 1.0 / (1.0 + exp(-p.logits[b]));
@@ -107,7 +108,7 @@ static void test_loss_at_the_ends(void **state)
     const int32_t hits[] = {0, 1, 1, 0, 0}; /* 0.5 is not above 0.5 */
     double loss[6], dlogits[6];
     int32_t hit[6];
-    clt_ref_loss_f64(6, 1, logits, targets, loss, hit, dlogits);
+    clt_ref_loss_f64(6, 1, logits, targets, NULL, loss, hit, dlogits);
     for (int b = 0; b < 5; b++) {
         assert_true(fabs(loss[b] - want[b]) < 1e-15);
         assert_int_equal(hit[b], hits[b]);
@@ -128,7 +129,7 @@ static void test_categorical_loss(void **state)
     for (int b = 0; b < B; b++) {
         p.targets[b] = b % OUTPUTS;
     }
-    clt_ref_loss_f64(B, OUTPUTS, p.logits, p.targets, loss, hit, dlogits);
+    clt_ref_loss_f64(B, OUTPUTS, p.logits, p.targets, NULL, loss, hit, dlogits);
     clt_test_assert_gradient("logits", loss_function, &p, p.logits, dlogits, B * OUTPUTS);
     for (int b = 0; b < B; b++) {
         const double *z = p.logits + (size_t)b * OUTPUTS;
@@ -156,8 +157,8 @@ static void test_a_softmax_of_two_is_a_sigmoid(void **state)
         logits[b] = pairs[2 * b + 1] - pairs[2 * b];
         targets[b] = b % 2;
     }
-    clt_ref_loss_f64(B, 1, logits, targets, loss[0], hit[0], gradient);
-    clt_ref_loss_f64(B, 2, pairs, targets, loss[1], hit[1], pair_gradient);
+    clt_ref_loss_f64(B, 1, logits, targets, NULL, loss[0], hit[0], gradient);
+    clt_ref_loss_f64(B, 2, pairs, targets, NULL, loss[1], hit[1], pair_gradient);
     for (int b = 0; b < B; b++) {
         assert_true(fabs(loss[0][b] - loss[1][b]) < 1e-12);
         assert_true(fabs(gradient[b] - pair_gradient[2 * b + 1]) < 1e-15);
@@ -177,7 +178,7 @@ static void test_categorical_loss_at_the_ends(void **state)
     const double want[] = {log(3.0), log(3.0), 2e4 + log(2.0), log(2.0)};
     double loss[COUNT], dlogits[COUNT * OUTPUTS];
     int32_t hit[COUNT];
-    clt_ref_loss_f64(COUNT, OUTPUTS, logits[0], targets, loss, hit, dlogits);
+    clt_ref_loss_f64(COUNT, OUTPUTS, logits[0], targets, NULL, loss, hit, dlogits);
     for (int b = 0; b < 4; b++) {
         assert_true(fabs(loss[b] - want[b]) < 1e-11);
         assert_int_equal(hit[b], hits[b]);
@@ -185,6 +186,32 @@ static void test_categorical_loss_at_the_ends(void **state)
     assert_true(dlogits[2 * OUTPUTS + 1] == -1.0 / COUNT);
     for (int b = 4; b < COUNT; b++) { /* a record of this ends training */
         assert_true(isnan(loss[b]) && isnan(dlogits[b * OUTPUTS]));
+    }
+}
+
+/* A label's weight multiplies what is a sample's alone: its loss and its gradient, not its hit. */
+static void test_weighted_loss(void **state)
+{
+    (void)state;
+    const double weights[OUTPUTS] = {0.5, 3.0, 1.25};
+    for (int outputs = 1; outputs <= OUTPUTS; outputs += OUTPUTS - 1) {
+        loss_problem p = {.outputs = outputs, .class_weights = weights};
+        int count = B * outputs;
+        double loss[2][B], dlogits[2][B * OUTPUTS];
+        int32_t hit[2][B];
+        clt_test_normal_f64(p.logits, (size_t)count, 3.0, 1);
+        for (int b = 0; b < B; b++) {
+            p.targets[b] = b % (outputs == 1 ? 2 : outputs);
+        }
+        clt_ref_loss_f64(B, outputs, p.logits, p.targets, NULL, loss[0], hit[0], dlogits[0]);
+        clt_ref_loss_f64(B, outputs, p.logits, p.targets, weights, loss[1], hit[1], dlogits[1]);
+        clt_test_assert_gradient("logits", loss_function, &p, p.logits, dlogits[1], (size_t)count);
+        for (int k = 0; k < count; k++) {
+            double weight = weights[p.targets[k / outputs]];
+            assert_true(loss[1][k / outputs] == weight * loss[0][k / outputs]);
+            assert_true(fabs(dlogits[1][k] - weight * dlogits[0][k]) < 1e-15);
+        }
+        assert_memory_equal(hit[0], hit[1], sizeof hit[0]);
     }
 }
 
@@ -487,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_categorical_loss),
         cmocka_unit_test(test_a_softmax_of_two_is_a_sigmoid),
         cmocka_unit_test(test_categorical_loss_at_the_ends),
+        cmocka_unit_test(test_weighted_loss),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_masks_have_logical_places),
         cmocka_unit_test(test_locked_masks),

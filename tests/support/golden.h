@@ -22,7 +22,8 @@ typedef struct golden {
     int batch, epochs; /* of the short fit */
     clt_clipping clip; /* before Adam's steps */
     double weight_decay;
-    clt_dataset *train, *test; /* the first `batch` samples of train give logits and gradients */
+    const float *class_weights; /* [classes]; NULL: none */
+    clt_dataset *train, *test;  /* the first `batch` samples of train give logits and gradients */
 } golden;
 
 /* All three fail the running test when something is wrong with the file. */

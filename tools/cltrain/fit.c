@@ -16,6 +16,7 @@
 #include "stored.h"
 #include "table.h"
 #include "verbs.h"
+#include "weights.h"
 
 /* What the pictures, the history and the model's words may need beside the weights. */
 static const uint64_t OTHER_FILES_BYTES = 1 << 20;
@@ -33,7 +34,8 @@ typedef struct fit {
     clt_vector_coverage coverage; /* of --vectors */
     clt_runtime *runtime;
     clt_trainer *trainer;
-    float *before; /* the embedding to begin with; NULL: not known */
+    float *class_weights; /* NULL: none */
+    float *before;        /* the embedding to begin with; NULL: not known */
     cli_notes notes;
     cli_bar bar;
 } fit;
@@ -162,6 +164,10 @@ static clt_status prepare(fit *f, clt_error *error)
     if (status == CLT_OK) {
         status = load_weights(f, error);
     }
+    if (status == CLT_OK && settings->class_weight != NULL) {
+        status = cli_class_weights(settings->class_weight, f->model, &f->train, &f->class_weights,
+                                   error);
+    }
     if (status == CLT_OK) {
         status = keep_embedding(f, error);
     }
@@ -229,6 +235,7 @@ static clt_status train(fit *f, clt_error *error)
     config.schedule = settings->schedule;
     config.clip = settings->clip;
     config.weight_decay = settings->weight_decay;
+    config.class_weights = f->class_weights;
     config.progress = on_progress;
     config.user = &f->bar;
     config.checkpoints = settings->checkpoints;
@@ -528,6 +535,7 @@ static int run(const cli_command *given)
     clt_model_free(f.model);
     cli_source_close(&f.source);
     cli_stored_close(&stored);
+    free(f.class_weights);
     free(f.before);
     free(f.out);
     return code;

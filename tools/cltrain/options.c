@@ -77,6 +77,9 @@ static const cli_option options[] = {
      "stop after N epochs in a row without a new best, with the weights of the best"},
     {"--min-delta", CLI_FIT, CLI_REAL, FIELD(min_delta), 0, 0, "X",
      "only what is better by more than X is a new best"},
+    {"--class-weight", CLI_FIT, CLI_TEXT, FIELD(class_weight), 0, 0, "LABEL=W,...",
+     "multiply the training loss of a label's reviews by W (1 for labels not named); or balanced: "
+     "as if every class were equally frequent"},
     {"--seed", OPENS_DATA, CLI_SEED, FIELD(seed), 0, 0, "N",
      "of the weights, the order, dropout and the demonstration reviews"},
     {"--limit", CLI_FIT, CLI_INT, FIELD(limit), 1, INT32_MAX, "N",

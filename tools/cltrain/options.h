@@ -41,6 +41,7 @@ typedef struct cli_settings {
     const char *init;
     const char *word_index;
     const char *vectors;
+    const char *class_weight;
     const char *text_column, *label_column, *validation;
     const char *resume;
     clt_reading reading;

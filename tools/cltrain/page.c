@@ -98,6 +98,9 @@ static void add_settings(const cli_page *page, cli_bytes *html)
     if (settings->weight_decay > 0.0) {
         add_number(html, "Weight decay", "%g", settings->weight_decay);
     }
+    if (settings->class_weight != NULL) {
+        add_row(html, "Class weights", settings->class_weight);
+    }
     add_number(html, "Seed", "%llu", (unsigned long long)settings->seed);
     add_row(html, "Device", page->device);
     cli_bytes_print(html, "</table></div>\n");
