@@ -13,8 +13,6 @@
 #include "model/network.h"
 #include "support/runtime.h"
 
-static clt_runtime *runtime;
-
 typedef struct setting {
     golden g;
     clt_model *model;
@@ -80,9 +78,10 @@ static bool table_gradient_near(const setting *s, const clt_network_state *state
     float *dense = floats(table->count), *drows = floats(rows * features);
     int32_t *unique = calloc(rows, sizeof *unique);
     assert_non_null(unique);
-    assert_ok(clt_buffer_read(runtime, state->unique, 0, rows * sizeof *unique, unique, &error));
     assert_ok(
-        clt_buffer_read(runtime, state->drows, 0, rows * features * sizeof *drows, drows, &error));
+        clt_buffer_read(clt_test_runtime, state->unique, 0, rows * sizeof *unique, unique, &error));
+    assert_ok(clt_buffer_read(clt_test_runtime, state->drows, 0, rows * features * sizeof *drows,
+                              drows, &error));
     for (size_t u = 0; u < rows; u++) {
         memcpy(&dense[(size_t)unique[u] * features], &drows[u * features],
                features * sizeof *dense);
@@ -112,15 +111,16 @@ static void check_gradients(const setting *s)
     }
     assert_ok(clt_batch_create(g->batch, g->reading.maxlen, &batch, &error));
     clt_batch_fill(&batch, g->train, &g->reading, order, g->batch);
-    assert_ok(clt_network_create(runtime, s->model, &limits, 1, NULL, &network, &error));
-    assert_ok(clt_loss_plan(runtime, g->outputs, &loss_op, &error));
-    assert_ok(clt_buffer_create(runtime, samples * sizeof(float), "loss", &loss, &error));
-    assert_ok(clt_buffer_create(runtime, samples * sizeof(int32_t), "hit", &hit, &error));
+    assert_ok(clt_network_create(clt_test_runtime, s->model, &limits, 1, NULL, &network, &error));
+    assert_ok(clt_loss_plan(clt_test_runtime, g->outputs, &loss_op, &error));
+    assert_ok(clt_buffer_create(clt_test_runtime, samples * sizeof(float), "loss", &loss, &error));
+    assert_ok(clt_buffer_create(clt_test_runtime, samples * sizeof(int32_t), "hit", &hit, &error));
 
     if (g->class_weights != NULL) {
         size_t bytes = (size_t)clt_model_class_count(s->model) * sizeof(float);
-        assert_ok(clt_buffer_create(runtime, bytes, "weights", &class_weights, &error));
-        assert_ok(clt_buffer_write(runtime, class_weights, 0, bytes, g->class_weights, &error));
+        assert_ok(clt_buffer_create(clt_test_runtime, bytes, "weights", &class_weights, &error));
+        assert_ok(
+            clt_buffer_write(clt_test_runtime, class_weights, 0, bytes, g->class_weights, &error));
     }
     assert_ok(clt_network_upload(network, &batch, &error));
     assert_ok(clt_network_forward(network, 0, &error));
@@ -130,9 +130,10 @@ static void check_gradients(const setting *s)
     assert_ok(clt_network_backward(network, &error));
 
     float *values = floats(logits), mean = 0.0f;
-    assert_ok(clt_buffer_read(runtime, state->logits, 0, logits * sizeof *values, values, &error));
+    assert_ok(clt_buffer_read(clt_test_runtime, state->logits, 0, logits * sizeof *values, values,
+                              &error));
     bool good = golden_near(g, "logits", NULL, values, logits, NULL, TOLERANCE_LOGITS, 0.0);
-    assert_ok(clt_buffer_read(runtime, loss, 0, samples * sizeof *values, values, &error));
+    assert_ok(clt_buffer_read(clt_test_runtime, loss, 0, samples * sizeof *values, values, &error));
     for (size_t k = 0; k < samples; k++) {
         mean += values[k] / (float)samples;
     }
@@ -140,8 +141,8 @@ static void check_gradients(const setting *s)
     good &= s->model->layers.layers[0].frozen || table_gradient_near(s, state);
     const clt_layers *layers = &s->model->layers;
     float *arena = floats(layers->arena);
-    assert_ok(
-        clt_buffer_read(runtime, state->darena, 0, layers->arena * sizeof *arena, arena, &error));
+    assert_ok(clt_buffer_read(clt_test_runtime, state->darena, 0, layers->arena * sizeof *arena,
+                              arena, &error));
     for (int k = 1; k < layers->parameter_count; k++) {
         const clt_parameter *parameter = &layers->parameters[k];
         good &= golden_near(g, "gradient", parameter->name, arena + parameter->offset,
@@ -150,9 +151,9 @@ static void check_gradients(const setting *s)
     free(arena);
     free(values);
     free(order);
-    clt_buffer_release(runtime, &loss);
-    clt_buffer_release(runtime, &hit);
-    clt_buffer_release(runtime, &class_weights);
+    clt_buffer_release(clt_test_runtime, &loss);
+    clt_buffer_release(clt_test_runtime, &hit);
+    clt_buffer_release(clt_test_runtime, &class_weights);
     clt_loss_destroy(loss_op);
     clt_network_destroy(network);
     clt_batch_destroy(&batch);
@@ -216,7 +217,7 @@ static void check_probabilities(const setting *s)
     }
     /* in two batches, so that a last one is short */
     int32_t batch = s->g.batch / 2 + 1;
-    assert_ok(clt_model_predict(s->model, runtime, &samples, batch, ours, &error));
+    assert_ok(clt_model_predict(s->model, clt_test_runtime, &samples, batch, ours, &error));
     clt_test_assert_near("probabilities", ours, keras, samples.count * classes, TOLERANCE_LOGITS);
     free(ours);
     free(keras);
@@ -236,7 +237,7 @@ static clt_trainer *fit(setting *s, const clt_dataset *train, const clt_dataset 
     config.weight_decay = s->g.weight_decay;
     config.class_weights = s->g.class_weights;
     restart(s);
-    assert_ok(clt_trainer_create(s->model, runtime, &config, &trainer, &error));
+    assert_ok(clt_trainer_create(s->model, clt_test_runtime, &config, &trainer, &error));
     assert_ok(clt_trainer_fit(trainer, train, validation, &error));
     return trainer;
 }
@@ -259,19 +260,6 @@ static void test_case(void **state)
     clt_trainer_destroy(trainer);
     assert_true(good);
     close_case(&s);
-}
-
-static int open_device(void **state)
-{
-    (void)state;
-    return clt_test_runtime_open(&runtime);
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    clt_runtime_destroy(runtime);
-    return 0;
 }
 
 /* Whether `name` stands in the comma-separated list. */
@@ -301,5 +289,6 @@ int main(void)
         print_error("CLTRAIN_TEST_CASES=%s names no case\n", list);
         return 1;
     }
-    return _cmocka_run_group_tests("training", tests, count, open_device, close_device);
+    return _cmocka_run_group_tests("training", tests, count, clt_test_runtime_begin,
+                                   clt_test_runtime_end);
 }

@@ -4,6 +4,8 @@
 
 #include "support/test.h"
 
+clt_runtime *clt_test_runtime;
+
 static void print_line(void *user, clt_log_level level, const char *line)
 {
     (void)user;
@@ -23,5 +25,18 @@ int clt_test_runtime_open(clt_runtime **runtime)
         print_error("%s\n", error.message);
         return -1;
     }
+    return 0;
+}
+
+int clt_test_runtime_begin(void **state)
+{
+    (void)state;
+    return clt_test_runtime_open(&clt_test_runtime);
+}
+
+int clt_test_runtime_end(void **state)
+{
+    (void)state;
+    clt_runtime_destroy(clt_test_runtime);
     return 0;
 }

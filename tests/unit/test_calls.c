@@ -13,7 +13,6 @@
 enum { BATCH = 16, STEPS = 6, EPOCHS = 2 };
 
 static const clt_reading reading = {60, 0, 1, 2, 3, 400, CLT_PRE, CLT_PRE};
-static clt_runtime *runtime;
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
@@ -149,7 +148,7 @@ static void check_training(const char *layers, const unsigned long *limits)
     config.user = &s;
     assert_ok(clt_model_create(layers, &reading, 1, &model, &error));
     unsigned long before = allocations, buffers = clt_layer_count("clCreateBuffer");
-    assert_ok(clt_trainer_create(model, runtime, &config, &trainer, &error));
+    assert_ok(clt_trainer_create(model, clt_test_runtime, &config, &trainer, &error));
     assert_true(allocations > before && clt_layer_count("clCreateBuffer") > buffers);
     assert_ok(clt_trainer_fit(trainer, samples, NULL, &error));
     assert_int_equal(s.steps, EPOCHS * STEPS);
@@ -202,26 +201,13 @@ static void test_evaluation(void **state)
     clt_network *network = NULL;
     const clt_limits most = {BATCH, reading.maxlen, false};
     assert_ok(clt_model_create("embedding:8,lstm:6,dense:1", &reading, 1, &model, &error));
-    assert_ok(clt_network_create(runtime, model, &most, 0, NULL, &network, &error));
+    assert_ok(clt_network_create(clt_test_runtime, model, &most, 0, NULL, &network, &error));
     (void)evaluate(network, STEPS); /* the first launch of a kernel sets all its arguments */
     counts few = evaluate(network, 2), many = evaluate(network, STEPS);
     counts spent = difference(&many, &few); /* a loader is made for each evaluation */
     check(&spent, STEPS - 2, limits);
     clt_network_destroy(network);
     clt_model_free(model);
-}
-
-static int open_device(void **state)
-{
-    (void)state;
-    return clt_test_runtime_open(&runtime);
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    clt_runtime_destroy(runtime);
-    return 0;
 }
 
 int main(void)
@@ -231,5 +217,5 @@ int main(void)
     setenv("OPENCL_LAYERS", CLT_LAYER, 1);
     /* The counts are those of these variants; CLBlast's calls are not ours. */
     setenv("CLTRAIN_PLAN", "lstm=rows,gemm=own,prefix=on", 1);
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, clt_test_runtime_begin, clt_test_runtime_end);
 }

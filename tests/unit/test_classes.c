@@ -14,7 +14,6 @@
 enum { CLASSES = 3, COUNT = 150, LENGTH_MAX = 12, WORDS = 40, LENGTH = 10 };
 
 static const clt_reading reading = {WORDS, 0, 1, 2, 3, LENGTH, CLT_PRE, CLT_PRE};
-static clt_runtime *runtime;
 static size_t offsets[COUNT + 1];
 static int32_t ids[COUNT * LENGTH_MAX], labels[COUNT];
 
@@ -49,7 +48,7 @@ static clt_status train(clt_model *model, const clt_dataset *task, const clt_dat
     config.batch = 32;
     config.epochs = epochs;
     config.learning_rate = 0.02;
-    clt_status status = clt_trainer_create(model, runtime, &config, &trainer, error);
+    clt_status status = clt_trainer_create(model, clt_test_runtime, &config, &trainer, error);
     if (status == CLT_OK) {
         status = clt_trainer_fit(trainer, task, validation, error);
     }
@@ -70,7 +69,7 @@ static void test_learns(void **state)
     clt_dataset task = make_task(), unlabelled = task;
     assert_ok(train(model, &task, &task, 12, &last, &error));
     assert_true(last.train.accuracy > 0.9 && last.validation.accuracy > 0.9);
-    assert_ok(clt_model_evaluate(model, runtime, &task, 64, &metrics, &error));
+    assert_ok(clt_model_evaluate(model, clt_test_runtime, &task, 64, &metrics, &error));
     assert_true(metrics.accuracy == last.validation.accuracy);
     assert_true(fabs(metrics.loss - last.validation.loss) < 1e-6);
 
@@ -80,7 +79,7 @@ static void test_learns(void **state)
     size_t hits = 0;
     unlabelled.labels = NULL;
     assert_int_equal(clt_model_class_count(model), CLASSES);
-    assert_ok(clt_model_predict(model, runtime, &unlabelled, 64, p[0], &error));
+    assert_ok(clt_model_predict(model, clt_test_runtime, &unlabelled, 64, p[0], &error));
     for (size_t k = 0; k < COUNT; k++) {
         assert_true(fabsf(p[k][0] + p[k][1] + p[k][2] - 1.0f) < 1e-6f);
         loss -= log(p[k][labels[k]]) / COUNT;
@@ -111,7 +110,7 @@ static void test_ties(void **state)
             labels[j] = (int32_t)j % task.class_count;
             zeros += labels[j] == 0;
         }
-        assert_ok(clt_model_evaluate(model, runtime, &task, 64, &metrics, &error));
+        assert_ok(clt_model_evaluate(model, clt_test_runtime, &task, 64, &metrics, &error));
         assert_true(fabs(metrics.loss - log(classes)) < 1e-6);
         assert_true(metrics.accuracy == (double)zeros / COUNT);
         clt_model_free(model);
@@ -130,8 +129,8 @@ static void test_refused(void **state)
     two.count = 2; /* labels 0 and 1 */
     assert_fails(train(model, &task, NULL, 1, NULL, &error), CLT_INPUT, message);
     assert_fails(train(model, &two, &task, 1, NULL, &error), CLT_INPUT, message);
-    assert_fails(clt_model_evaluate(model, runtime, &task, 64, &metrics, &error), CLT_INPUT,
-                 message);
+    assert_fails(clt_model_evaluate(model, clt_test_runtime, &task, 64, &metrics, &error),
+                 CLT_INPUT, message);
     two.count = 3;
     assert_fails(train(model, &two, NULL, 1, NULL, &error), CLT_USAGE,
                  "sample 2 has label 2, of 2 classes");
@@ -161,24 +160,11 @@ static void test_diverges(void **state)
     clt_model *model = create_model("embedding:6,lstm:8,dense:3");
     clt_model_tensor(model, "dense.bias", NULL)[1] = NAN;
     assert_fails(train(model, &task, NULL, 1, NULL, &error), CLT_DIVERGED, "epoch 1, step 1 of");
-    assert_fails(clt_model_evaluate(model, runtime, &task, 64, &metrics, &error), CLT_DIVERGED,
-                 "output for sample 0");
-    assert_fails(clt_model_predict(model, runtime, &task, 64, p[0], &error), CLT_DIVERGED,
+    assert_fails(clt_model_evaluate(model, clt_test_runtime, &task, 64, &metrics, &error),
+                 CLT_DIVERGED, "output for sample 0");
+    assert_fails(clt_model_predict(model, clt_test_runtime, &task, 64, p[0], &error), CLT_DIVERGED,
                  "output for sample 0");
     clt_model_free(model);
-}
-
-static int open_device(void **state)
-{
-    (void)state;
-    return clt_test_runtime_open(&runtime);
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    clt_runtime_destroy(runtime);
-    return 0;
 }
 
 int main(void)
@@ -189,5 +175,5 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_diverges),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, clt_test_runtime_begin, clt_test_runtime_end);
 }

@@ -15,7 +15,6 @@
 
 enum { BATCH = 24, WORDS = 300, SEED = 7, STEP = 5 };
 static const clt_reading reading = {WORDS, 0, 1, 2, 3, 20, CLT_PRE, CLT_PRE};
-static clt_runtime *runtime;
 
 /* One LSTM layer of the chain: what it reads, gives and saves, and their gradients. */
 typedef struct link {
@@ -186,15 +185,16 @@ static void check_training(clt_network *network, const chain *c, bool frozen)
     }
     assert_ok(clt_network_upload(network, c->batch, &error));
     assert_ok(clt_network_forward(network, STEP, &error));
-    assert_ok(clt_buffer_read(runtime, state->logits, 0, sizeof logits, logits, &error));
+    assert_ok(clt_buffer_read(clt_test_runtime, state->logits, 0, sizeof logits, logits, &error));
     assert_near("logit", logits, c->logits, BATCH);
-    assert_ok(clt_buffer_write(runtime, state->dlogits, 0, sizeof dlogits, dlogits, &error));
+    assert_ok(
+        clt_buffer_write(clt_test_runtime, state->dlogits, 0, sizeof dlogits, dlogits, &error));
     assert_ok(clt_network_backward(network, &error));
     float *values = malloc(c->layers->arena * sizeof *values);
     assert_non_null(values);
     for (int k = 1; k < c->layers->parameter_count; k++) {
         const clt_parameter *p = &c->layers->parameters[k];
-        assert_ok(clt_buffer_read(runtime, state->darena, p->offset * sizeof(float),
+        assert_ok(clt_buffer_read(clt_test_runtime, state->darena, p->offset * sizeof(float),
                                   p->count * sizeof(float), values, &error));
         assert_near(p->name, values, c->gradients[k], p->count);
     }
@@ -202,7 +202,7 @@ static void check_training(clt_network *network, const chain *c, bool frozen)
     size_t features = (size_t)c->layers->layers[0].outputs;
     float *drows = calloc((size_t)state->row_count * features, sizeof *drows);
     assert_non_null(drows);
-    assert_ok(clt_buffer_read(runtime, state->drows, 0,
+    assert_ok(clt_buffer_read(clt_test_runtime, state->drows, 0,
                               (size_t)state->row_count * features * sizeof *drows, drows, &error));
     for (int u = 0; u < state->row_count && !frozen; u++) {
         assert_near("drows", drows + (size_t)u * features,
@@ -219,11 +219,11 @@ static void check_inference(const clt_model *model, const clt_model *plain, cons
         clt_error error;
         clt_network *network;
         const clt_limits limits = {BATCH, reading.maxlen, false};
-        assert_ok(clt_network_create(runtime, k == 0 ? model : plain, &limits, SEED, NULL, &network,
-                                     &error));
+        assert_ok(clt_network_create(clt_test_runtime, k == 0 ? model : plain, &limits, SEED, NULL,
+                                     &network, &error));
         assert_ok(clt_network_upload(network, batch, &error));
         assert_ok(clt_network_forward(network, STEP, &error));
-        assert_ok(clt_buffer_read(runtime, clt_network_state_of(network)->logits, 0,
+        assert_ok(clt_buffer_read(clt_test_runtime, clt_network_state_of(network)->logits, 0,
                                   sizeof logits[k], logits[k], &error));
         clt_network_destroy(network);
     }
@@ -260,7 +260,7 @@ static void check_model(const char *with, const char *without)
     chain *c = new_chain(model, layers, &batch);
     forward(c);
     backward(c);
-    assert_ok(clt_network_create(runtime, model, &limits, SEED, NULL, &network, &error));
+    assert_ok(clt_network_create(clt_test_runtime, model, &limits, SEED, NULL, &network, &error));
     assert_false(clt_network_packs(network));
     check_training(network, c, layers->layers[0].frozen);
     clt_network_destroy(network);
@@ -284,21 +284,8 @@ static void test_inputs_fall_out(void **state)
                 "embedding:9,lstm:6:sequence,lstm:5:bidirectional,dense:1");
 }
 
-static int open_device(void **state)
-{
-    (void)state;
-    return clt_test_runtime_open(&runtime);
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    clt_runtime_destroy(runtime);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_inputs_fall_out)};
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, clt_test_runtime_begin, clt_test_runtime_end);
 }

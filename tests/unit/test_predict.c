@@ -14,7 +14,6 @@
 enum { WORDS = 50, LENGTH = 10, COUNT = 61, FEW = 4, CLASSES_MAX = 5 };
 
 static const clt_reading reading = {WORDS, 0, 1, 2, 3, LENGTH, CLT_PRE, CLT_PRE};
-static clt_runtime *runtime;
 static size_t offsets[COUNT + 1];
 static int32_t ids[COUNT * 15];
 
@@ -40,10 +39,10 @@ static void check_model(const char *layers)
     assert_ok(clt_model_create(layers, &reading, 3, &model, &error));
     size_t classes = (size_t)clt_model_class_count(model);
     for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
-        assert_ok(clt_model_predict(model, runtime, &all, batches[b], at_once, &error));
+        assert_ok(clt_model_predict(model, clt_test_runtime, &all, batches[b], at_once, &error));
         for (size_t k = 0; k + FEW <= COUNT; k += FEW) {
             const clt_dataset few = {FEW, offsets + k, ids, NULL, 0, WORDS, false};
-            assert_ok(clt_model_predict(model, runtime, &few, FEW, apart, &error));
+            assert_ok(clt_model_predict(model, clt_test_runtime, &few, FEW, apart, &error));
             assert_memory_equal(apart, at_once + k * classes, FEW * classes * sizeof *apart);
         }
         assert_true(at_once[0] != at_once[classes]);
@@ -64,17 +63,17 @@ static void check_prefix(const char *layers, clt_side padding, bool packs)
     padded.padding = padding;
     assert_ok(clt_model_create(layers, &padded, 3, &model, &error));
     for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
-        clt_runtime_force(runtime, "prefix", "off");
-        assert_ok(clt_model_predict(model, runtime, &all, batches[b], plain, &error));
-        clt_runtime_force(runtime, "prefix", "on");
-        assert_ok(clt_model_predict(model, runtime, &all, batches[b], packed, &error));
+        clt_runtime_force(clt_test_runtime, "prefix", "off");
+        assert_ok(clt_model_predict(model, clt_test_runtime, &all, batches[b], plain, &error));
+        clt_runtime_force(clt_test_runtime, "prefix", "on");
+        assert_ok(clt_model_predict(model, clt_test_runtime, &all, batches[b], packed, &error));
         assert_memory_equal(plain, packed, sizeof plain);
     }
     const clt_limits limits = {16, LENGTH, false};
-    assert_ok(clt_network_create(runtime, model, &limits, 0, NULL, &network, &error));
-    assert_int_equal(clt_network_packs(network), packs && clt_runtime_is_cpu(runtime));
+    assert_ok(clt_network_create(clt_test_runtime, model, &limits, 0, NULL, &network, &error));
+    assert_int_equal(clt_network_packs(network), packs && clt_runtime_is_cpu(clt_test_runtime));
     clt_network_destroy(network);
-    clt_runtime_force(runtime, "prefix", NULL);
+    clt_runtime_force(clt_test_runtime, "prefix", NULL);
     clt_model_free(model);
 }
 
@@ -105,27 +104,13 @@ static void test_rule(void **state)
     const clt_limits limits = {2, LENGTH, false};
     bool projected;
     assert_ok(clt_model_create("embedding:6,lstm:5,dense:1", &reading, 3, &model, &error));
-    assert_ok(clt_network_create(runtime, model, &limits, 0, NULL, &network, &error));
+    assert_ok(clt_network_create(clt_test_runtime, model, &limits, 0, NULL, &network, &error));
     assert_ok(clt_network_project_vocabulary(network, WORDS - 1, &projected, &error));
     assert_false(projected);
     assert_ok(clt_network_project_vocabulary(network, WORDS, &projected, &error));
     assert_true(projected);
     clt_network_destroy(network);
     clt_model_free(model);
-}
-
-static int open_device(void **state)
-{
-    (void)state;
-    fill_texts();
-    return clt_test_runtime_open(&runtime);
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    clt_runtime_destroy(runtime);
-    return 0;
 }
 
 int main(void)
@@ -135,5 +120,6 @@ int main(void)
         cmocka_unit_test(test_rule),
         cmocka_unit_test(test_prefix),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    fill_texts();
+    return cmocka_run_group_tests(tests, clt_test_runtime_begin, clt_test_runtime_end);
 }

@@ -14,7 +14,6 @@
 enum { WORDS = 40, LENGTH = 12, COUNT = 150, RARE = 9 };
 
 static const clt_reading reading = {WORDS, 0, 1, 2, 3, LENGTH, CLT_PRE, CLT_PRE};
-static clt_runtime *runtime;
 
 /* Texts of 3 to 20 words; label 1 when words 10 .. 19 outnumber words 20 .. 29. The first text
  * alone has the word RARE. */
@@ -98,7 +97,7 @@ static clt_status train(clt_model *model, const clt_trainer_config *config, clt_
 {
     clt_trainer *trainer = NULL;
     clt_dataset *task = create_task(1), *other = create_task(2);
-    clt_status status = clt_trainer_create(model, runtime, config, &trainer, error);
+    clt_status status = clt_trainer_create(model, clt_test_runtime, config, &trainer, error);
     if (status == CLT_OK) {
         status = clt_trainer_fit(trainer, task, other, error);
         if (history != NULL) {
@@ -137,7 +136,7 @@ static void test_learns(void **state)
     assert_int_equal(s.last.steps, 5);
     clt_dataset *other = create_task(2);
     clt_metrics metrics;
-    assert_ok(clt_model_evaluate(model, runtime, other, 64, &metrics, &error));
+    assert_ok(clt_model_evaluate(model, clt_test_runtime, other, 64, &metrics, &error));
     assert_true(fabs(metrics.loss - history.epochs[11].validation.loss) < 1e-6);
     assert_true(metrics.accuracy == history.epochs[11].validation.accuracy);
     clt_dataset_free(other);
@@ -201,14 +200,14 @@ static void test_prefix(void **state)
     for (int run = 0; run < 3; run++) {
         clt_trainer_config config = recipe(32, 4, 0.01, NULL);
         clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
-        clt_runtime_force(runtime, "prefix", run == 0 ? "off" : "on");
+        clt_runtime_force(clt_test_runtime, "prefix", run == 0 ? "off" : "on");
         assert_ok(train(model, &config, &histories[run], &error));
         count = copy_weights(model, weights[run]);
         clt_model_free(model);
     }
-    clt_runtime_force(runtime, "prefix", NULL);
+    clt_runtime_force(clt_test_runtime, "prefix", NULL);
     assert_memory_equal(weights[1], weights[2], count * sizeof(float));
-    if (clt_runtime_is_cpu(runtime)) { /* else both runs would be one */
+    if (clt_runtime_is_cpu(clt_test_runtime)) { /* else both runs would be one */
         assert_memory_not_equal(weights[0], weights[1], count * sizeof(float));
     }
     for (size_t k = 0; k < 4; k++) {
@@ -264,9 +263,9 @@ static size_t train_with(const char *variant, bool poisoned, float *weights, clt
     if (poisoned) {
         clt_model_tensor(model, "embedding.embeddings", NULL)[RARE * 19 + 7] = NAN;
     }
-    clt_runtime_force(runtime, "adam", variant);
+    clt_runtime_force(clt_test_runtime, "adam", variant);
     (void)!train(model, &config, NULL, error);
-    clt_runtime_force(runtime, "adam", NULL);
+    clt_runtime_force(clt_test_runtime, "adam", NULL);
     size_t count = copy_weights(model, weights);
     clt_model_free(model);
     return count;
@@ -332,19 +331,20 @@ static void test_refused(void **state)
         {recipe(INT32_MAX, 5, 0.001, NULL), "positions in all"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        assert_fails(clt_trainer_create(model, runtime, &cases[k].config, &trainer, &error),
-                     CLT_USAGE, cases[k].part);
+        assert_fails(
+            clt_trainer_create(model, clt_test_runtime, &cases[k].config, &trainer, &error),
+            CLT_USAGE, cases[k].part);
     }
     clt_dataset *task = create_task(1);
     task->num_words = WORDS + 1;
-    assert_ok(clt_trainer_create(model, runtime, NULL, &trainer, &error));
+    assert_ok(clt_trainer_create(model, clt_test_runtime, NULL, &trainer, &error));
     assert_fails(clt_trainer_fit(trainer, task, NULL, &error), CLT_USAGE, "ids up to 40");
     clt_trainer_destroy(trainer);
     clt_dataset_free(task);
     float probabilities[2];
     const char *text = "good";
-    assert_fails(clt_model_predict_text(model, runtime, &text, 1, probabilities, &error), CLT_INPUT,
-                 "no words to read text with");
+    assert_fails(clt_model_predict_text(model, clt_test_runtime, &text, 1, probabilities, &error),
+                 CLT_INPUT, "no words to read text with");
     clt_model_free(model);
 }
 
@@ -360,27 +360,14 @@ static void test_predict_text(void **state)
     clt_vocabulary_free(vocabulary);
     const char *const texts[] = {"The film was GOOD!", "the film<br />was (good)", "", "bad bad"};
     float p[4][2], again[2];
-    assert_ok(clt_model_predict_text(model, runtime, texts, 4, p[0], &error));
+    assert_ok(clt_model_predict_text(model, clt_test_runtime, texts, 4, p[0], &error));
     assert_memory_equal(p[0], p[1], sizeof p[0]);
     assert_true(p[0][1] != p[3][1] && p[0][1] > 0.0f && p[0][1] < 1.0f);
     assert_true(fabsf(p[0][0] + p[0][1] - 1.0f) < 1e-6f);
     /* a text's probability has the same bits whatever else is in the batch */
-    assert_ok(clt_model_predict_text(model, runtime, &texts[3], 1, again, &error));
+    assert_ok(clt_model_predict_text(model, clt_test_runtime, &texts[3], 1, again, &error));
     assert_memory_equal(p[3], again, sizeof again);
     clt_model_free(model);
-}
-
-static int open_device(void **state)
-{
-    (void)state;
-    return clt_test_runtime_open(&runtime);
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    clt_runtime_destroy(runtime);
-    return 0;
 }
 
 int main(void)
@@ -397,5 +384,5 @@ int main(void)
         cmocka_unit_test(test_predict_text),
         cmocka_unit_test(test_lazy_adam_same_bits),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, clt_test_runtime_begin, clt_test_runtime_end);
 }

@@ -13,7 +13,6 @@
 enum { BATCH = 24, WORDS = 300, FEATURES = 17, SEED = 7, STEP = 5 };
 static const double rate = 0.3;
 static const clt_reading reading = {WORDS, 0, 1, 2, 3, 20, CLT_PRE, CLT_PRE};
-static clt_runtime *runtime;
 
 typedef struct result {
     float logits[BATCH], drows[WORDS * FEATURES];
@@ -32,17 +31,18 @@ static void run(const clt_model *model, const clt_batch *batch, bool train, resu
     clt_error error;
     clt_network *network;
     const clt_limits limits = {BATCH, reading.maxlen, train};
-    assert_ok(clt_network_create(runtime, model, &limits, SEED, NULL, &network, &error));
+    assert_ok(clt_network_create(clt_test_runtime, model, &limits, SEED, NULL, &network, &error));
     const clt_network_state *state = clt_network_state_of(network);
     assert_ok(clt_network_upload(network, batch, &error));
     assert_ok(clt_network_forward(network, STEP, &error));
-    assert_ok(clt_buffer_read(runtime, state->logits, 0, sizeof r->logits, r->logits, &error));
+    assert_ok(
+        clt_buffer_read(clt_test_runtime, state->logits, 0, sizeof r->logits, r->logits, &error));
     if (train) {
-        assert_ok(
-            clt_buffer_write(runtime, state->dlogits, 0, sizeof r->logits, r->logits, &error));
+        assert_ok(clt_buffer_write(clt_test_runtime, state->dlogits, 0, sizeof r->logits, r->logits,
+                                   &error));
         assert_ok(clt_network_backward(network, &error));
         r->row_count = state->row_count;
-        assert_ok(clt_buffer_read(runtime, state->drows, 0,
+        assert_ok(clt_buffer_read(clt_test_runtime, state->drows, 0,
                                   (size_t)r->row_count * FEATURES * sizeof *r->drows, r->drows,
                                   &error));
     }
@@ -105,21 +105,8 @@ static void test_words_fall_out(void **state)
         "embedding:17,dropout:0.2,lstm:6:bidirectional:sequence,pool:max,dense:1");
 }
 
-static int open_device(void **state)
-{
-    (void)state;
-    return clt_test_runtime_open(&runtime);
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    clt_runtime_destroy(runtime);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_words_fall_out)};
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return cmocka_run_group_tests(tests, clt_test_runtime_begin, clt_test_runtime_end);
 }
