@@ -11,13 +11,6 @@
 
 enum { BATCH = 128 };
 
-static clt_status fail_memory(clt_error *error)
-{
-    error->status = CLT_FAILED;
-    snprintf(error->message, sizeof error->message, "out of memory");
-    return CLT_FAILED;
-}
-
 int32_t cli_likeliest(const float *probabilities, int32_t count)
 {
     int32_t best = 0;
@@ -74,7 +67,7 @@ static clt_status find_changes(const clt_model *model, clt_runtime *runtime, int
     const char *texts[BATCH];
     float *p = calloc(BATCH, classes * sizeof *p);
     if (room == NULL || p == NULL) {
-        status = fail_memory(error);
+        status = cli_set_memory_error(error);
     }
     for (size_t first = 0; first < e->count && status == CLT_OK; first += BATCH) {
         size_t count = e->count - first < BATCH ? e->count - first : BATCH;
@@ -112,7 +105,7 @@ clt_status cli_explain(const clt_model *model, clt_runtime *runtime, const char 
     e.count = all > maxlen + 1 ? maxlen + 1 : all;
     e.words = calloc(e.count + 1, sizeof *e.words);
     if (e.words == NULL) {
-        status = fail_memory(error);
+        status = cli_set_memory_error(error);
         goto done;
     }
     word = e.texts;
@@ -239,7 +232,7 @@ clt_status cli_print_answer(const clt_model *model, const float *probabilities, 
     int32_t *order = calloc((size_t)top, sizeof *order);
 
     if (order == NULL) {
-        return fail_memory(error);
+        return cli_set_memory_error(error);
     }
     find_top(probabilities, count, top, order);
     if (!json) {
@@ -247,7 +240,7 @@ clt_status cli_print_answer(const clt_model *model, const float *probabilities, 
     } else if (cli_json_print_line(answer_value(model, probabilities, order, top, explanation)) !=
                    0 &&
                !ferror(stdout)) {
-        status = fail_memory(error);
+        status = cli_set_memory_error(error);
     }
     free(order);
     return status;

@@ -41,10 +41,9 @@ static clt_status measure(evaluation *e, clt_error *error)
         status = cli_source_open_for(settings->data, settings, e->model, words, &e->source, error);
     }
     if (status == CLT_OK && settings->show_errors > 0 && words_of(e) == NULL) {
-        error->status = status = CLT_INPUT;
-        snprintf(error->message, sizeof error->message,
-                 "%.600s holds no words, so mistakes cannot be shown; give --word-index FILE",
-                 path);
+        status = cli_set_error(
+            error, CLT_INPUT,
+            "%.600s holds no words, so mistakes cannot be shown; give --word-index FILE", path);
     }
     if (status == CLT_OK) {
         status = cli_open_runtime(settings, &e->notes, &e->runtime, error);
@@ -123,9 +122,7 @@ static clt_status print_json(const evaluation *e, clt_error *error)
         failed |= json_object_set_new(value, "mistakes", mistakes_value(e)) != 0;
     }
     if (cli_json_print(value) != 0 || failed) {
-        error->status = CLT_FAILED;
-        snprintf(error->message, sizeof error->message, "cannot print the report as JSON");
-        return CLT_FAILED;
+        return cli_set_error(error, CLT_FAILED, "cannot print the report as JSON");
     }
     return CLT_OK;
 }

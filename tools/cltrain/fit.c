@@ -69,21 +69,18 @@ static clt_status prepare_folder(fit *f, clt_error *error)
         f->out = settings->out != NULL ? strdup(settings->out) : default_out(settings->data);
     }
     if (f->out == NULL) {
-        error->status = CLT_FAILED;
-        snprintf(error->message, sizeof error->message, "out of memory");
-        return CLT_FAILED;
+        return cli_set_memory_error(error);
     }
     if (!f->resumed && cli_stored_open(f->out, &before, error) == CLT_OK) {
         bool valuable = before.saves && !before.finished &&
                         clt_checkpoints_count(f->out, &count, error) == CLT_OK && count > 0;
         cli_stored_close(&before);
         if (valuable) {
-            error->status = CLT_USAGE;
-            snprintf(error->message, sizeof error->message,
-                     "%.300s has the checkpoints of a run that is not finished: go on with it by "
-                     "--resume %.300s, or choose another --out",
-                     f->out, f->out);
-            return CLT_USAGE;
+            return cli_set_error(
+                error, CLT_USAGE,
+                "%.300s has the checkpoints of a run that is not finished: go on with it by "
+                "--resume %.300s, or choose another --out",
+                f->out, f->out);
         }
     }
     clt_status status = cli_make_folder(
@@ -136,9 +133,7 @@ static clt_status keep_embedding(fit *f, clt_error *error)
     }
     f->before = malloc(count * sizeof *table);
     if (f->before == NULL) {
-        error->status = CLT_FAILED;
-        snprintf(error->message, sizeof error->message, "out of memory");
-        return CLT_FAILED;
+        return cli_set_memory_error(error);
     }
     memcpy(f->before, table, count * sizeof *table);
     return CLT_OK;
@@ -297,14 +292,9 @@ static clt_status write_page(const fit *f, bool finished, const cli_bytes *curve
 static clt_status save_model(const fit *f, clt_error *error)
 {
     char *path = cli_join(f->out, "model.safetensors");
-    clt_status status = CLT_FAILED;
+    clt_status status =
+        path != NULL ? clt_model_save(f->model, path, error) : cli_set_memory_error(error);
 
-    if (path != NULL) {
-        status = clt_model_save(f->model, path, error);
-    } else {
-        error->status = status;
-        snprintf(error->message, sizeof error->message, "out of memory");
-    }
     free(path);
     return status;
 }

@@ -356,17 +356,11 @@ clt_status cli_restore_option(cli_command *command, const char *name, const char
         }
         if ((command->given >> k & 1) == 0 &&
             !set_value(option, text, &command->settings, problem)) {
-            error->status = CLT_INPUT;
-            snprintf(error->message, sizeof error->message, "%s is \"%.80s\", not %s", name, text,
-                     problem);
-            return CLT_INPUT;
+            return cli_set_error(error, CLT_INPUT, "%s is \"%.80s\", not %s", name, text, problem);
         }
         return CLT_OK;
     }
-    error->status = CLT_INPUT;
-    snprintf(error->message, sizeof error->message, "this version knows no setting \"%.80s\"",
-             name);
-    return CLT_INPUT;
+    return cli_set_error(error, CLT_INPUT, "this version knows no setting \"%.80s\"", name);
 }
 
 /* Words from column `indent` on, the cursor now at `column`, no line longer than 80. */

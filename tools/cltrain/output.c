@@ -59,6 +59,22 @@ int cli_fail_usage(const cli_verb *verb, const char *format, ...)
     return CLT_USAGE;
 }
 
+clt_status cli_set_error(clt_error *error, clt_status status, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    error->status = status;
+    vsnprintf(error->message, sizeof error->message, format, args);
+    va_end(args);
+    return status;
+}
+
+clt_status cli_set_memory_error(clt_error *error)
+{
+    return cli_set_error(error, CLT_FAILED, "out of memory");
+}
+
 void cli_prefix(clt_error *error, const char *prefix)
 {
     char message[sizeof error->message];
@@ -212,11 +228,9 @@ char *cli_join(const char *folder, const char *name)
 
 static clt_status fail_write(clt_error *error, const char *what, const char *path, int code)
 {
-    error->status = CLT_FAILED;
     error->native = code;
-    snprintf(error->message, sizeof error->message, "cannot write %s%.800s: %s", what, path,
-             strerror(code));
-    return CLT_FAILED;
+    return cli_set_error(error, CLT_FAILED, "cannot write %s%.800s: %s", what, path,
+                         strerror(code));
 }
 
 static int write_all(int descriptor, const unsigned char *data, size_t size)

@@ -19,6 +19,11 @@ __attribute__((format(printf, 3, 4))) int cli_fail(const struct cli_verb *verb, 
 __attribute__((format(printf, 2, 3))) int cli_fail_usage(const struct cli_verb *verb,
                                                          const char *format, ...);
 
+/* Fills an error as the library does, but for `native`; returns its status. */
+__attribute__((format(printf, 3, 4))) clt_status cli_set_error(clt_error *error, clt_status status,
+                                                               const char *format, ...);
+clt_status cli_set_memory_error(clt_error *error); /* CLT_FAILED */
+
 /* Puts "PREFIX: " before an error's message. */
 void cli_prefix(clt_error *error, const char *prefix);
 

@@ -22,13 +22,6 @@ typedef struct session {
     clt_corpus *train, *test; /* of --data */
 } session;
 
-static clt_status fail(clt_error *error, clt_status status, const char *message)
-{
-    error->status = status;
-    snprintf(error->message, sizeof error->message, "%s", message);
-    return status;
-}
-
 static clt_status print_answer(session *s, const char *text, const float *probabilities,
                                clt_error *error)
 {
@@ -55,7 +48,7 @@ static clt_status predict(session *s, const char *const *texts, size_t count, cl
     float *probabilities = calloc(count > 0 ? count : 1, classes * sizeof *probabilities);
 
     if (probabilities == NULL) {
-        return fail(error, CLT_FAILED, "out of memory");
+        return cli_set_memory_error(error);
     }
     clt_status status =
         clt_model_predict_text(s->model, s->runtime, texts, count, probabilities, error);
@@ -114,29 +107,29 @@ static clt_status predict_lines(session *s, clt_error *error)
     ssize_t got = 1;
 
     if (chunk == NULL) {
-        return fail(error, CLT_FAILED, "out of memory");
+        return cli_set_memory_error(error);
     }
     while (status == CLT_OK && got > 0 && !ferror(stdout)) {
         do {
             got = read(STDIN_FILENO, chunk, READ_BYTES);
         } while (got < 0 && errno == EINTR);
         if (got < 0) {
-            error->status = status = CLT_INPUT;
-            snprintf(error->message, sizeof error->message, "cannot read standard input: %s",
-                     strerror(errno));
+            status =
+                cli_set_error(error, CLT_INPUT, "cannot read standard input: %s", strerror(errno));
             break;
         }
         cli_bytes_add(&bytes, chunk, (size_t)got);
         cli_bytes_add(&bytes, "", 1); /* the free byte */
         if (bytes.failed) {
-            status = fail(error, CLT_FAILED, "out of memory");
+            status = cli_set_memory_error(error);
             break;
         }
         bytes.size--;
         status = answer_lines(s, &bytes, got == 0, error);
         if (status == CLT_OK && bytes.size > LINE_BYTES_MAX) {
-            status = fail(error, CLT_INPUT,
-                          "standard input: a line longer than 64 MiB; give one text a line");
+            status =
+                cli_set_error(error, CLT_INPUT,
+                              "standard input: a line longer than 64 MiB; give one text a line");
         }
     }
     free(chunk);
@@ -159,7 +152,7 @@ static clt_status predict_part(session *s, const clt_corpus *texts, clt_error *e
             size_t begin = texts->offsets[first + k], end = texts->offsets[first + k + 1];
             copies[k] = malloc(end - begin + 1);
             if (copies[k] == NULL) {
-                status = fail(error, CLT_FAILED, "out of memory");
+                status = cli_set_memory_error(error);
                 count = k;
                 break;
             }
@@ -223,10 +216,10 @@ static int run(const cli_command *command)
     }
     clt_status status = cli_model_open(command->operands[0], &s.model, &error);
     if (status == CLT_OK && clt_model_vocabulary(s.model) == NULL) {
-        error.status = status = CLT_INPUT;
-        snprintf(error.message, sizeof error.message,
-                 "%.600s holds no words, so texts cannot be read; train it again with --word-index",
-                 command->operands[0]);
+        status = cli_set_error(
+            &error, CLT_INPUT,
+            "%.600s holds no words, so texts cannot be read; train it again with --word-index",
+            command->operands[0]);
     }
     if (status == CLT_OK && s.settings->data != NULL) {
         status = open_data(&s, &error);

@@ -61,11 +61,9 @@ static clt_status open_demo(const char *name, const cli_settings *settings,
         count = strtoul(number + 1, &end, 10);
         if (number[1] < '0' || number[1] > '9' || *end != '\0' || errno != 0 || count < 1 ||
             count > DEMO_REVIEWS_MAX) {
-            error->status = CLT_USAGE;
-            snprintf(error->message, sizeof error->message,
-                     "%.100s: the reviews of a split are a whole number from 1 to %lu", name,
-                     DEMO_REVIEWS_MAX);
-            return CLT_USAGE;
+            return cli_set_error(error, CLT_USAGE,
+                                 "%.100s: the reviews of a split are a whole number from 1 to %lu",
+                                 name, DEMO_REVIEWS_MAX);
         }
     }
     return clt_dataset_open_demo(count, reading, settings->seed, &source->train, &source->test,
@@ -109,10 +107,8 @@ static clt_status check_options(const char *name, const cli_settings *settings, 
                                                           : NULL;
 
     if (option != NULL) {
-        error->status = CLT_USAGE;
-        snprintf(error->message, sizeof error->message, "%s is for texts, and %.400s holds ids",
-                 option, name);
-        return CLT_USAGE;
+        return cli_set_error(error, CLT_USAGE, "%s is for texts, and %.400s holds ids", option,
+                             name);
     }
     return CLT_OK;
 }
@@ -153,12 +149,8 @@ static clt_status open_words(const char *name, const cli_settings *settings, cli
     clt_status status = CLT_OK;
 
     if (settings->word_index != NULL && source->vocabulary != NULL) {
-        error->status = CLT_USAGE;
-        snprintf(error->message, sizeof error->message,
-                 "--word-index %.300s: %.300s has words of "
-                 "its own",
-                 settings->word_index, name);
-        return CLT_USAGE;
+        return cli_set_error(error, CLT_USAGE, "--word-index %.300s: %.300s has words of its own",
+                             settings->word_index, name);
     }
     source->word_index = settings->word_index != NULL ? strdup(settings->word_index)
                          : source->vocabulary == NULL ? find_word_index(name)

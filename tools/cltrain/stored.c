@@ -15,10 +15,8 @@
 
 static clt_status fail(clt_error *error, clt_status status, const char *folder, const char *reason)
 {
-    error->status = status;
-    snprintf(error->message, sizeof error->message, "%s%.600s/" NAME ": %.200s",
-             status == CLT_FAILED ? "cannot write " : "", folder, reason);
-    return status;
+    return cli_set_error(error, status, "%s%.600s/" NAME ": %.200s",
+                         status == CLT_FAILED ? "cannot write " : "", folder, reason);
 }
 
 /* What an environment variable chooses belongs to the run as an option does. */

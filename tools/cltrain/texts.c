@@ -110,9 +110,7 @@ static clt_status use_model_classes(const char *name, const clt_model *model, cl
     if (names == NULL || numbers == NULL) {
         free(names);
         free(numbers);
-        error->status = CLT_FAILED;
-        snprintf(error->message, sizeof error->message, "out of memory");
-        return CLT_FAILED;
+        return cli_set_memory_error(error);
     }
     for (int32_t k = 0; k < count; k++) {
         names[k] = cli_class_name(model, k, numbers[k]);
@@ -134,12 +132,11 @@ clt_status cli_texts_open_for(const char *name, const cli_settings *settings,
     clt_corpus *all = NULL;
 
     if (vocabulary == NULL) {
-        error->status = CLT_INPUT;
-        snprintf(error->message, sizeof error->message,
-                 "the model holds no words, so the texts of %.400s cannot be read; train it again "
-                 "with --word-index",
-                 name);
-        return CLT_INPUT;
+        return cli_set_error(
+            error, CLT_INPUT,
+            "the model holds no words, so the texts of %.400s cannot be read; train it again "
+            "with --word-index",
+            name);
     }
     clt_status status = open_corpora(name, settings, &all, &source->test_texts, error);
     if (status != CLT_OK) {

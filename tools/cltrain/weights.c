@@ -29,12 +29,11 @@ static int32_t find_class(const char *text, const clt_model *model, size_t *leng
 
 static clt_status fail_text(const char *text, clt_error *error)
 {
-    error->status = CLT_USAGE;
-    snprintf(error->message, sizeof error->message,
-             "--class-weight %.300s: give it balanced, or LABEL=W[,LABEL=W...] with numbers above "
-             "0, each label once",
-             text);
-    return CLT_USAGE;
+    return cli_set_error(
+        error, CLT_USAGE,
+        "--class-weight %.300s: give it balanced, or LABEL=W[,LABEL=W...] with numbers above 0, "
+        "each label once",
+        text);
 }
 
 /* Names as many classes as there is room for. */
@@ -90,9 +89,7 @@ clt_status cli_class_weights(const char *text, const clt_model *model, const clt
     float *made = calloc((size_t)room, sizeof *made);
 
     if (made == NULL) {
-        error->status = CLT_FAILED;
-        snprintf(error->message, sizeof error->message, "out of memory");
-        return CLT_FAILED;
+        return cli_set_memory_error(error);
     }
     clt_status status = strcmp(text, "balanced") == 0 ? clt_dataset_balance(train, made, error)
                                                       : read_weights(text, model, made, error);
