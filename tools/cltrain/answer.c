@@ -164,32 +164,31 @@ static void print_explanation(const cli_explanation *e)
     printf("\n");
 }
 
-/* order[0 .. top - 1] = the likeliest classes, the first of equal ones first. */
-static void find_top(const float *probabilities, int32_t count, int32_t top, int32_t *order)
+typedef struct ranked {
+    double probability;
+    int32_t label;
+} ranked;
+
+/* The likelier first, of equal ones the first class. */
+static int compare_ranked(const void *a, const void *b)
 {
-    for (int32_t k = 0; k < top; k++) {
-        order[k] = -1;
-        for (int32_t c = 0; c < count; c++) {
-            bool taken = false;
-            for (int32_t j = 0; j < k; j++) {
-                taken = taken || order[j] == c;
-            }
-            if (!taken && (order[k] < 0 || probabilities[c] > probabilities[order[k]])) {
-                order[k] = c;
-            }
-        }
+    const ranked *left = a, *right = b;
+
+    if (left->probability != right->probability) {
+        return left->probability > right->probability ? -1 : 1;
     }
+    return left->label - right->label;
 }
 
-static void print_lines(const clt_model *model, const float *probabilities, const int32_t *order,
-                        int32_t top, const cli_explanation *explanation)
+static void print_lines(const clt_model *model, const ranked *labels, int32_t top,
+                        const cli_explanation *explanation)
 {
     char number[16];
 
     for (int32_t k = 0; k < top; k++) {
         printf("%s", k > 0 ? "\t" : "");
-        cli_print_name(cli_class_name(model, order[k], number));
-        printf("\t%.4f", (double)probabilities[order[k]]);
+        cli_print_name(cli_class_name(model, labels[k].label, number));
+        printf("\t%.4f", labels[k].probability);
     }
     printf("\n");
     if (explanation != NULL) {
@@ -197,22 +196,22 @@ static void print_lines(const clt_model *model, const float *probabilities, cons
     }
 }
 
-static json_t *label_value(const clt_model *model, const float *probabilities, int32_t k)
+static json_t *label_value(const clt_model *model, const ranked *label)
 {
     char number[16];
 
-    return json_pack("{s:s, s:f}", "label", cli_class_name(model, k, number), "probability",
-                     (double)probabilities[k]);
+    return json_pack("{s:s, s:f}", "label", cli_class_name(model, label->label, number),
+                     "probability", label->probability);
 }
 
-static json_t *answer_value(const clt_model *model, const float *probabilities,
-                            const int32_t *order, int32_t top, const cli_explanation *explanation)
+static json_t *answer_value(const clt_model *model, const ranked *labels, int32_t top,
+                            const cli_explanation *explanation)
 {
-    json_t *value = label_value(model, probabilities, order[0]);
+    json_t *value = label_value(model, &labels[0]);
     json_t *list = top > 1 ? json_array() : NULL;
 
     for (int32_t k = 0; k < top && list != NULL; k++) {
-        json_array_append_new(list, label_value(model, probabilities, order[k]));
+        json_array_append_new(list, label_value(model, &labels[k]));
     }
     if (list != NULL) {
         json_object_set_new(value, "top", list);
@@ -229,19 +228,21 @@ clt_status cli_print_answer(const clt_model *model, const float *probabilities, 
     int32_t count = clt_model_class_count(model);
     clt_status status = CLT_OK;
     top = top < count ? top : count;
-    int32_t *order = calloc((size_t)top, sizeof *order);
+    ranked *labels = calloc((size_t)count, sizeof *labels);
 
-    if (order == NULL) {
+    if (labels == NULL) {
         return cli_set_memory_error(error);
     }
-    find_top(probabilities, count, top, order);
+    for (int32_t k = 0; k < count; k++) {
+        labels[k] = (ranked){(double)probabilities[k], k};
+    }
+    qsort(labels, (size_t)count, sizeof *labels, compare_ranked);
     if (!json) {
-        print_lines(model, probabilities, order, top, explanation);
-    } else if (cli_json_print_line(answer_value(model, probabilities, order, top, explanation)) !=
-                   0 &&
+        print_lines(model, labels, top, explanation);
+    } else if (cli_json_print_line(answer_value(model, labels, top, explanation)) != 0 &&
                !ferror(stdout)) {
         status = cli_set_memory_error(error);
     }
-    free(order);
+    free(labels);
     return status;
 }
