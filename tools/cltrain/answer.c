@@ -85,7 +85,7 @@ static clt_status find_changes(const clt_model *model, clt_runtime *runtime, int
     return status;
 }
 
-clt_status cli_explain(const clt_model *model, clt_runtime *runtime, const char *text,
+clt_status cli_explain(const clt_model *model, clt_runtime *runtime, const char *text, size_t bytes,
                        int32_t label, double probability, cli_explanation *explanation,
                        clt_error *error)
 {
@@ -95,7 +95,7 @@ clt_status cli_explain(const clt_model *model, clt_runtime *runtime, const char 
     size_t all, ids = reading->start_char >= 0;
     char *word;
 
-    clt_status status = clt_text_split(text, strlen(text), &e.texts, &all, error);
+    clt_status status = clt_text_split(text, bytes, &e.texts, &all, error);
     if (status != CLT_OK) {
         return status;
     }

@@ -23,7 +23,7 @@ typedef struct cli_explanation {
  * label        whose probability is looked at, `probability` with all words.
  * explanation  out; freed with cli_explanation_free. */
 CLT_NODISCARD clt_status cli_explain(const clt_model *model, clt_runtime *runtime, const char *text,
-                                     int32_t label, double probability,
+                                     size_t bytes, int32_t label, double probability,
                                      cli_explanation *explanation, clt_error *error);
 void cli_explanation_free(cli_explanation *explanation);
 

@@ -22,8 +22,8 @@ typedef struct session {
     clt_corpus *train, *test; /* of --data */
 } session;
 
-static clt_status print_answer(session *s, const char *text, const float *probabilities,
-                               clt_error *error)
+static clt_status print_answer(session *s, const char *text, size_t bytes,
+                               const float *probabilities, clt_error *error)
 {
     const cli_settings *settings = s->settings;
     clt_status status = CLT_OK;
@@ -31,7 +31,7 @@ static clt_status print_answer(session *s, const char *text, const float *probab
 
     if (settings->explain) {
         int32_t label = cli_likeliest(probabilities, clt_model_class_count(s->model));
-        status = cli_explain(s->model, s->runtime, text, label, (double)probabilities[label],
+        status = cli_explain(s->model, s->runtime, text, bytes, label, (double)probabilities[label],
                              &explanation, error);
     }
     if (status == CLT_OK) {
@@ -54,7 +54,7 @@ static clt_status predict(session *s, const char *const *texts, size_t count, cl
         clt_model_predict_text(s->model, s->runtime, texts, count, probabilities, error);
     cli_notes_clear(&s->notes);
     for (size_t k = 0; k < count && status == CLT_OK && !ferror(stdout); k++) {
-        status = print_answer(s, texts[k], probabilities + k * classes, error);
+        status = print_answer(s, texts[k], strlen(texts[k]), probabilities + k * classes, error);
     }
     cli_flush_stdout();
     free(probabilities);
@@ -141,33 +141,27 @@ static clt_status predict_lines(session *s, clt_error *error)
 
 static clt_status predict_part(session *s, const clt_corpus *texts, clt_error *error)
 {
-    clt_status status = CLT_OK;
+    size_t classes = (size_t)clt_model_class_count(s->model), count = texts->count;
+    float *probabilities = calloc(count > 0 ? count : 1, classes * sizeof *probabilities);
+    clt_dataset *samples = NULL;
 
-    for (size_t first = 0; first < texts->count && status == CLT_OK && !ferror(stdout);
-         first += TEXTS_TOGETHER) {
-        size_t count =
-            texts->count - first < TEXTS_TOGETHER ? texts->count - first : (size_t)TEXTS_TOGETHER;
-        char *copies[TEXTS_TOGETHER];
-        for (size_t k = 0; k < count; k++) {
-            size_t begin = texts->offsets[first + k], end = texts->offsets[first + k + 1];
-            copies[k] = malloc(end - begin + 1);
-            if (copies[k] == NULL) {
-                status = cli_set_memory_error(error);
-                count = k;
-                break;
-            }
-            for (size_t j = begin; j < end; j++) {
-                copies[k][j - begin] = texts->text[j] != '\0' ? texts->text[j] : ' ';
-            }
-            copies[k][end - begin] = '\0';
-        }
-        if (status == CLT_OK) {
-            status = predict(s, (const char *const *)copies, count, error);
-        }
-        for (size_t k = 0; k < count; k++) {
-            free(copies[k]);
-        }
+    clt_status status = probabilities == NULL
+                            ? cli_set_memory_error(error)
+                            : clt_corpus_encode(texts, clt_model_vocabulary(s->model),
+                                                clt_model_reading(s->model), &samples, error);
+    if (status == CLT_OK) {
+        status = clt_model_predict(s->model, s->runtime, samples, s->settings->batch, probabilities,
+                                   error);
     }
+    cli_notes_clear(&s->notes);
+    for (size_t k = 0; k < count && status == CLT_OK && !ferror(stdout); k++) {
+        size_t begin = texts->offsets[k];
+        status = print_answer(s, texts->text + begin, texts->offsets[k + 1] - begin,
+                              probabilities + k * classes, error);
+    }
+    cli_flush_stdout();
+    clt_dataset_free(samples);
+    free(probabilities);
     return status;
 }
 
