@@ -26,7 +26,7 @@ static const char NOT_REGULAR[] = "a link or a device, where only regular files 
 
 typedef struct review {
     char *name; /* ID_RATING.txt */
-    int class;
+    int label;
     uint32_t sample; /* in the order of reading */
 } review;
 
@@ -77,33 +77,32 @@ static int match_folder(const char *path, const char *const names[2], const char
     return -1;
 }
 
-static bool match_review(const char *path, int *which, int *class, const char **name)
+static bool match_review(const char *path, int *which, int *label, const char **name)
 {
     const char *rest;
     *which = match_folder(path, part_names, &rest);
-    *class = *which >= 0 ? match_folder(rest, class_names, name) : -1;
-    return *class >= 0 && is_review(*name);
+    *label = *which >= 0 ? match_folder(rest, class_names, name) : -1;
+    return *label >= 0 && is_review(*name);
 }
 
 /* Whether a member is a review, inside a top folder or not. */
-static bool find_review(const char *path, int *which, int *class, const char **name)
+static bool find_review(const char *path, int *which, int *label, const char **name)
 {
     path += strncmp(path, "./", 2) == 0 ? 2 : 0;
-    if (match_review(path, which, class, name)) {
+    if (match_review(path, which, label, name)) {
         return true;
     }
     const char *slash = strchr(path, '/');
-    return slash != NULL && match_review(slash + 1, which, class, name);
+    return slash != NULL && match_review(slash + 1, which, label, name);
 }
 
 /* Takes the text over. */
-static clt_status add_review(part *p, int class, const char *name, char *text, size_t bytes,
+static clt_status add_review(part *p, int label, const char *name, char *text, size_t bytes,
                              clt_error *error)
 {
-    static const char mark[] = "\xef\xbb\xbf";
     clt_status status = CLT_OK;
     CLT_TRY(clt_utf8_repair(&text, &bytes, error));
-    size_t skip = bytes >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
+    size_t skip = clt_utf8_mark(text, bytes);
     if (p->count == p->room) {
         size_t room = 2 * p->room + 256;
         CLT_TRY(
@@ -111,14 +110,14 @@ static clt_status add_review(part *p, int class, const char *name, char *text, s
         p->room = room;
     }
     review *r = &p->reviews[p->count];
-    *r = (review){clt_strdup(name, error), class, (uint32_t)p->count};
+    *r = (review){clt_strdup(name, error), label, (uint32_t)p->count};
     if (r->name == NULL) {
         status = CLT_FAILED;
         goto done;
     }
     p->count++;
-    CLT_TRY(clt_corpus_add(&p->builder, 0, text + skip, bytes - skip, class_names[class],
-                           strlen(class_names[class]), error));
+    CLT_TRY(clt_corpus_add(&p->builder, 0, text + skip, bytes - skip, class_names[label],
+                           strlen(class_names[label]), error));
 done:
     free(text);
     return status;
@@ -127,7 +126,7 @@ done:
 static int compare_reviews(const void *a, const void *b)
 {
     const review *left = a, *right = b;
-    return left->class != right->class ? left->class - right->class
+    return left->label != right->label ? left->label - right->label
                                        : strcmp(left->name, right->name);
 }
 
@@ -141,7 +140,7 @@ static clt_status finish_part(part *p, int which, clt_corpus **corpus, clt_error
     for (size_t k = 1; k < p->count; k++) {
         if (compare_reviews(&p->reviews[k - 1], &p->reviews[k]) == 0) {
             status = clt_fail(error, CLT_INPUT, 0, "%s/%s/%s comes twice", part_names[which],
-                              class_names[p->reviews[k].class], p->reviews[k].name);
+                              class_names[p->reviews[k].label], p->reviews[k].name);
             goto done;
         }
     }
@@ -210,7 +209,7 @@ static void list_folder(const char *path, clt_names *names)
 }
 
 /* The reviews of one class of one part; a folder that is not there has none. */
-static clt_status read_class(const char *path, part *p, int class, clt_error *error)
+static clt_status read_class(const char *path, part *p, int label, clt_error *error)
 {
     clt_status status = CLT_OK;
     struct dirent *entry;
@@ -237,7 +236,7 @@ static clt_status read_class(const char *path, part *p, int class, clt_error *er
         }
         if (S_ISREG(info.st_mode) && is_review(entry->d_name)) {
             CLT_TRY(clt_file_read(file, CLT_LINE_BYTES_MAX, &text, &bytes, error));
-            CLT_TRY(add_review(p, class, entry->d_name, text, bytes, error));
+            CLT_TRY(add_review(p, label, entry->d_name, text, bytes, error));
         }
     }
     if (errno != 0) {
@@ -257,15 +256,15 @@ clt_status clt_aclimdb_read_folder(const char *path, const clt_corpus_options *o
     clt_status status = CLT_OK;
     CLT_TRY(start(parts, options, error));
     for (int k = 0; k < PARTS; k++) {
-        for (int class = 0; class < CLASSES; class ++) {
+        for (int label = 0; label < CLASSES; label++) {
             char folder[4096];
             int length = snprintf(folder, sizeof folder, "%s/%s/%s", path, part_names[k],
-                                  class_names[class]);
+                                  class_names[label]);
             if (length >= (int)sizeof folder) {
                 status = clt_fail(error, CLT_INPUT, 0, "the name is too long");
                 goto done;
             }
-            CLT_TRY(read_class(folder, &parts[k], class, error));
+            CLT_TRY(read_class(folder, &parts[k], label, error));
         }
     }
     list_folder(path, &names);
@@ -320,7 +319,7 @@ static clt_status add_member(part parts[PARTS], clt_names *names, struct archive
                              struct archive_entry *entry, clt_error *error)
 {
     const char *path = archive_entry_pathname(entry), *name;
-    int which, class;
+    int which, label;
     clt_status status = CLT_OK;
     char *text;
     size_t bytes = 0;
@@ -330,11 +329,11 @@ static clt_status add_member(part parts[PARTS], clt_names *names, struct archive
         return clt_fail(error, CLT_INPUT, 0, "%s: %s", path, NOT_REGULAR);
     }
     clt_names_add(names, path, strlen(path));
-    if (archive_entry_filetype(entry) != AE_IFREG || !find_review(path, &which, &class, &name)) {
+    if (archive_entry_filetype(entry) != AE_IFREG || !find_review(path, &which, &label, &name)) {
         return CLT_OK;
     }
     CLT_TRY(read_member(archive, entry, &text, &bytes, error));
-    CLT_TRY(add_review(&parts[which], class, name, text, bytes, error));
+    CLT_TRY(add_review(&parts[which], label, name, text, bytes, error));
 done:
     if (status == CLT_INPUT) {
         clt_error_prefix(error, "%s", path);

@@ -63,15 +63,15 @@ static bool is_archive(const char *bytes, size_t size)
 static clt_status read_text(char *bytes, size_t size, const clt_corpus_options *options,
                             clt_corpus **corpus, clt_error *error)
 {
-    static const char mark[] = "\xef\xbb\xbf";
     clt_status status = clt_utf8_repair(&bytes, &size, error);
     if (status != CLT_OK) {
         free(bytes);
         return status;
     }
-    if (size >= 3 && memcmp(bytes, mark, 3) == 0) {
-        size -= 3;
-        memmove(bytes, bytes + 3, size);
+    size_t mark = clt_utf8_mark(bytes, size);
+    if (mark > 0) {
+        size -= mark;
+        memmove(bytes, bytes + mark, size);
     }
     return find_reader(bytes, size)(bytes, size, options, corpus, error);
 }

@@ -112,3 +112,9 @@ clt_status clt_utf8_repair(char **text, size_t *bytes, clt_error *error)
     *text = made;
     return CLT_OK;
 }
+
+size_t clt_utf8_mark(const char *text, size_t bytes)
+{
+    static const char mark[3] = {'\xef', '\xbb', '\xbf'};
+    return bytes >= sizeof mark && memcmp(text, mark, sizeof mark) == 0 ? sizeof mark : 0;
+}

@@ -22,4 +22,7 @@ size_t clt_utf8_encode(uint32_t point, char *text);
  * was. */
 CLT_NODISCARD clt_status clt_utf8_repair(char **text, size_t *bytes, clt_error *error);
 
+/* The bytes of a byte order mark at text[0]: 3, or 0 where there is none. */
+size_t clt_utf8_mark(const char *text, size_t bytes);
+
 #endif

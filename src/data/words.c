@@ -58,7 +58,7 @@ clt_status clt_words_begin(clt_words *words, const char *text, size_t bytes, clt
     }
     words->text = text;
     words->bytes = bytes;
-    words->at = bytes >= 3 && text[0] == '\xef' && text[1] == '\xbb' && text[2] == '\xbf' ? 3 : 0;
+    words->at = clt_utf8_mark(text, bytes);
     return CLT_OK;
 }
 

@@ -58,12 +58,12 @@ static void print_row(const char *name, uint64_t train, uint64_t test)
     printf("%-16s %14s %14s\n", name, cli_grouped(train, left), cli_grouped(test, right));
 }
 
-static size_t count_class(const clt_dataset *dataset, int32_t class)
+static size_t count_class(const clt_dataset *dataset, int32_t label)
 {
     size_t count = 0;
 
     for (size_t k = 0; dataset != NULL && k < dataset->count; k++) {
-        count += dataset->labels[k] == class;
+        count += dataset->labels[k] == label;
     }
     return count;
 }
