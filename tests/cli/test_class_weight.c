@@ -73,7 +73,7 @@ static void it_is_resumed(void **state)
     clt_run_free(&run);
     assert_same_model("cut", "whole");
     char *page = clt_read_text("cut/report.html", NULL);
-    assert_contains(page, "<tr><th>Class weights</th><td><code>balanced</code></td></tr>");
+    assert_contains(page, "<tr><th>--class-weight</th><td><code>balanced</code></td></tr>");
     free(page);
     assert_refused("cltrain fit --resume cut --class-weight good=2", 2, "--class-weight",
                    "goes on as it began");

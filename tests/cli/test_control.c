@@ -128,8 +128,9 @@ static void clipping_and_decay_are_settings(void **state)
     static const char *const stored[] = {"\"clip\": \"value:0.001\"", "\"clip\": \"norm:0.01\"",
                                          "\"clip\": \"global_norm:0.01\"",
                                          "\"weight-decay\": \"0.25\""};
-    static const char *const shown[] = {"value, 0.001", "norm, 0.01", "global_norm, 0.01",
-                                        "Weight decay"};
+    static const char *const shown[] = {
+        "--clip</th><td><code>value:0.001<", "--clip</th><td><code>norm:0.01<",
+        "--clip</th><td><code>global_norm:0.01<", "--weight-decay</th><td><code>0.25<"};
     clt_run run;
 
     (void)state;

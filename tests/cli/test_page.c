@@ -47,10 +47,13 @@ static void everything_is_there_and_escaped(void **state)
         "embedding:4,lstm:3,dense:1",
         "24 to train on",
         "24 to validate",
+        "<tr><th>--schedule</th><td><code>constant</code></td></tr>",
+        "<tr><th>--validation</th><td><code>a&lt;i&gt;.csv</code></td></tr>",
         "prefers-color-scheme:dark",
     };
     static const char *const never[] = {
-        "<script", "<b>", "<i>", "src=", "href=\"http", "url(http", "@import", "<link"};
+        "<script", "<b>",   "<i>",   "src=",      "href=\"http",       "url(http",
+        "@import", "<link", "--out", "--verbose", "--checkpoint-every"};
     char *page = clt_read_text("out0/report.html", NULL);
     (void)state;
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {

@@ -120,15 +120,16 @@ static clt_status load_weights(fit *f, clt_error *error)
     return status;
 }
 
-/* What report.html compares the trained embedding with. A run that goes on from a checkpoint has
- * not read the files it began with. */
+/* What report.html compares the trained embedding with, where its words are known. A run that goes
+ * on from a checkpoint has not read the files it began with. */
 static clt_status keep_embedding(fit *f, clt_error *error)
 {
     const cli_settings *settings = f->settings;
     size_t count;
     const float *table = clt_model_tensor(f->model, "embedding.embeddings", &count);
 
-    if (f->resumed && (settings->init != NULL || settings->vectors != NULL)) {
+    if (clt_model_vocabulary(f->model) == NULL ||
+        (f->resumed && (settings->init != NULL || settings->vectors != NULL))) {
         return CLT_OK;
     }
     f->before = malloc(count * sizeof *table);
@@ -260,7 +261,7 @@ static clt_status write_page(const fit *f, bool finished, const cli_bytes *curve
     cli_moved moved[MOVED_WORDS];
     clt_report *report = NULL;
     cli_bytes html = {0};
-    cli_page page = {.settings = f->settings,
+    cli_page page = {.command = f->command,
                      .data = f->source.name,
                      .device = clt_runtime_device(f->runtime)->name,
                      .train_count = f->train.count,
@@ -277,7 +278,7 @@ static clt_status write_page(const fit *f, bool finished, const cli_bytes *curve
     }
     if (status == CLT_OK) {
         page.report = report;
-        if (f->before != NULL && clt_model_vocabulary(f->model) != NULL) {
+        if (f->before != NULL) {
             const float *after = clt_model_tensor(f->model, "embedding.embeddings", NULL);
             page.moved_count = cli_find_moved(f->before, after, f->model, MOVED_WORDS, moved);
         }
@@ -540,10 +541,9 @@ const cli_verb cli_fit = {
     .purpose = "train a network and save the model, its history and its curves",
     .details =
         "`cltrain fit --data imdb.npz` alone is Keras's tutorial. The folder --out receives\n"
-        "model.safetensors, history.csv, learning_curves.svg and learning_curves.png, and "
-        "fit.json,\n"
-        "the settings. Ctrl-C ends after the current step with what is learnt so far saved, and\n"
-        "`cltrain fit --resume DIR` goes on from there, or from the last checkpoint of a run that "
-        "was\n"
-        "killed; on the same device the end is the same to the last bit.",
+        "model.safetensors, history.csv and history.json, learning_curves.svg and\n"
+        "learning_curves.png, report.html with all of it on one page, and fit.json, the\n"
+        "settings. Ctrl-C ends after the current step with what is learnt so far saved, and\n"
+        "`cltrain fit --resume DIR` goes on from there, or from the last checkpoint of a run\n"
+        "that was killed; on the same device the end is the same to the last bit.",
     .run = run};

@@ -323,13 +323,13 @@ bool cli_parse(const cli_verb *verb, int argc, char **argv, cli_command *command
     return true;
 }
 
-void cli_store_options(const cli_command *command,
+void cli_store_options(const cli_command *command, unsigned without,
                        void (*store)(void *user, const char *name, const char *text), void *user)
 {
     for (size_t k = 0; k < OPTION_COUNT; k++) {
         const cli_option *option = &options[k];
         char text[64];
-        if ((option->verbs & command->verb->bit) == 0 || (option->verbs & CLI_UNSTORED) != 0) {
+        if ((option->verbs & command->verb->bit) == 0 || (option->verbs & without) != 0) {
             continue;
         }
         if (option->kind == CLI_TEXT) { /* of any length */

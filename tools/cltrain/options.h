@@ -73,9 +73,11 @@ typedef struct cli_command {
  * together. False when it makes no sense; the error line is then written. */
 bool cli_parse(const struct cli_verb *verb, int argc, char **argv, cli_command *command);
 
-/* Calls `store` with each option of the verb that has a value and belongs to the run, without its
- * dashes, and with the text that gives it that value again. */
-void cli_store_options(const cli_command *command,
+/* Calls `store` with each option of the verb that has a value, without its dashes, and with the
+ * text that gives it that value again.
+ *
+ * without  CLI_UNSTORED, also CLI_ANEW: those that are left out */
+void cli_store_options(const cli_command *command, unsigned without,
                        void (*store)(void *user, const char *name, const char *text), void *user);
 
 /* Sets a stored option, unless the command line gives it anew. `text` must live as long as the

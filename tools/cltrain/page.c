@@ -73,14 +73,23 @@ __attribute__((format(printf, 3, 4))) static void add_number(cli_bytes *html, co
     add_row(html, name, text);
 }
 
+static void add_option(void *user, const char *name, const char *text)
+{
+    char option[32];
+
+    snprintf(option, sizeof option, "--%s", name);
+    add_row(user, option, text);
+}
+
+/* What the run came to, and the options that made it so, defaults too; what may be given anew to a
+ * run that goes on changes nothing of it. */
 static void add_settings(const cli_page *page, cli_bytes *html)
 {
-    const cli_settings *settings = page->settings;
+    const cli_settings *settings = &page->command->settings;
     const clt_reading *reading = clt_model_reading(page->model);
     char train[32], validation[32], parameters[32];
 
     cli_bytes_print(html, "<h2>Settings</h2>\n<div class=\"wide\"><table>\n");
-    add_row(html, "Data", page->data);
     add_number(html, "Samples", "%s to train on, %s to validate",
                cli_grouped(page->train_count, train),
                cli_grouped(page->validation_count, validation));
@@ -90,19 +99,8 @@ static void add_settings(const cli_page *page, cli_bytes *html)
     add_number(html, "Ids", "below %d, %d a text", (int)reading->num_words, (int)reading->maxlen);
     add_number(html, "Training", "%zu of %d epochs, %d a step", page->history->count,
                (int)settings->epochs, (int)settings->batch);
-    add_number(html, "Learning rate", "%g, Adam", settings->learning_rate);
-    if (settings->clip.kind != CLT_CLIP_NONE) {
-        add_number(html, "Clipping", "%s, %g", clt_clip_name(settings->clip.kind),
-                   settings->clip.limit);
-    }
-    if (settings->weight_decay > 0.0) {
-        add_number(html, "Weight decay", "%g", settings->weight_decay);
-    }
-    if (settings->class_weight != NULL) {
-        add_row(html, "Class weights", settings->class_weight);
-    }
-    add_number(html, "Seed", "%llu", (unsigned long long)settings->seed);
     add_row(html, "Device", page->device);
+    cli_store_options(page->command, CLI_UNSTORED | CLI_ANEW, add_option, html);
     cli_bytes_print(html, "</table></div>\n");
 }
 

@@ -21,7 +21,7 @@ size_t cli_find_moved(const float *before, const float *after, const clt_model *
                       cli_moved *moved);
 
 typedef struct cli_page {
-    const cli_settings *settings;
+    const cli_command *command;
     const char *data; /* as the user wrote it */
     const char *device;
     size_t train_count, validation_count;

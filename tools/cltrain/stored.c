@@ -47,8 +47,8 @@ clt_status cli_store(const char *folder, const cli_command *command, bool finish
     cli_bytes bytes = {0};
     clt_status status = CLT_OK;
 
-    cli_store_options(command, store, settings);
-    cli_store_options(command, count, &expected);
+    cli_store_options(command, CLI_UNSTORED, store, settings);
+    cli_store_options(command, CLI_UNSTORED, count, &expected);
     if (place != NULL) {
         (void)json_object_set_new(root, "folder", json_string(place));
     }
