@@ -278,7 +278,27 @@ static void predict_needs_words(void **state)
                     CLT_SOURCE_DIR);
     clt_run_free(&run);
     clt_run_command(&run, 0, "cltrain predict runs/reviews/model.safetensors 'the film'");
+    assert_true((run.out[0] == '0' || run.out[0] == '1') && run.out[1] == '\t');
+    clt_run_free(&run);
+}
+
+/* Only Keras's imdb.npz is known to have reviews, of which 1 are the positive ones. */
+static void labels_of_imdb_have_names(void **state)
+{
+    clt_run run;
+
+    (void)state;
+    clt_run_command(&run, 0,
+                    "cp %s/tests/golden/fixtures/reviews.npz imdb.npz; cltrain fit --word-index "
+                    "w.json --data imdb.npz --verbose 0 --model embedding:4,lstm:3,dense:1 "
+                    "--maxlen 12 --epochs 1",
+                    CLT_SOURCE_DIR);
+    clt_run_free(&run);
+    clt_run_command(&run, 0, "cltrain predict runs/imdb/model.safetensors 'the film'");
     assert_contains(run.out, "tive\t0.");
+    clt_run_free(&run);
+    clt_run_command(&run, 0, "cltrain data imdb.npz --show 0");
+    assert_contains(run.out, "\n  positive ");
     clt_run_free(&run);
 }
 
@@ -445,6 +465,7 @@ int main(void)
         cmocka_unit_test(evaluate_agrees_with_the_history),
         cmocka_unit_test(predict_prints_a_line_a_text),
         cmocka_unit_test(predict_needs_words),
+        cmocka_unit_test(labels_of_imdb_have_names),
         cmocka_unit_test(a_signal_saves_what_is_there),
         cmocka_unit_test(outputs_that_cannot_be_written),
         cmocka_unit_test(an_earlier_run_is_replaced),

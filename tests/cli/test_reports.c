@@ -162,6 +162,7 @@ static void data_reads_npz_and_words(void **state)
     clt_run_command(&run, 0, "cltrain data %s/tests/golden/fixtures/reviews.npz --show 1",
                     CLT_SOURCE_DIR);
     assert_contains(run.out, "words not known");
+    assert_contains(run.out, "\n  0 "); /* what the labels mean is not known */
     assert_contains(run.out, "\nReview 0: ");
     clt_run_free(&run);
 

@@ -68,21 +68,19 @@ static size_t count_class(const clt_dataset *dataset, int32_t label)
     return count;
 }
 
-/* What the labels of ids mean, or the classes of texts. */
-static const char *class_name(const cli_source *source, int32_t k)
+static const char *class_name(const cli_source *source, int32_t k, char text[16])
 {
-    return source->train_texts != NULL ? source->train_texts->classes[k]
-           : k == 1                    ? "positive"
-                                       : "negative";
+    snprintf(text, 16, "%d", (int)k);
+    return source->classes != NULL ? source->classes[k] : text;
 }
 
 static void print_classes(const cli_source *source)
 {
     int32_t count = source->train->class_count;
-    char name[24];
+    char name[24], number[16];
 
     for (int32_t k = 0; k < count && k < SHOWN_CLASSES; k++) {
-        snprintf(name, sizeof name, "  %s", class_name(source, k));
+        snprintf(name, sizeof name, "  %s", class_name(source, k, number));
         print_row(name, count_class(source->train, k), count_class(source->test, k));
     }
     if (count > SHOWN_CLASSES) {
@@ -114,8 +112,9 @@ static void print_review(const cli_source *source, const clt_reading *reading, s
     const clt_dataset *train = source->train;
     const int32_t *ids = train->ids + train->offsets[k];
     size_t length = train->offsets[k + 1] - train->offsets[k];
+    char number[16];
 
-    printf("\nReview %zu: %s, %zu ids\n ", k, class_name(source, train->labels[k]), length);
+    printf("\nReview %zu: %s, %zu ids\n ", k, class_name(source, train->labels[k], number), length);
     for (size_t j = 0; j < length && j < SHOWN_IDS; j++) {
         printf(" %d", (int)ids[j]);
     }

@@ -8,9 +8,6 @@ const char *cli_class_name(const clt_model *model, int32_t label, char text[16])
 {
     const char *name = clt_model_class(model, label);
 
-    if (name == NULL && clt_model_class_count(model) == 2) {
-        name = label == 1 ? "positive" : "negative";
-    }
     if (name == NULL) {
         snprintf(text, 16, "%d", (int)label);
         name = text;

@@ -5,8 +5,7 @@
 #include "cltrain/cltrain.h"
 #include "output.h"
 
-/* The name of a label. A model of two classes without names has learnt sentiment, 1 is positive;
- * more classes without names are numbers.
+/* The name of a label, its number where the model has no names.
  *
  * text   room for a number; the name may lie there. */
 const char *cli_class_name(const clt_model *model, int32_t label, char text[16]);

@@ -49,6 +49,18 @@ char *cli_source_short_name(const char *name)
     return strndup(name + first, length - first);
 }
 
+/* Names for labels that are numbers: Keras's reviews and ours are known to be good where it is 1.
+ */
+static const char *const *names_of_ids(const cli_source *source)
+{
+    static const char *const sentiments[] = {"negative", "positive"};
+    char *name = cli_source_short_name(source->name);
+    bool reviews = cli_source_is_demo(source->name) || (name != NULL && strcmp(name, "imdb") == 0);
+
+    free(name);
+    return reviews && source->train->class_count == 2 ? sentiments : NULL;
+}
+
 static clt_status open_demo(const char *name, const cli_settings *settings,
                             const clt_reading *reading, cli_source *source, clt_error *error)
 {
@@ -172,6 +184,11 @@ clt_status cli_source_open(const char *name, const cli_settings *settings,
     clt_status status = cli_source_is_demo(name) || clt_data_is_npz(name)
                             ? open_ids(name, settings, reading, source, error)
                             : cli_texts_open(name, settings, reading, source, error);
+    if (status == CLT_OK) {
+        source->classes = source->train_texts != NULL
+                              ? (const char *const *)source->train_texts->classes
+                              : names_of_ids(source);
+    }
     if (status == CLT_OK && words) {
         status = open_words(name, settings, source, error);
     }
@@ -217,8 +234,7 @@ static clt_status make_model(const cli_source *source, const cli_settings *setti
     *model = NULL;
     clt_status status = clt_model_create(layers, &source->reading, settings->seed, model, error);
     if (status == CLT_OK) {
-        status = clt_model_set_classes(*model, (const char *const *)texts->classes,
-                                       texts->class_count, error);
+        status = clt_model_set_classes(*model, source->classes, texts->class_count, error);
         if (status != CLT_OK && status != CLT_FAILED) { /* the data do not fit the model */
             char advice[96];
             error->status = status = CLT_INPUT;
@@ -237,6 +253,8 @@ clt_status cli_source_fit_model(const cli_source *source, const cli_settings *se
 
     if (source->train_texts != NULL) {
         status = make_model(source, settings, model, error);
+    } else if (source->classes != NULL && clt_model_class_count(*model) == 2) {
+        status = clt_model_set_classes(*model, source->classes, 2, error);
     }
     if (status == CLT_OK && source->vocabulary != NULL) {
         status = clt_model_set_vocabulary(*model, source->vocabulary, error);

@@ -12,6 +12,7 @@ typedef struct cli_source {
     clt_vocabulary *vocabulary;           /* NULL: words not known */
     char *word_index;                     /* the file the words come from; NULL: none */
     clt_corpus *train_texts, *test_texts; /* NULL: the data are ids */
+    const char *const *classes;           /* names of the labels; NULL: none known */
     clt_reading reading;                  /* num_words: the rows that an embedding needs */
 } cli_source;
 
@@ -28,8 +29,9 @@ CLT_NODISCARD clt_status cli_source_open_for(const char *name, const cli_setting
                                              clt_error *error);
 void cli_source_close(cli_source *source);
 
-/* Makes a new network fit the data: gives it their words and, where they are texts, as many rows
- * and their classes. Without --model, texts of more than two classes get an output each. */
+/* Makes a new network fit the data: gives it their words, the names of their classes and, where
+ * they are texts, as many rows. Without --model, texts of more than two classes get an output each.
+ */
 CLT_NODISCARD clt_status cli_source_fit_model(const cli_source *source,
                                               const cli_settings *settings, clt_model **model,
                                               clt_error *error);
