@@ -6,15 +6,14 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* The hash of what was before seeds that of what follows. */
-static uint64_t add(uint64_t hash, const void *data, size_t bytes)
+uint64_t clt_hash(uint64_t hash, const void *data, size_t bytes)
 {
     return XXH3_64bits_withSeed(data, bytes, hash);
 }
 
 static uint64_t add_text(uint64_t hash, const char *text)
 {
-    return add(hash, text, strlen(text));
+    return clt_hash(hash, text, strlen(text));
 }
 
 clt_fingerprint clt_dataset_fingerprint(const clt_dataset *dataset)
@@ -28,10 +27,10 @@ clt_fingerprint clt_dataset_fingerprint(const clt_dataset *dataset)
     f.ids = dataset->offsets[dataset->count] - first;
     for (size_t k = 0; k < dataset->count; k++) {
         uint64_t length = dataset->offsets[k + 1] - dataset->offsets[k];
-        f.hash = add(f.hash, &length, sizeof length);
+        f.hash = clt_hash(f.hash, &length, sizeof length);
     }
-    f.hash = add(f.hash, dataset->ids + first, (size_t)f.ids * sizeof *dataset->ids);
-    f.hash = add(f.hash, dataset->labels, dataset->count * sizeof *dataset->labels);
+    f.hash = clt_hash(f.hash, dataset->ids + first, (size_t)f.ids * sizeof *dataset->ids);
+    f.hash = clt_hash(f.hash, dataset->labels, dataset->count * sizeof *dataset->labels);
     return f;
 }
 
@@ -46,9 +45,9 @@ void clt_safetensors_digest(const clt_stored_tensor *tensors, size_t tensor_coun
     for (size_t k = 0; k < tensor_count; k++) {
         const clt_stored_tensor *tensor = &tensors[k];
         const uint64_t kind = (uint64_t)tensor->dtype;
-        hash = add(add_text(hash, tensor->name), &kind, sizeof kind);
-        hash = add(hash, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape);
-        hash = add(hash, tensor->data, tensor->bytes);
+        hash = clt_hash(add_text(hash, tensor->name), &kind, sizeof kind);
+        hash = clt_hash(hash, tensor->shape, (size_t)tensor->rank * sizeof *tensor->shape);
+        hash = clt_hash(hash, tensor->data, tensor->bytes);
     }
     snprintf(text, CLT_DIGEST_ROOM, "%016" PRIx64, hash);
 }

@@ -10,6 +10,9 @@
 #include "cltrain/dataset.h"
 #include "data/safetensors.h"
 
+/* Goes on with a hash, from 0: what was before seeds that of what follows. */
+uint64_t clt_hash(uint64_t hash, const void *data, size_t bytes);
+
 /* Which samples a run saw: their number, their ids' number, and a hash of ids, lengths and labels.
  * NULL: all zero. */
 typedef struct clt_fingerprint {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "data/dataset.h"
+#include "data/fingerprint.h"
 #include "data/vocabulary.h"
 #include "model/model_private.h"
 #include "model/outputs.h"
@@ -94,6 +95,16 @@ float *clt_model_tensor(clt_model *model, const char *name, size_t *count)
         }
     }
     return NULL;
+}
+
+uint64_t clt_model_fingerprint(const clt_model *model)
+{
+    uint64_t hash = 0;
+    for (int k = 0; k < model->layers.parameter_count; k++) {
+        const clt_parameter *p = &model->layers.parameters[k];
+        hash = clt_hash(hash, clt_model_values(model, p), p->count * sizeof(float));
+    }
+    return hash;
 }
 
 clt_status clt_model_set_vocabulary(clt_model *model, const clt_vocabulary *vocabulary,

@@ -2,6 +2,7 @@
 #include "support/test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "support/program.h"
 
@@ -52,11 +53,57 @@ static void vectors_that_cannot_be_used(void **state)
     assert_false(clt_file_exists("runs"));
 }
 
+/* As after a kill: what the folder of a run had before its end. Checkpoints stay, but the last. */
+#define UNFINISHED                                                                                 \
+    "sed -i 's/\"finished\": true/\"finished\": false/' cut/fit.json; rm -f "                      \
+    "cut/model.safetensors cut/report.html cut/checkpoint-2.safetensors; "
+
+static void other_vectors_are_noticed(void **state)
+{
+    clt_run run;
+
+    (void)state;
+    clt_run_command(&run, 0,
+                    "printf 'the 1 2\n' > a.txt; printf 'the 1 3\n' > b.txt; rm -rf cut; " FIT
+                    "--vectors a.txt --out cut; cp -r cut whole; " UNFINISHED
+                    "cltrain fit --resume cut; cmp cut/report.html whole/report.html; "
+                    "cmp cut/model.safetensors whole/model.safetensors; " UNFINISHED
+                    "cp b.txt a.txt");
+    assert_lacks(run.out, "differ");
+    clt_run_free(&run);
+    assert_refused("cltrain fit --resume cut --verbose 0", 5, "--vectors a.txt: it gives other",
+                   "put back");
+    assert_false(clt_file_exists("cut/model.safetensors"));
+    clt_run_command(&run, 0,
+                    "printf 'the 1 2\n' > a.txt; cltrain fit --resume cut; cmp cut/report.html "
+                    "whole/report.html");
+    clt_run_free(&run);
+}
+
+/* A checkpoint does not need the vectors, but cannot tell how far words have come from them. */
+static void the_page_says_what_is_not_known(void **state)
+{
+    clt_run run;
+
+    (void)state;
+    clt_run_command(&run, 0,
+                    "printf 'the 1 2\n' > a.txt; rm -rf cut; " FIT
+                    "--vectors a.txt --batch 32 --checkpoint-every 1steps --out cut; " UNFINISHED
+                    "rm a.txt; cltrain fit --resume cut");
+    assert_contains(run.err, "training goes on after 1 step");
+    char *page = clt_read_text("cut/report.html", NULL);
+    assert_contains(page, "Not known: this run went on from a checkpoint");
+    free(page);
+    clt_run_free(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(coverage_is_printed),
         cmocka_unit_test(vectors_that_cannot_be_used),
+        cmocka_unit_test(other_vectors_are_noticed),
+        cmocka_unit_test(the_page_says_what_is_not_known),
     };
     return cmocka_run_group_tests(tests, clt_enter_folder, clt_leave_folder);
 }

@@ -35,6 +35,8 @@ typedef struct fit {
     clt_runtime *runtime;
     clt_trainer *trainer;
     float *class_weights; /* NULL: none */
+    bool checkpoint;      /* the run goes on from one */
+    char weights[17];     /* the fingerprint of what --init and --vectors gave; "": nothing */
     float *before;        /* the embedding to begin with; NULL: not known */
     cli_notes notes;
     cli_bar bar;
@@ -91,6 +93,27 @@ static clt_status prepare_folder(fit *f, clt_error *error)
     return status;
 }
 
+/* Notices when --init or --vectors are not what they were as the run began. */
+static clt_status check_weights(fit *f, clt_error *error)
+{
+    const cli_settings *settings = f->settings;
+    const char *init = settings->init, *vectors = settings->vectors;
+    char now[sizeof f->weights];
+
+    snprintf(now, sizeof now, "%016llx", (unsigned long long)clt_model_fingerprint(f->model));
+    if (f->weights[0] != '\0' && strcmp(f->weights, now) != 0) {
+        return cli_set_error(error, CLT_INPUT,
+                             "%s%.300s%s%s%.300s: it gives other weights (%s) than the run began "
+                             "with (%s); put back what was there, or begin a new run",
+                             init != NULL ? "--init " : "", init != NULL ? init : "",
+                             init != NULL && vectors != NULL ? " or " : "",
+                             vectors != NULL ? "--vectors " : "", vectors != NULL ? vectors : "",
+                             now, f->weights);
+    }
+    memcpy(f->weights, now, sizeof now);
+    return CLT_OK;
+}
+
 /* The weights to begin with. A checkpoint has its own. */
 static clt_status load_weights(fit *f, clt_error *error)
 {
@@ -101,7 +124,8 @@ static clt_status load_weights(fit *f, clt_error *error)
     if (f->resumed) {
         status = clt_checkpoints_count(f->out, &checkpoints, error);
     }
-    if (checkpoints > 0 || status != CLT_OK) {
+    f->checkpoint = checkpoints > 0;
+    if (f->checkpoint || status != CLT_OK) {
         return status;
     }
     if (settings->init != NULL) {
@@ -117,6 +141,9 @@ static clt_status load_weights(fit *f, clt_error *error)
                               ".vec, and data whose words are known");
         }
     }
+    if (status == CLT_OK && (settings->init != NULL || settings->vectors != NULL)) {
+        status = check_weights(f, error);
+    }
     return status;
 }
 
@@ -129,7 +156,7 @@ static clt_status keep_embedding(fit *f, clt_error *error)
     const float *table = clt_model_tensor(f->model, "embedding.embeddings", &count);
 
     if (clt_model_vocabulary(f->model) == NULL ||
-        (f->resumed && (settings->init != NULL || settings->vectors != NULL))) {
+        (f->checkpoint && (settings->init != NULL || settings->vectors != NULL))) {
         return CLT_OK;
     }
     f->before = malloc(count * sizeof *table);
@@ -242,7 +269,7 @@ static clt_status train(fit *f, clt_error *error)
     cli_notes_clear(&f->notes);
     if (status == CLT_OK) {
         cli_signals_note(); /* from the first file on, a stop leaves a checkpoint */
-        status = cli_store(f->out, f->command, false, error);
+        status = cli_store(f->out, f->command, f->weights, false, error);
     }
     if (status != CLT_OK) {
         return status;
@@ -270,7 +297,8 @@ static clt_status write_page(const fit *f, bool finished, const cli_bytes *curve
                      .history = clt_trainer_history(f->trainer),
                      .curves = curves,
                      .validation = f->validation,
-                     .moved = moved};
+                     .moved = moved,
+                     .moved_unknown = f->before == NULL};
     clt_status status = CLT_OK;
 
     if (finished && f->validation != NULL) {
@@ -331,7 +359,7 @@ static clt_status save(const fit *f, bool finished, clt_error *error)
         status = write_page(f, finished, &svg, error);
     }
     if (status == CLT_OK && finished) {
-        status = cli_store(f->out, f->command, true, error);
+        status = cli_store(f->out, f->command, f->weights, true, error);
     }
     if (status == CLT_OK && finished && !saves(f->settings)) { /* of a stop: no longer of use */
         status = clt_checkpoints_remove(f->out, error);
@@ -436,6 +464,8 @@ static bool restore(fit *f, cli_command *command, cli_stored *stored, int *code)
         return false;
     }
     if (status == CLT_OK) {
+        snprintf(f->weights, sizeof f->weights, "%s",
+                 stored->weights != NULL ? stored->weights : "");
         status = cli_restore(folder, stored, command, &f->out, &error);
     } else {
         cli_advise(&error, "--resume takes the folder of the results of `cltrain fit`");

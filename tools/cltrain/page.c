@@ -234,6 +234,11 @@ static void add_mistakes(const cli_page *page, cli_bytes *html)
 
 static void add_moved(const cli_page *page, cli_bytes *html)
 {
+    if (page->moved_unknown && clt_model_vocabulary(page->model) != NULL) {
+        cli_bytes_print(html, "<h2>The words that moved most</h2>\n<p>Not known: this run went on "
+                              "from a checkpoint, which does not hold what --init or --vectors had "
+                              "given.</p>\n");
+    }
     if (page->moved_count == 0) {
         return;
     }

@@ -33,6 +33,7 @@ typedef struct cli_page {
     const clt_dataset *validation;
     const cli_moved *moved; /* [moved_count] */
     size_t moved_count;
+    bool moved_unknown; /* the embedding at the run's beginning is not there to compare with */
 } cli_page;
 
 /* Writes the page: settings, device, curves, scores, confusion matrix, the most confident mistakes,
