@@ -17,6 +17,7 @@ A training case is one file NAME.safetensors, with `model` (CLTrain's model stri
     test.offsets, test.ids, test.labels                     validation data of the short fit
     clip, clip_limit, weight_decay    I32, F64 [1]; kinds: 0 none, 1 value, 2 norm, 3 global norm
     class_weights     F32 [classes], where there are some
+    ema               F32 [1], its momentum; adam and fit then have averages, val_ is of them
     start/TENSOR      weights to start from
     logits, loss      of the first `batch` samples of train, at the start; logits [batch * outputs]
     gradient/TENSOR   of that loss
@@ -49,7 +50,8 @@ LARGE = 20000
 # None: Keras's own start, where logits are near 0 and gradients small; classes: outputs of a softmax
 # with categorical cross-entropy, in the place of one sigmoid; pool: of all states of the last LSTM,
 # kinds joined by +; both: every LSTM is bidirectional; frozen: the embedding stays as it starts, and
-# has no gradient; clip: kind and limit; decay: of the weights; weights: class_weight of fit, by label.
+# has no gradient; clip: kind and limit; decay: of the weights; weights: class_weight of fit, by label;
+# ema: momentum of the weights' average, which is what is validated.
 CASES = {
     "tutorial": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, scale=None),
     "trained": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4),
@@ -80,6 +82,8 @@ CASES = {
     "weighted": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, weights=[0.4, 2.5]),
     "weighted_classes": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, classes=3,
                              weights=[0.5, 3.0, 1.25]),
+    "ema": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, ema=0.7),
+    "ema_frozen": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, frozen=True, ema=0.6),
 }
 
 
@@ -151,6 +155,8 @@ CLIPS = dict(value="clipvalue", norm="clipnorm", global_norm="global_clipnorm")
 
 def optimizer_of(case):
     arguments = dict(weight_decay=case.get("decay"))
+    if "ema" in case:
+        arguments.update(use_ema=True, ema_momentum=case["ema"])
     if "clip" in case:
         kind, limit = case["clip"]
         arguments[CLIPS[kind]] = limit
@@ -247,12 +253,14 @@ def run_case(case, start, train, test):
     for _ in range(ADAM_STEPS):
         gradient = jax.grad(mean_loss)([v.value for v in model.trainable_variables])
         optimizer.apply(gradient, model.trainable_variables)
+    optimizer.finalize_variable_values(model.trainable_variables)
     keep("adam", variables_of(model))
 
     restart()
     model.compile(optimizer=optimizer_of(case), loss=loss, metrics=["accuracy"])
     history = model.fit(x, y, batch_size=case["B"], epochs=case["epochs"], shuffle=False,
                         validation_data=(x_test, y_test), verbose=0,
+                        callbacks=[keras.callbacks.SwapEMAWeights()] if "ema" in case else [],
                         class_weight=None if weights is None else dict(enumerate(weights))).history
     keep("fit", variables_of(model))
     for key, values in history.items():
@@ -280,6 +288,8 @@ def make_case(name, seed):
         file["clip_limit"] = np.array([limit])
     if "decay" in case:
         file["weight_decay"] = np.array([case["decay"]])
+    if "ema" in case:
+        file["ema"] = np.array([case["ema"]], np.float32)
     if "weights" in case:
         file["class_weights"] = np.array(case["weights"], np.float32)
     for part, samples, part_labels in ("train", train, labels), ("test", test, test_labels):

@@ -132,11 +132,17 @@ typedef struct clt_trainer_config {
      * validation know no weights. (class_weight of Keras's fit.) clt_dataset_balance computes
      * some. */
     const float *class_weights;
+    /* Above 0: after each step, average = ema * average + (1 - ema) * weights, from the weights of
+     * the first step on; below 1. What is validated, compared, kept and saved is the average, on
+     * which training goes on only when a fit has ended. (Keras's use_ema and ema_momentum, which
+     * leave the same weights, with the callback SwapEMAWeights, without which Keras validates with
+     * the weights of the last step.) Costs one more copy of the weights. */
+    double ema;
 } clt_trainer_config;
 #define CLT_TRAINER_CONFIG_DEFAULT                                                                 \
     {                                                                                              \
         128, 5, 0.001, 1, true, NULL, NULL, {NULL, 0, 0.0, 0, 2}, CLT_METRIC_NONE, 0, 0.0,         \
-            {CLT_SCHEDULE_CONSTANT, 1, 0.5, 0}, {CLT_CLIP_NONE, 0.0}, 0.0, NULL                    \
+            {CLT_SCHEDULE_CONSTANT, 1, 0.5, 0}, {CLT_CLIP_NONE, 0.0}, 0.0, NULL, 0.0               \
     }
 
 typedef struct clt_trainer clt_trainer;

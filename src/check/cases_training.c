@@ -151,6 +151,30 @@ done:
     return status;
 }
 
+/* Three steps of the average of [timesteps, features] weights; flag: the bad flag is set. */
+static clt_status run_ema(clt_check *check, const clt_case *c, clt_error *error)
+{
+    static const float momenta[3] = {0.0f, 0.9f, 0.99f};
+    clt_ema *op = NULL;
+    clt_array *p, *average, *record;
+    size_t count = (size_t)c->timesteps * (size_t)c->features;
+    int32_t bits[4] = {0, 0, 0, c->flag};
+    clt_status status;
+    CLT_TRY(clt_check_input(check, "average", count, 1.0, &average, error));
+    CLT_TRY(clt_check_integers(check, "record", 4, bits, &record, error));
+    CLT_TRY(clt_ema_plan(check->runtime, &op, error));
+    for (int step = 0; step < 3; step++) {
+        CLT_TRY(clt_check_input(check, "p", count, 1.0, &p, error));
+        CLT_TRY(clt_ema_update(op, momenta[step], record->device, c->timesteps, c->features,
+                               p->device, average->device, error));
+        clt_ref_ema_f32(momenta[step], c->flag, count, p->host, average->host);
+    }
+    CLT_TRY(clt_check_compare(check, average, error));
+done:
+    clt_ema_destroy(op);
+    return status;
+}
+
 /* Division and square root of OpenCL are good to 2.5 and 3 ulp; a step moves p by 1e-3 at most. */
 const clt_case clt_cases_training[] = {
     {"record", NULL, NULL, 1, 0, 1, 0, false, 1e-6, run_record},
@@ -170,4 +194,7 @@ const clt_case clt_cases_training[] = {
     {"adam of a table, weight decay", "adam", "lazy", 40, 20, 128, 900, false, 1e-7, run_decay},
     {"adam of a table, bad flag", "adam", "dense", 9, 7, 13, 37, true, 0.0, run_adam},
     {"adam of a table, bad flag", "adam", "lazy", 9, 7, 13, 37, true, 0.0, run_adam},
+    {"ema", NULL, NULL, 0, 1, 1, 0, false, 1e-6, run_ema},
+    {"ema", NULL, NULL, 0, 900, 128, 0, false, 1e-6, run_ema},
+    {"ema, bad flag", NULL, NULL, 0, 7, 13, 0, true, 0.0, run_ema},
     {0}};

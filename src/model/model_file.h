@@ -7,7 +7,7 @@
 
 /* The names of tensors that a model file may have and a model does not read begin with this. */
 #define CLT_MODEL_MORE "trainer."
-enum { CLT_MODEL_MORE_TENSORS = 3 * CLT_PARAMETER_COUNT_MAX + 8, CLT_MODEL_MORE_METADATA = 4 };
+enum { CLT_MODEL_MORE_TENSORS = 4 * CLT_PARAMETER_COUNT_MAX + 8, CLT_MODEL_MORE_METADATA = 4 };
 
 /* clt_model_save with tensors and metadata behind the model's own, and a digest of everything
  * (data/fingerprint.h). At most as many as above, the tensors' names beginning as above. */

@@ -304,9 +304,6 @@ clt_status clt_network_create(clt_runtime *runtime, const clt_model *model,
         size_t gradients = model->layers.arena + rows * (size_t)model->layers.layers[0].outputs;
         CLT_TRY(clt_reduce_plan(runtime, limits, gradients, &made->state.reduce, error));
         made->reduce_bytes = clt_reduce_space(made->state.reduce).saved;
-        made->landing = clt_alloc(model->layers.parameters[0].count + model->layers.arena,
-                                  sizeof *made->landing, "the weights", error);
-        CLT_TRY(made->landing != NULL ? CLT_OK : CLT_FAILED);
     }
     CLT_TRY(allocate_parameters(made, shared, error));
     CLT_TRY(allocate_batch(made, error));
@@ -368,24 +365,23 @@ void clt_network_destroy(clt_network *network)
         clt_buffer_release(runtime, &state->table);
         clt_buffer_release(runtime, &state->arena);
     }
-    free(network->landing);
     free(network);
 }
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
-clt_status clt_network_download(clt_network *network, clt_model *model, clt_error *error)
+clt_status clt_network_download(const clt_network *network, float *landing, clt_model *model,
+                                clt_error *error)
 {
     clt_status status;
     size_t count = model->layers.parameters[0].count, table = count * sizeof(float),
            arena = model->layers.arena * sizeof(float);
     /* The host's copy is touched only when all of it has arrived. */
+    CLT_TRY(clt_buffer_read(network->runtime, network->state.table, 0, table, landing, error));
     CLT_TRY(
-        clt_buffer_read(network->runtime, network->state.table, 0, table, network->landing, error));
-    CLT_TRY(clt_buffer_read(network->runtime, network->state.arena, 0, arena,
-                            network->landing + count, error));
-    memcpy(model->table, network->landing, table);
-    memcpy(model->arena, network->landing + count, arena);
+        clt_buffer_read(network->runtime, network->state.arena, 0, arena, landing + count, error));
+    memcpy(model->table, landing, table);
+    memcpy(model->arena, landing + count, arena);
 done:
     return status;
 }

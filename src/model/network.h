@@ -23,10 +23,12 @@ void clt_network_destroy(clt_network *network); /* NULL allowed */
 /* Whether batches are to be packed (clt_batch): the pads before texts are then computed once. */
 bool clt_network_packs(const clt_network *network);
 
-/* Copies the weights of a training network from the device to the model's arrays; they stay as they
- * were when that fails. Waits. */
-CLT_NODISCARD clt_status clt_network_download(clt_network *network, clt_model *model,
-                                              clt_error *error);
+/* Copies the network's weights from the device to the model's arrays; they stay as they were when
+ * that fails. Waits.
+ *
+ * landing   room for table and arena on the way */
+CLT_NODISCARD clt_status clt_network_download(const clt_network *network, float *landing,
+                                              clt_model *model, clt_error *error);
 
 /* Copies the model's weights to the device. Waits. */
 CLT_NODISCARD clt_status clt_network_take_weights(clt_network *network, const clt_model *model,

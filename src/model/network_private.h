@@ -38,7 +38,6 @@ struct clt_network {
     bool by_id;               /* of the batch: its index is into `vocabulary` */
     int longest;              /* of the batch: its largest start */
     clt_buffer reduce_saved;
-    float *landing; /* training: table and arena of a download */
     size_t scratch_bytes, reduce_bytes;
     clt_network_state state;
 };

@@ -213,4 +213,14 @@ CLT_NODISCARD clt_status clt_optimizer_catch_up(clt_optimizer *op, clt_buffer un
 CLT_NODISCARD clt_status clt_optimizer_catch_up_all(clt_optimizer *op, clt_adam_state state,
                                                     clt_error *error);
 
+/* ---- ema.c, cl/ema.cl ------------------------------------------------------------------------ */
+typedef struct clt_ema clt_ema;
+CLT_NODISCARD clt_status clt_ema_plan(clt_runtime *runtime, clt_ema **op, clt_error *error);
+void clt_ema_destroy(clt_ema *op);
+/* Takes weights p into their average, both [rows, columns]: average = momentum * average + (1 -
+ * momentum) * p (ref: ema). Returns on the device at once while record.bad is set. */
+CLT_NODISCARD clt_status clt_ema_update(clt_ema *op, float momentum, clt_buffer record, int rows,
+                                        int columns, clt_buffer p, clt_buffer average,
+                                        clt_error *error);
+
 #endif

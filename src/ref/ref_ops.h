@@ -127,6 +127,11 @@ void REF(adam_table)(const clt_adam_step *step, bool bad, int table_rows, int fe
                      const int32_t *unique, int row_count, const REAL *drows, REAL *p, REAL *m,
                      REAL *v);
 
+/* The exponential moving average of weights: average = momentum * average + (1 - momentum) * p.
+ * Nothing happens while `bad`. (Keras's use_ema: optimizers/base_optimizer.py,
+ * _update_model_variables_moving_average, where the first step's momentum is 0.) */
+void REF(ema)(float momentum, bool bad, size_t count, const REAL *p, REAL *average);
+
 /* y[k] = sum over chains c of what x[k] + c becomes by `steps` times v = v * 0.9999f + 0.5, each
  * rounded once. */
 void REF(peak_fma)(size_t count, int chains, int steps, const REAL *x, REAL *y);

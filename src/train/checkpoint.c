@@ -35,17 +35,17 @@ static json_t *recipe_of(const clt_trainer_config *config, const clt_model *mode
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)config->seed);
     const clt_schedule *s = &config->schedule;
     bool shaped = s->kind == CLT_SCHEDULE_STEP || s->kind == CLT_SCHEDULE_PLATEAU;
-    return json_pack("{s:i, s:i, s:f, s:s, s:b, s:s, s:i, s:f, s:s, s:i, s:f, s:i, s:s, s:f, s:f, "
-                     "s:o}",
-                     "batch", (int)config->batch, "epochs", (int)config->epochs, "learning_rate",
-                     config->learning_rate, "seed", seed, "shuffle", (int)config->shuffle,
-                     "monitor", clt_metric_name(config->monitor), "patience", (int)config->patience,
-                     "min_delta", config->min_delta, "schedule", clt_schedule_name(s->kind),
-                     "schedule_epochs", shaped ? (int)s->epochs : 0, "schedule_factor",
-                     shaped ? s->factor : 0.0, "warmup", (int)s->warmup, "clip",
-                     clt_clip_name(config->clip.kind), "clip_limit",
-                     config->clip.kind != CLT_CLIP_NONE ? config->clip.limit : 0.0, "weight_decay",
-                     config->weight_decay, "class_weights", weights_of(config, model));
+    return json_pack(
+        "{s:i, s:i, s:f, s:s, s:b, s:s, s:i, s:f, s:s, s:i, s:f, s:i, s:s, s:f, s:f, "
+        "s:o, s:f}",
+        "batch", (int)config->batch, "epochs", (int)config->epochs, "learning_rate",
+        config->learning_rate, "seed", seed, "shuffle", (int)config->shuffle, "monitor",
+        clt_metric_name(config->monitor), "patience", (int)config->patience, "min_delta",
+        config->min_delta, "schedule", clt_schedule_name(s->kind), "schedule_epochs",
+        shaped ? (int)s->epochs : 0, "schedule_factor", shaped ? s->factor : 0.0, "warmup",
+        (int)s->warmup, "clip", clt_clip_name(config->clip.kind), "clip_limit",
+        config->clip.kind != CLT_CLIP_NONE ? config->clip.limit : 0.0, "weight_decay",
+        config->weight_decay, "class_weights", weights_of(config, model), "ema", config->ema);
 }
 
 static json_t *control_of(const clt_control *c)
@@ -115,14 +115,22 @@ static size_t offset_of(const clt_layers *layers, const clt_parameter *p)
     return p->table ? 0 : layers->parameters[0].count + p->offset;
 }
 
-/* "trainer.m.lstm.kernel": Adam's moments m and v, and the weights of the best epoch. */
+/* "trainer.m.lstm.kernel": Adam's moments m and v, the weights of the best epoch, and where the
+ * model has averaged ones those that training goes on with. */
 static void name_tensor(char name[NAME_ROOM], const char *block, const clt_parameter *p)
 {
     snprintf(name, NAME_ROOM, CLT_MODEL_MORE "%s.%s", block, p->name);
 }
 
-static const char *const moments[2] = {"m", "v"};
+enum { STATES_MAX = 3 };
+static const char *const states[STATES_MAX] = {"m", "v", "weights"};
 static const char BEST[] = "best";
+
+/* Those that a trainer has: the weights of training where the model's are their average. */
+static size_t state_count(const clt_trainer *trainer)
+{
+    return trainer->ema != NULL ? 3 : 2;
+}
 
 static size_t block_count(const clt_layers *layers)
 {
@@ -134,45 +142,42 @@ static bool has_best(const clt_trainer *trainer)
     return trainer->best != NULL && trainer->control.best_epoch >= 0;
 }
 
-/* m and then v, each a block of table and arena, from the device or to it. Waits. */
-static clt_status move_moments(clt_trainer *trainer, float *block, bool to_device, clt_error *error)
+/* The states, each a block of table and arena, from the device or to it. Waits. */
+static clt_status move_states(clt_trainer *trainer, float *block, bool to_device, clt_error *error)
 {
     const clt_layers *layers = &trainer->model->layers;
+    const clt_network_state *network = clt_network_state_of(trainer->network);
     size_t table = layers->parameters[0].count, arena = layers->arena;
     const struct {
-        clt_buffer buffer;
-        size_t offset, count;
-    } parts[4] = {
-        {trainer->m_table, 0, table},
-        {trainer->m_arena, table, arena},
-        {trainer->v_table, table + arena, table},
-        {trainer->v_arena, 2 * table + arena, arena},
-    };
+        clt_buffer table, arena;
+    } parts[STATES_MAX] = {{trainer->m_table, trainer->m_arena},
+                           {trainer->v_table, trainer->v_arena},
+                           {network->table, network->arena}};
     clt_status status = CLT_OK;
-    for (size_t k = 0; status == CLT_OK && k < 4; k++) {
-        size_t bytes = parts[k].count * sizeof(float);
-        float *values = block + parts[k].offset;
-        status = to_device
-                     ? clt_buffer_write(trainer->runtime, parts[k].buffer, 0, bytes, values, error)
-                     : clt_buffer_read(trainer->runtime, parts[k].buffer, 0, bytes, values, error);
+    for (size_t k = 0; status == CLT_OK && k < 2 * state_count(trainer); k++) {
+        clt_buffer buffer = k % 2 == 0 ? parts[k / 2].table : parts[k / 2].arena;
+        size_t count = k % 2 == 0 ? table : arena, bytes = count * sizeof(float);
+        status = to_device ? clt_buffer_write(trainer->runtime, buffer, 0, bytes, block, error)
+                           : clt_buffer_read(trainer->runtime, buffer, 0, bytes, block, error);
+        block += count;
     }
     return status;
 }
 
 /* What is written, while it is written. */
 typedef struct draft {
-    float *moments;  /* two blocks */
+    float *states;   /* state_count blocks */
     double *history; /* [count, HISTORY_COLUMNS] */
     char *state;
     clt_stored_tensor tensors[CLT_MODEL_MORE_TENSORS];
-    char names[3 * CLT_PARAMETER_COUNT_MAX][NAME_ROOM];
+    char names[(STATES_MAX + 1) * CLT_PARAMETER_COUNT_MAX][NAME_ROOM];
     size_t tensor_count;
 } draft;
 
 static void free_draft(draft *d)
 {
     if (d != NULL) {
-        free(d->moments);
+        free(d->states);
         free(d->history);
         free(d->state);
         free(d);
@@ -226,17 +231,18 @@ clt_status clt_checkpoint_write(clt_trainer *trainer, const char *path, clt_erro
     if (d == NULL) {
         return CLT_FAILED;
     }
-    d->moments = clt_alloc(2 * block, sizeof *d->moments, "a checkpoint", error);
+    d->states = clt_alloc(state_count(trainer) * block, sizeof *d->states, "a checkpoint", error);
     d->history = clt_alloc(trainer->history.count * HISTORY_COLUMNS, sizeof *d->history,
                            "a checkpoint", error);
     d->state = state_text(trainer, error);
-    if (d->moments == NULL || d->history == NULL || d->state == NULL) {
+    if (d->states == NULL || d->history == NULL || d->state == NULL) {
         goto done;
     }
     CLT_TRY(clt_trainer_download(trainer, error)); /* brings a lazy Adam up to date */
-    CLT_TRY(move_moments(trainer, d->moments, false, error));
-    list_block(layers, moments[0], d->moments, d);
-    list_block(layers, moments[1], d->moments + block, d);
+    CLT_TRY(move_states(trainer, d->states, false, error));
+    for (size_t k = 0; k < state_count(trainer); k++) {
+        list_block(layers, states[k], d->states + k * block, d);
+    }
     if (has_best(trainer)) {
         list_block(layers, BEST, trainer->best, d);
     }
@@ -426,19 +432,20 @@ static clt_status take_block(const clt_checkpoint *checkpoint, const clt_layers 
     return status;
 }
 
-static clt_status take_moments(const clt_checkpoint *checkpoint, clt_trainer *trainer,
-                               clt_error *error)
+static clt_status take_states(const clt_checkpoint *checkpoint, clt_trainer *trainer,
+                              clt_error *error)
 {
     const clt_layers *layers = &trainer->model->layers;
     size_t block = block_count(layers);
     clt_status status;
-    float *values = clt_alloc(2 * block, sizeof *values, "Adam's moments", error);
+    float *values = clt_alloc(state_count(trainer) * block, sizeof *values, "a checkpoint", error);
     if (values == NULL) {
         return CLT_FAILED;
     }
-    CLT_TRY(take_block(checkpoint, layers, moments[0], values, error));
-    CLT_TRY(take_block(checkpoint, layers, moments[1], values + block, error));
-    CLT_TRY(move_moments(trainer, values, true, error));
+    for (size_t k = 0; k < state_count(trainer); k++) {
+        CLT_TRY(take_block(checkpoint, layers, states[k], values + k * block, error));
+    }
+    CLT_TRY(move_states(trainer, values, true, error));
     if (has_best(trainer)) {
         CLT_TRY(take_block(checkpoint, layers, BEST, trainer->best, error));
     }
@@ -507,7 +514,7 @@ clt_status clt_checkpoint_restore(const clt_checkpoint *checkpoint, clt_model *m
     CLT_TRY(take_state(checkpoint, made, error));
     CLT_TRY(take_control(checkpoint, made, error));
     CLT_TRY(take_history(checkpoint, made, error));
-    CLT_TRY(take_moments(checkpoint, made, error));
+    CLT_TRY(take_states(checkpoint, made, error));
     note_differences(checkpoint, runtime);
     made->goes_on = made->whole = true;
     *trainer = made;

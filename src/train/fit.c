@@ -339,22 +339,27 @@ done:
     return status;
 }
 
-/* The model gets the weights of the best epoch: at the end of a fit the device, too. */
+/* The model gets the weights of the best epoch: at the end of a fit the device, too. There averaged
+ * weights take the place of those of the last step, as in Keras. */
 static clt_status show_best(clt_trainer *trainer, bool ended, clt_error *error)
 {
     clt_history *history = &trainer->history;
     int32_t epochs = trainer->place.epoch, best = trainer->control.best_epoch;
+    bool found = trainer->best != NULL && best >= 0;
     clt_status status = CLT_OK;
-    if (trainer->best == NULL || best < 0) {
-        return CLT_OK;
+    if (found) {
+        clt_trainer_show_best(trainer);
+        trainer->shows_best = !ended;
+        history->best = (int32_t)history->count - epochs + best;
+        history->stopped_early = ended && epochs < trainer->config.epochs;
     }
-    clt_trainer_show_best(trainer);
-    trainer->shows_best = !ended;
-    history->best = (int32_t)history->count - epochs + best;
-    if (ended) {
-        history->stopped_early = epochs < trainer->config.epochs;
-        status = clt_network_take_weights(trainer->network, trainer->model, error);
+    if (ended && (found || trainer->ema != NULL)) {
+        CLT_TRY(clt_network_take_weights(trainer->network, trainer->model, error));
     }
+    if (ended && found && trainer->ema != NULL) {
+        CLT_TRY(clt_network_take_weights(trainer->inference, trainer->model, error));
+    }
+done:
     return status;
 }
 

@@ -39,6 +39,9 @@ static clt_status check_config(const clt_trainer_config *config, clt_error *erro
         return clt_fail(error, CLT_USAGE, 0, "learning rate %g: a number above 0",
                         config->learning_rate);
     }
+    if (!(config->ema >= 0.0) || !(config->ema < 1.0)) {
+        return clt_fail(error, CLT_USAGE, 0, "ema %g: a momentum from 0 to below 1", config->ema);
+    }
     if (config->checkpoints.folder != NULL &&
         (config->checkpoints.keep < 1 || config->checkpoints.epochs < 0 ||
          !(config->checkpoints.seconds >= 0.0))) {
@@ -136,9 +139,11 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
     }
     made->history.best = -1;
     clt_control_begin(&made->config, &made->control);
+    size_t weights = model->layers.parameters[0].count + model->layers.arena;
+    made->landing = clt_alloc(weights, sizeof *made->landing, "the weights", error);
+    CLT_TRY(made->landing != NULL ? CLT_OK : CLT_FAILED);
     if (clt_control_keeps_best(&made->config)) {
-        made->best = clt_alloc(model->layers.parameters[0].count + model->layers.arena,
-                               sizeof *made->best, "the best weights", error);
+        made->best = clt_alloc(weights, sizeof *made->best, "the best weights", error);
         CLT_TRY(made->best != NULL ? CLT_OK : CLT_FAILED);
     }
     clt_runtime_forget_planned(runtime); /* so that a checkpoint names this trainer's plan */
@@ -147,14 +152,26 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
     CLT_TRY(clt_network_create(runtime, model, &limits, made->config.seed, NULL, &made->network,
                                error));
     limits.train = false;
-    CLT_TRY(clt_network_create(runtime, model, &limits, made->config.seed, made->network,
-                               &made->inference, error));
+    CLT_TRY(clt_network_create(runtime, model, &limits, made->config.seed,
+                               made->config.ema > 0.0 ? NULL : made->network, &made->inference,
+                               error));
     CLT_TRY(clt_loss_plan(runtime, clt_layers_outputs(&model->layers), &made->loss, error));
     CLT_TRY(take_class_weights(made, error));
     const int *table = model->layers.parameters[0].shape;
     int table_rows = is_frozen(made) ? 0 : table[0];
     bool decays = made->config.weight_decay > 0.0;
-    CLT_TRY(clt_optimizer_plan(runtime, decays, table_rows, table[1], &made->optimizer, error));
+    bool eager = made->config.ema > 0.0 && clt_runtime_forced(runtime, "adam") == NULL;
+    if (eager) { /* an average reads all rows at every step: nothing is gained by late ones */
+        clt_runtime_force(runtime, "adam", "dense");
+    }
+    status = clt_optimizer_plan(runtime, decays, table_rows, table[1], &made->optimizer, error);
+    if (eager) {
+        clt_runtime_force(runtime, "adam", NULL);
+    }
+    CLT_TRY(status);
+    if (made->config.ema > 0.0) {
+        CLT_TRY(clt_ema_plan(runtime, &made->ema, error));
+    }
     if (made->config.clip.kind != CLT_CLIP_NONE) {
         CLT_TRY(clt_clip_plan(runtime, &made->clip, error));
     }
@@ -189,6 +206,7 @@ void clt_trainer_destroy(clt_trainer *trainer)
     clt_ticket_destroy(trainer->runtime, &trainer->reads[1]);
     clt_loss_destroy(trainer->loss);
     clt_clip_destroy(trainer->clip);
+    clt_ema_destroy(trainer->ema);
     clt_optimizer_destroy(trainer->optimizer);
     clt_network_destroy(trainer->inference);
     clt_network_destroy(trainer->network);
@@ -196,6 +214,7 @@ void clt_trainer_destroy(clt_trainer *trainer)
     free(trainer->logits);
     free(trainer->folder);
     free(trainer->weights);
+    free(trainer->landing);
     free(trainer->best);
     free(trainer);
 }
@@ -267,6 +286,27 @@ done:
     return status;
 }
 
+/* Takes the weights of this step into their average, which begins as those of the first step. */
+static clt_status average_weights(clt_trainer *trainer, clt_error *error)
+{
+    const clt_network_state *from = clt_network_state_of(trainer->network);
+    const clt_network_state *to = clt_network_state_of(trainer->inference);
+    const clt_layers *layers = &trainer->model->layers;
+    const int *table = layers->parameters[0].shape;
+    float momentum = trainer->step == 0 ? 0.0f : (float)trainer->config.ema;
+    clt_status status;
+    CLT_TRY(clt_ema_update(trainer->ema, momentum, trainer->record,
+                           (int)(layers->arena / CLT_ARENA_STEP), CLT_ARENA_STEP, from->arena,
+                           to->arena, error));
+    if (!is_frozen(trainer)) {
+        CLT_TRY(clt_optimizer_catch_up_all(trainer->optimizer, table_state(trainer), error));
+        CLT_TRY(clt_ema_update(trainer->ema, momentum, trainer->record, table[0], table[1],
+                               from->table, to->table, error));
+    }
+done:
+    return status;
+}
+
 clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, double learning_rate,
                                clt_error *error)
 {
@@ -301,6 +341,9 @@ clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, dou
         CLT_TRY(clt_optimizer_table(trainer->optimizer, &adam, trainer->record, state->unique,
                                     state->row_count, state->drows, table, error));
     }
+    if (trainer->ema != NULL) {
+        CLT_TRY(average_weights(trainer, error));
+    }
     trainer->step++;
 done:
     return status;
@@ -309,8 +352,9 @@ done:
 clt_status clt_trainer_download(clt_trainer *trainer, clt_error *error)
 {
     clt_status status = clt_optimizer_catch_up_all(trainer->optimizer, table_state(trainer), error);
-    return status == CLT_OK ? clt_network_download(trainer->network, trainer->model, error)
-                            : status;
+    return status == CLT_OK
+               ? clt_network_download(trainer->inference, trainer->landing, trainer->model, error)
+               : status;
 }
 
 void clt_trainer_show_best(clt_trainer *trainer)

@@ -28,7 +28,8 @@ struct clt_trainer {
     char *folder;           /* config.checkpoints.folder, copied */
     float *weights;         /* config.class_weights, copied */
     clt_network *network;   /* training */
-    clt_network *inference; /* the same parameters */
+    clt_network *inference; /* the same parameters, or with `ema` ones of its own: their average */
+    clt_ema *ema;           /* NULL: weights are not averaged */
     clt_loss *loss;
     clt_optimizer *optimizer;
     clt_clip *clip;                     /* NULL: gradients stay as they are */
@@ -41,6 +42,7 @@ struct clt_trainer {
     uint64_t step;                                 /* optimiser steps queued so far, all epochs */
     clt_place place;
     clt_control control;
+    float *landing;          /* table and arena of a download */
     float *best;             /* table and arena of its best epoch; NULL: they are not kept */
     bool shows_best;         /* the model on the host has those in the place of the last ones */
     clt_fingerprint data[2]; /* training, validation: what the fit began with */

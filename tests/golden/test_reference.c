@@ -18,7 +18,7 @@
 typedef struct tensor {
     char name[48];
     size_t count;
-    float *start, *p, *gradient, *m, *v;
+    float *start, *p, *gradient, *m, *v, *average;
 } tensor;
 
 /* embedding, lstm..., perhaps a pool, dense:N. Tensors are [0] the table, three for each
@@ -63,6 +63,7 @@ static void add_tensor(network *net, const char *layer, int number, const char *
     t->gradient = floats(count);
     t->m = floats(count);
     t->v = floats(count);
+    t->average = floats(count);
     golden_start(net->g, t->name, t->start, count);
 }
 
@@ -73,6 +74,7 @@ static void restart(network *net)
         memcpy(t->p, t->start, t->count * sizeof(float));
         memset(t->m, 0, t->count * sizeof(float));
         memset(t->v, 0, t->count * sizeof(float));
+        memcpy(t->average, t->start, t->count * sizeof(float));
     }
 }
 
@@ -161,7 +163,7 @@ static void discard(network *net)
 {
     for (int k = 0; k < net->tensor_count; k++) {
         tensor *t = &net->tensors[k];
-        float *arrays[] = {t->start, t->p, t->gradient, t->m, t->v};
+        float *arrays[] = {t->start, t->p, t->gradient, t->m, t->v, t->average};
         for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
             free(arrays[a]);
         }
@@ -299,6 +301,7 @@ static void update(network *net, int t)
     for (int k = net->frozen; k < net->tensor_count; k++) {
         tensor *w = &net->tensors[k];
         clt_ref_adam_f32(&step, false, w->count, w->gradient, w->p, w->m, w->v);
+        clt_ref_ema_f32(t == 1 ? 0.0f : net->g->ema, false, w->count, w->p, w->average);
     }
 }
 
@@ -307,7 +310,8 @@ static bool weights_near(network *net, const char *group)
     bool good = true;
     for (int k = 0; k < net->tensor_count; k++) {
         tensor *t = &net->tensors[k];
-        good &= golden_near(net->g, group, t->name, t->p, t->count, t->start, TOLERANCE_MOVEMENT,
+        const float *ours = net->g->ema > 0.0f ? t->average : t->p;
+        good &= golden_near(net->g, group, t->name, ours, t->count, t->start, TOLERANCE_MOVEMENT,
                             TOLERANCE_WEIGHT_ULPS);
     }
     return good;

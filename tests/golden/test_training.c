@@ -236,6 +236,7 @@ static clt_trainer *fit(setting *s, const clt_dataset *train, const clt_dataset 
     config.clip = s->g.clip;
     config.weight_decay = s->g.weight_decay;
     config.class_weights = s->g.class_weights;
+    config.ema = (double)s->g.ema;
     restart(s);
     assert_ok(clt_trainer_create(s->model, clt_test_runtime, &config, &trainer, &error));
     assert_ok(clt_trainer_fit(trainer, train, validation, &error));

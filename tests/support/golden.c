@@ -9,13 +9,13 @@
 #include "data/dataset.h"
 
 const char *const golden_cases[] = {
-    "one_of_each", "batch_3",       "hidden_1",         "post",
-    "last_of_one", "stacked",       "three_classes",    "pool_max",
-    "pools",       "bidirectional", "both_stacked",     "frozen",
-    "decay",       "clip_value",    "clip_norm",        "clip_global",
-    "clip_frozen", "weighted",      "weighted_classes", "tutorial",
-    "trained",     "batch_75",      "repeated_ids",     "hidden_13",
-    "hidden_300",  "steps_300",
+    "one_of_each",  "batch_3",       "hidden_1",         "post",
+    "last_of_one",  "stacked",       "three_classes",    "pool_max",
+    "pools",        "bidirectional", "both_stacked",     "frozen",
+    "decay",        "clip_value",    "clip_norm",        "clip_global",
+    "clip_frozen",  "weighted",      "weighted_classes", "ema",
+    "ema_frozen",   "tutorial",      "trained",          "batch_75",
+    "repeated_ids", "hidden_13",     "hidden_300",       "steps_300",
 };
 const size_t golden_case_count = sizeof golden_cases / sizeof *golden_cases;
 
@@ -77,6 +77,9 @@ void golden_open(const char *name, golden *g)
     g->reading.truncating = number(g, "truncating") == 0 ? CLT_PRE : CLT_POST;
     if (clt_safetensors_find(&g->file, "class_weights") != NULL) {
         g->class_weights = find(g, "class_weights", NULL, CLT_F32)->data;
+    }
+    if (clt_safetensors_find(&g->file, "ema") != NULL) {
+        g->ema = *(const float *)find(g, "ema", NULL, CLT_F32)->data;
     }
     g->batch = number(g, "batch");
     g->epochs = number(g, "epochs");

@@ -23,6 +23,7 @@ typedef struct golden {
     clt_clipping clip; /* before Adam's steps */
     double weight_decay;
     const float *class_weights; /* [classes]; NULL: none */
+    float ema;                  /* momentum; 0: weights are not averaged */
     clt_dataset *train, *test;  /* the first `batch` samples of train give logits and gradients */
 } golden;
 

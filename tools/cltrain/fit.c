@@ -259,6 +259,7 @@ static clt_status train(fit *f, clt_error *error)
     config.clip = settings->clip;
     config.weight_decay = settings->weight_decay;
     config.class_weights = f->class_weights;
+    config.ema = settings->ema;
     config.progress = on_progress;
     config.user = &f->bar;
     config.checkpoints = settings->checkpoints;

@@ -77,6 +77,8 @@ static const cli_option options[] = {
      "stop after N epochs in a row without a new best, with the weights of the best"},
     {"--min-delta", CLI_FIT, CLI_REAL, FIELD(min_delta), 0, 0, "X",
      "only what is better by more than X is a new best"},
+    {"--ema", CLI_FIT, CLI_SHARE, FIELD(ema), 0, 0, "MOMENTUM",
+     "measure and save the average of the weights: MOMENTUM of it stays at each step, 0.99 say"},
     {"--class-weight", CLI_FIT, CLI_TEXT, FIELD(class_weight), 0, 0, "LABEL=W,...",
      "multiply the training loss of a label's reviews by W (1 for labels not named); or balanced: "
      "as if every class were equally frequent"},

@@ -46,7 +46,7 @@ typedef struct cli_settings {
     const char *resume;
     clt_reading reading;
     int32_t batch, epochs, verbose, limit, show, show_errors, min_count, top;
-    double learning_rate, budget, validation_split, min_delta;
+    double learning_rate, budget, validation_split, min_delta, ema;
     int32_t patience;
     clt_metric monitor;
     clt_schedule schedule;
