@@ -1,7 +1,7 @@
 /* dropout.cl: y = x * mask / (1 - rate), the mask drawn from logical places.
  *
  * x, y [count, features]; a row is a position of (t, b), or with timesteps 0 sample b at t = 0.
- * `locked`: the masks of t = 0 at all time steps. `add`: y += instead.
+ * `locked`: the masks of t = 0 at all time steps. `add`: y += instead. x none: ones.
  * Element (b, t, d) is kept where its 32-bit number (clt_dropout_words) is at least `threshold`;
  * kept elements are multiplied by `scale` = 1 / (1 - rate).
  * Launch: src/ops/tiling.h over [count, quarters of four features]. */
@@ -72,7 +72,7 @@ __kernel void dropout_apply(__global const float *x, __global float *y, ulong se
             size_t from = (size_t)n * features + 4 * quarter;
             int left = features - 4 * quarter, v = 0;
             for (; v < 4 && 16 * (v + 1) <= left; v++) {
-                float16 kept = vload16(v, x + from) * scale;
+                float16 kept = x ? vload16(v, x + from) * scale : (float16)scale;
                 kept = word[v] >= threshold ? kept : (float16)0.0f;
                 vstore16(add ? vload16(v, y + from) + kept : kept, v, y + from);
             }
@@ -81,7 +81,8 @@ __kernel void dropout_apply(__global const float *x, __global float *y, ulong se
                 vstore16(word[v], 0, words);
             }
             for (int k = 16 * v; k < min(left, 64); k++) {
-                float kept = words[k - 16 * v] >= threshold ? x[from + k] * scale : 0.0f;
+                float kept = x ? x[from + k] * scale : scale;
+                kept = words[k - 16 * v] >= threshold ? kept : 0.0f;
                 y[from + k] = add ? y[from + k] + kept : kept;
             }
         }
@@ -91,7 +92,8 @@ __kernel void dropout_apply(__global const float *x, __global float *y, ulong se
             uint word[4] = {words.x, words.y, words.z, words.w};
             size_t from = (size_t)n * features + 4 * quarter;
             for (int k = 0; k < 4 && 4 * quarter + k < features; k++) {
-                float kept = word[k] >= threshold ? x[from + k] * scale : 0.0f;
+                float kept = x ? x[from + k] * scale : scale;
+                kept = word[k] >= threshold ? kept : 0.0f;
                 y[from + k] = add ? y[from + k] + kept : kept;
             }
         }

@@ -11,7 +11,8 @@
  * Launch of forward and backward: groups of GROUP, global (ceil(largest shard / ROWS) * GROUP, S);
  * a group past its shard's end does nothing. The other kernels say theirs.
  * Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations,
- * h_in, c_in [N, H] the state before the step, tanh_c [N, H].
+ * h_in, c_in [N, H] the state before the step (h_in masked), tanh_c [N, H], mask [N, H] or none:
+ * what the product with the recurrent kernel reads of h is multiplied by it.
  *
  * Item k has the columns k, k + GROUP, .. and the units of samples (cells) k, k + GROUP, .., so
  * that neighbours touch neighbouring memory. The units of a group's samples lie side by side at a
@@ -83,12 +84,22 @@ CLT_INLINE void store_state(const group_rows *g, const float *values, int width,
     }
 }
 
-/* The rows of a state, zeros where there is none, to padded rows [ROWS][PADDED] that all read. */
-CLT_INLINE void fill_padded(const group_rows *g, global const float *from, local float *padded)
+/* What a cell's h is multiplied by at a step: a step's mask counts for the product before it. */
+CLT_INLINE float mask_of(const group_rows *g, int step, int cell, global const float *mask)
+{
+    return mask && step < g->t1 - g->t0 ? mask[position_of(g, step) * H + cell] : 1.0f;
+}
+
+/* The rows of a state for the first step's product, zeros where there is none, to padded rows
+ * [ROWS][PADDED] that all read. */
+CLT_INLINE void fill_padded(const group_rows *g, global const float *from,
+                            global const float *mask, local float *padded)
 {
     for (int k = (int)get_local_id(0); k < ROWS * PADDED; k += GROUP) {
         const int r = k / PADDED, j = k % PADDED;
-        padded[k] = from && r < g->count && j < H ? from[g->state + r * H + j] : 0.0f;
+        padded[k] = from && r < g->count && j < H
+                        ? from[g->state + r * H + j] * mask_of(g, 0, r * H + j, mask)
+                        : 0.0f;
     }
 }
 
@@ -222,9 +233,11 @@ CLT_INLINE void columns_forward(const group_rows *g, int step, weights kept,
     find_rows(g, step + 2, in);
 }
 
-/* Second phase: the item's cells, from the gates and c to c and h after the step. */
-CLT_INLINE void cells_forward(const group_rows *g, int step, local const float *gate, float *c,
-                              float *h_own, local float *h, const forward_arrays *to)
+/* Second phase: the item's cells, from the gates and c to c and h after the step, in h_own, and in
+ * h as the next step's product reads it. */
+CLT_INLINE void cells_forward(const group_rows *g, int step, local const float *gate,
+                              global const float *mask, float *c, float *h_own, local float *h,
+                              const forward_arrays *to)
 {
     const size_t position = position_of(g, step), n = position * H;
     for (int m = 0; m < CELLS; m++) {
@@ -233,8 +246,9 @@ CLT_INLINE void cells_forward(const group_rows *g, int step, local const float *
             local const float *a = gate + cell / H * G + cell % H;
             const float c1 = fma(a[H], c[m], a[0] * a[2 * H]), t = clt_tanh(c1);
             const float h1 = a[3 * H] * t;
+            local float *shared = h + cell / H * PADDED + cell % H;
             if (to->gates) {
-                to->h_in[n + cell] = h_own[m];
+                to->h_in[n + cell] = *shared;
                 to->c_in[n + cell] = c[m];
                 to->tanh_c[n + cell] = t;
             }
@@ -243,7 +257,7 @@ CLT_INLINE void cells_forward(const group_rows *g, int step, local const float *
             }
             c[m] = c1;
             h_own[m] = h1;
-            h[cell / H * PADDED + cell % H] = h1;
+            *shared = h1 * mask_of(g, step + 1, cell, mask);
         }
     }
 }
@@ -255,7 +269,7 @@ kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
 lstm_group_forward(int T, int B, int S, int t0, int t1, int reverse,
                    global const float *restrict projected, global const int *restrict index,
                    global const float *restrict recurrent_kernel, global const float *restrict bias,
-                   global const float *h0, global const float *c0, global float *restrict y,
+                   global const float *restrict mask, global const float *h0, global const float *c0, global float *restrict y,
                    global float *y_last, int width, int column, global float *hT, global float *cT,
                    global float *restrict gates, global float *restrict h_in,
                    global float *restrict c_in, global float *restrict tanh_c)
@@ -283,12 +297,12 @@ lstm_group_forward(int T, int B, int S, int t0, int t1, int reverse,
     find_rows(&group, 1, &in);
     load_state(&group, h0, h_own);
     load_state(&group, c0, c);
-    fill_padded(&group, h0, (local float *)h);
+    fill_padded(&group, h0, mask, (local float *)h);
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int step = 0; step < t1 - t0; step++) {
         columns_forward(&group, step, kept, recurrent_kernel, bias, &in, h, gate, &to);
         barrier(CLK_LOCAL_MEM_FENCE);
-        cells_forward(&group, step, gate, c, h_own, (local float *)h, &to);
+        cells_forward(&group, step, gate, mask, c, h_own, (local float *)h, &to);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
     store_state(&group, h_own, width, y_last ? y_last + column : 0);
@@ -381,14 +395,15 @@ CLT_INLINE void columns_backward(weights kept, global const float *packed, local
     }
 }
 
-/* dh of the item's cells: the four gates' parts. */
-CLT_INLINE void add_parts(const group_rows *g, local const float *part, float *dh)
+/* dh of the item's cells before a step: the four gates' parts. */
+CLT_INLINE void add_parts(const group_rows *g, int step, local const float *part,
+                          global const float *mask, float *dh)
 {
     for (int m = 0; m < CELLS; m++) {
         const int cell = (int)get_local_id(0) + m * GROUP;
         if (is_cell(g, cell)) {
             local const float *p = part + cell / H * G + cell % H;
-            dh[m] = (p[0] + p[H]) + (p[2 * H] + p[3 * H]);
+            dh[m] = ((p[0] + p[H]) + (p[2 * H] + p[3 * H])) * mask_of(g, step, cell, mask);
         }
     }
 }
@@ -398,8 +413,8 @@ CLT_INLINE void add_parts(const group_rows *g, local const float *part, float *d
  * dh0, dc0: none, not wanted. The gates become their gradients. */
 kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
 lstm_group_backward(int T, int B, int S, int t0, int t1, int reverse,
-                    global const float *restrict packed, global const float *restrict dy,
-                    int dy_sequence, int width, int column, global const float *dhT,
+                    global const float *restrict packed, global const float *restrict mask,
+                    global const float *restrict dy, int dy_sequence, int width, int column, global const float *dhT,
                     global const float *dcT, global float *restrict gates,
                     global const float *restrict c_in, global const float *restrict tanh_c,
                     global float *dh0, global float *dc0)
@@ -435,7 +450,7 @@ lstm_group_backward(int T, int B, int S, int t0, int t1, int reverse,
         barrier(CLK_LOCAL_MEM_FENCE);
         columns_backward(kept, packed, dz, part);
         barrier(CLK_LOCAL_MEM_FENCE);
-        add_parts(&group, part, dh);
+        add_parts(&group, step, part, mask, dh);
     }
     store_state(&group, dh, H, dh0);
     store_state(&group, dc, H, dc0);

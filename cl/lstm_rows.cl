@@ -9,7 +9,8 @@
  * past its shard's end does nothing. Of several parts each has some of the units, and a launch is
  * one time step, because each part needs what all of them made of the step before. Arrays in
  * position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations, h_in, c_in
- * [N, H] the state before the step, tanh_c [N, H]. Packed sequences (src/ops/ops.h, clt_sequence)
+ * [N, H] the state before the step (h_in masked), tanh_c [N, H], mask [N, H] or none: what the
+ * product with the recurrent kernel reads of h is multiplied by it. Packed sequences (src/ops/ops.h, clt_sequence)
  * come with start [B] and the prefix: prefix_h, prefix_c [longest + 1, H], the state after n pads.
  * A sample joins its tile at its start.
  *
@@ -63,6 +64,16 @@ CLT_INLINE void store_state(int from, int rows, int first, int end, const float 
     }
 }
 
+/* Units first .. end - 1 of a tile's state *= mask, whose rows are those of the tile. */
+CLT_INLINE void mask_state(int rows, int first, int end, global const float *mask, float *state)
+{
+    for (int m = 0; m < (rows + ROWS - 1) / ROWS * ROWS; m++) {
+        for (int j = first; j < end; j++) {
+            state[m * PADDED + j] *= mask[(size_t)min(m, rows - 1) * H + j];
+        }
+    }
+}
+
 /* The positions before time t of samples whose starts are these, none later than t. */
 CLT_INLINE int packed_positions(int t, global const int *start, int samples)
 {
@@ -71,33 +82,6 @@ CLT_INLINE int packed_positions(int t, global const int *start, int samples)
         count += t - start[b];
     }
     return count;
-}
-
-/* ---- packing the recurrent kernel [H, 4H] ----------------------------------------------------
- * Forward: per block [H][4 gates][LANES units], 0 past the last unit. Global: (BLOCKS, H). */
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-lstm_rows_pack(global const float *recurrent_kernel, global float *packed)
-{
-    const int block = (int)get_global_id(0), k = (int)get_global_id(1);
-    global float *to = packed + ((size_t)block * H + k) * PANEL;
-    for (int column = 0; column < PANEL; column++) {
-        const int gate = column / LANES, j = block * LANES + column % LANES;
-        to[column] = j < H ? recurrent_kernel[(size_t)k * G + gate * H + j] : 0.0f;
-    }
-}
-
-/* Backward, transposed: per panel [4H][units, padded to whole vectors].
- * Global: (ceil(H / PANEL), 4H). */
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-lstm_rows_pack_transposed(global const float *recurrent_kernel, global float *packed)
-{
-    const int panel = (int)get_global_id(0), column = (int)get_global_id(1);
-    const int first = panel * PANEL, units = min(PANEL, H - first);
-    const int width = (units + LANES - 1) / LANES * LANES;
-    global float *to = packed + (size_t)first * G + (size_t)column * width;
-    for (int lane = 0; lane < width; lane++) {
-        to[lane] = lane < units ? recurrent_kernel[(size_t)(first + lane) * G + column] : 0.0f;
-    }
 }
 
 /* What the next step will read; a product fetches it into the cache on the way, 4 elements of each
@@ -250,14 +234,14 @@ CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_stat
 }
 
 /* projected [row_count, 4H]; the next row is 4H elements further, or 0: then all are the first one.
- * index [N] or none, packed: see lstm_rows_pack. h0, c0 [B, H] or none. start, prefix_h, prefix_c:
+ * index [N] or none, packed: see lstm_rows_pack.cl. h0, c0 [B, H] or none. start, prefix_h, prefix_c:
  * none, not packed. y [N, width], y_last [B, width], of which h begins at `column`, hT, cT [B, H]:
  * none where not wanted; gates none: nothing is saved. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const float *projected,
                   int next_row, global const int *index, global const float *packed,
-                  global const float *bias, global const float *h0, global const float *c0,
-                  global const int *start, global const float *prefix_h,
+                  global const float *bias, global const float *mask, global const float *h0,
+                  global const float *c0, global const int *start, global const float *prefix_h,
                   global const float *prefix_c, global float *y, global float *y_last, int width,
                   int column, global float *hT, global float *cT, global float *gates,
                   global float *h_in, global float *c_in, global float *tanh_c)
@@ -303,8 +287,11 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
         }
         const int has_state = step > 0 || h0 || (start && t > 0);
         const size_t next = reverse ? n - size : n + present;
-        const float *before = h[step % 2];
+        float *before = h[step % 2];
         float *after = h[(step + 1) % 2];
+        if (mask && has_state) {
+            mask_state(rows, 0, H, mask + n * H, before);
+        }
         global const float *x[TILE];
         for (int m = 0; m < TILE; m++) {
             const size_t row = n + min(m, rows - 1);
@@ -426,12 +413,13 @@ CLT_INLINE void add_state(global const float *values, float *state)
 
 /* dy: none, the gradient of the last state [B, width], or with dy_sequence of every state
  * [N, width], of which it begins at `column`. dhT, dcT [B, H] or none; packed: see
- * lstm_rows_pack_transposed; dh0, dc0: none, not wanted. With start, these are the gradients of
+ * lstm_rows_pack.cl; dh0, dc0: none, not wanted. With start, these are the gradients of
  * each sample's state there. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global const float *packed,
-                   global const float *dy, int dy_sequence, int width, int column,
-                   global const float *dhT, global const float *dcT, global const int *start,
+                   global const float *mask, global const float *dy, int dy_sequence, int width,
+                   int column, global const float *dhT, global const float *dcT,
+                   global const int *start,
                    global float *gates, global const float *c_in, global const float *tanh_c,
                    global float *dh0, global float *dc0)
 {
@@ -486,6 +474,9 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         const size_t n1 = step == 0 || n < present ? n : reverse ? n + size : n - present;
         const next_step next = {gates + n1 * G, tanh_c + n1 * H, c_in + n1 * H, step > 0};
         panels_backward(0, H, rows, dz, packed, next, dh);
+        if (mask) {
+            mask_state(rows, 0, H, mask + n * H, dh);
+        }
     }
     if (dh0) {
         store_state(0, rows, 0, H, dh, H, dh0 + state);
@@ -501,8 +492,9 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
  * from dh. Global: (tiles, S, parts). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_backward_part(int T, int B, int S, int t, int later, global const float *packed,
-                        global const float *dy, int dy_sequence, int width, int column,
-                        global const float *dhT, global const float *dcT, global float *gates,
+                        global const float *mask, global const float *dy, int dy_sequence,
+                        int width, int column, global const float *dhT, global const float *dcT,
+                        global float *gates,
                         global const float *c_in, global const float *tanh_c, global float *dh0,
                         global float *dc0)
 {
@@ -527,6 +519,9 @@ lstm_rows_backward_part(int T, int B, int S, int t, int later, global const floa
             }
         }
         panels_backward(j0, j1, rows, dz, packed, nothing, dh);
+        if (mask) {
+            mask_state(rows, j0, j1, mask + (origin + (size_t)later * size) * H, dh);
+        }
     } else {
         load_state(rows, 0, PADDED, dhT ? dhT + state : 0, dh);
     }

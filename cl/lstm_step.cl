@@ -4,7 +4,7 @@
  * Macro of the prelude: UNITS, neighbouring hidden units of one sample in a work-item.
  * Launch: B * ceil(H / UNITS) work-items, any work-group size; ids past the end do nothing.
  * Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations,
- * h_in, c_in [N, H] the state before the step, tanh_c [N, H]. */
+ * h_in, c_in [N, H] the state before the step (h_in as the product read it), tanh_c [N, H]. */
 
 static int position(int T, int B, int S, int t, int b)
 {
@@ -55,6 +55,21 @@ kernel void lstm_step_forward(int H, int T, int B, int S, int t, global const fl
         }
         c[state] = c1;
         h[state] = h1;
+    }
+}
+
+/* h [B, H] *= mask [N, H] at time t: before a product, or of dh behind it. */
+kernel void lstm_step_mask(int H, int T, int B, int S, int t, global const float *restrict mask,
+                           global float *restrict h)
+{
+    const int blocks = (H - 1) / UNITS + 1;
+    const int b = (int)get_global_id(0) / blocks, j0 = (int)get_global_id(0) % blocks * UNITS;
+    if (b >= B) {
+        return;
+    }
+    const size_t n = (size_t)position(T, B, S, t, b);
+    for (int j = j0; j < min(j0 + UNITS, H); j++) {
+        h[(size_t)b * H + j] *= mask[n * H + j];
     }
 }
 

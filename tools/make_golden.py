@@ -418,6 +418,49 @@ def make_control():
     return file
 
 
+def make_lstm_dropout():
+    """An LSTM with given masks: of its input, of its state, of both.
+
+    CASE/shape   I32: samples, time steps, features, units
+    CASE/x [B, T, D], CASE/dy [B, T, H], CASE/input_mask [B, D], CASE/state_mask [B, H]: ones, none
+    CASE/kernel, recurrent_kernel, bias; CASE/y: every state; CASE/dx, dkernel, ..: of sum(y * dy)
+
+    With a recurrent dropout Keras draws four masks, one a gate; all four are the same here.
+    """
+    file = {}
+    for k, (name, rates) in enumerate(
+            dict(input=(0.3, 0.0), state=(0.0, 0.4), both=(0.5, 0.25)).items()):
+        rng = np.random.default_rng(k)
+        samples, steps, features, units = shape = (11, 6, 5, 7)
+        layer = keras.layers.LSTM(units, return_sequences=True, dropout=rates[0],
+                                  recurrent_dropout=rates[1])
+        layer.build((samples, steps, features))
+        masks = [((rng.random((samples, n)) >= rate) / (1.0 - rate)).astype(np.float32)
+                 for n, rate in zip((features, units), rates)]
+        given = masks if rates[1] == 0.0 else [[mask] * 4 for mask in masks]
+        layer.cell.get_dropout_mask = lambda step_input: given[0]
+        layer.cell.get_recurrent_dropout_mask = lambda step_input: given[1]
+
+        def normal(*shape, scale=1.0):
+            return rng.normal(0.0, scale, shape).astype(np.float32)
+
+        values = [normal(*variable.shape, scale=0.5) for variable in layer.trainable_variables]
+        x, dy = normal(samples, steps, features), normal(samples, steps, units)
+        frozen = [v.value for v in layer.non_trainable_variables]
+
+        def weighted(values, x):
+            y = layer.stateless_call(values, frozen, x, training=True)[0]
+            return (y * dy).sum(), y
+
+        (_, y), (dvalues, dx) = jax.value_and_grad(weighted, (0, 1), has_aux=True)(values, x)
+        parts = ["kernel", "recurrent_kernel", "bias"]
+        case = dict(shape=np.array(shape, np.int32), x=x, dy=dy, input_mask=masks[0],
+                    state_mask=masks[1], y=y, dx=dx, **dict(zip(parts, values)),
+                    **{f"d{part}": value for part, value in zip(parts, dvalues)})
+        file.update({f"{name}/{key}": np.array(value) for key, value in case.items()})
+    return file
+
+
 class AdamFloatPowers(keras.optimizers.Adam):
     """Adam in double, with the powers of beta that float32 gives: 1 - 0.999f is 1.3e-5 off."""
 
@@ -499,6 +542,8 @@ def main():
         file, layers = make_case(name, seed)
         save_file(file, FIXTURES / f"{name}.safetensors", metadata={"model": layers})
         print(name, flush=True)
+    if not arguments.cases or "lstm_dropout" in arguments.cases:
+        save_file(make_lstm_dropout(), FIXTURES / "lstm_dropout.safetensors")
     if arguments.cases:
         return
     save_file(make_load_data(), FIXTURES / "load_data.safetensors")

@@ -21,9 +21,11 @@ typedef struct direction {
 /* And those of a case: two directions lie side by side in y, and their drows are added. */
 typedef struct lstm_arrays {
     clt_array *rows, *y, *dy, *drows;
+    clt_array *mask; /* of the recurrent state, or none */
     clt_check_batch batch;
     direction directions[2];
     int count;
+    bool masked;
 } lstm_arrays;
 
 static clt_status create_direction(clt_check *check, direction *p, clt_error *error)
@@ -52,6 +54,10 @@ static clt_status create_arrays(clt_check *check, const clt_case *c, lstm_arrays
     size_t rows = area(s->batch.row_count, c->features);
     CLT_TRY(clt_check_input(check, "rows", rows, 1.0, &s->rows, error));
     CLT_TRY(clt_check_input(check, "dy", y, 0.1, &s->dy, error));
+    if (s->masked) {
+        size_t cells = area(c->samples * c->timesteps, c->hidden);
+        CLT_TRY(clt_check_input(check, "recurrent mask", cells, 1.0, &s->mask, error));
+    }
     CLT_TRY(clt_check_output(check, "y", y, false, &s->y, error));
     CLT_TRY(clt_check_output(check, "drows", rows, false, &s->drows, error));
     for (int d = 0; d < s->count; d++) {
@@ -77,10 +83,10 @@ static clt_status reference(const direction *p, const lstm_arrays *s, clt_error 
     if (saved == NULL) {
         return CLT_FAILED;
     }
-    clt_ref_lstm_forward_f32(&batch->extent, &p->config, all, p->kernel->host,
-                             p->recurrent_kernel->host, p->bias->host, s->rows->host,
-                             batch->row_count, (const int32_t *)batch->index->host, NULL, NULL,
-                             s->y->host, NULL, NULL, saved);
+    clt_ref_lstm_forward_f32(
+        &batch->extent, &p->config, all, p->kernel->host, p->recurrent_kernel->host, p->bias->host,
+        s->rows->host, batch->row_count, (const int32_t *)batch->index->host,
+        s->mask != NULL ? s->mask->host : NULL, NULL, NULL, s->y->host, NULL, NULL, saved);
     clt_ref_lstm_backward_f32(
         &batch->extent, &p->config, all, p->kernel->host, p->recurrent_kernel->host, s->rows->host,
         batch->row_count, (const int32_t *)batch->index->host,
@@ -103,10 +109,15 @@ static clt_status run_direction(clt_check *check, direction *p, const lstm_array
     CLT_TRY(clt_check_space(check, clt_lstm_space(p->op).saved, &saved, error));
     CLT_TRY(clt_check_space(check, clt_lstm_space(p->op).scratch, &scratch, error));
     CLT_TRY(clt_lstm_bind(p->op, saved, scratch, error));
-    clt_lstm_parameters parameters = {p->kernel->device, p->recurrent_kernel->device,
-                                      p->bias->device};
-    clt_lstm_parameters dparameters = {p->dkernel->device, p->drecurrent_kernel->device,
-                                       p->dbias->device};
+    clt_lstm_parameters parameters = {.kernel = p->kernel->device,
+                                      .recurrent_kernel = p->recurrent_kernel->device,
+                                      .bias = p->bias->device};
+    clt_lstm_parameters dparameters = {.kernel = p->dkernel->device,
+                                       .recurrent_kernel = p->drecurrent_kernel->device,
+                                       .bias = p->dbias->device};
+    if (s->mask != NULL) {
+        parameters.recurrent_mask = s->mask->device;
+    }
     clt_sequence x = {.extent = *extent,
                       .features = p->config.features,
                       .row_count = s->batch.row_count,
@@ -122,9 +133,10 @@ done:
     return status;
 }
 
-static clt_status run(clt_check *check, const clt_case *c, int directions, clt_error *error)
+static clt_status run(clt_check *check, const clt_case *c, int directions, bool masked,
+                      clt_error *error)
 {
-    lstm_arrays s = {.count = directions};
+    lstm_arrays s = {.count = directions, .masked = masked};
     clt_status status;
     CLT_TRY(create_arrays(check, c, &s, error));
     for (int d = 0; d < directions; d++) {
@@ -147,13 +159,19 @@ done:
 /* flag: the whole sequence is the output, and time runs backward. */
 static clt_status run_lstm(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return run(check, c, 1, error);
+    return run(check, c, 1, false, error);
 }
 
 /* flag: the whole sequence is the output. */
 static clt_status run_both(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return run(check, c, 2, error);
+    return run(check, c, 2, false, error);
+}
+
+/* As run_lstm, with a mask of the recurrent state. */
+static clt_status run_masked(clt_check *check, const clt_case *c, clt_error *error)
+{
+    return run(check, c, 1, true, error);
 }
 
 /* Errors of single products and activations (a few 1e-7) carried through the time steps; gradients
@@ -165,6 +183,7 @@ static clt_status run_both(clt_check *check, const clt_case *c, clt_error *error
         {"lstm, reverse sequence", "lstm", variant, 9, 6, 17, 33, true, TOLERANCE, run_lstm},      \
         {"lstm, both directions", "lstm", variant, 5, 7, 3, 13, false, TOLERANCE, run_both},       \
         {"lstm, both directions", "lstm", variant, 9, 6, 17, 33, true, TOLERANCE, run_both},       \
+        {"lstm, recurrent dropout", "lstm", variant, 9, 6, 17, 33, true, TOLERANCE, run_masked},   \
     {                                                                                              \
         "lstm", "lstm", variant, 40, 20, 128, 60, false, TOLERANCE, run_lstm                       \
     }

@@ -14,6 +14,7 @@
 #define HIDDEN_MAX 2048
 #define CLASSES_MAX 4096
 #define DROPOUT_OPTION "dropout="
+#define RECURRENT_OPTION "recurrent_dropout="
 #define LAYER_LENGTH_MAX 128
 
 static const struct {
@@ -22,7 +23,8 @@ static const struct {
 } kinds[] = {
     [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D[:dropout=P][:frozen]",
                              UNITS_MAX},
-    [CLT_LAYER_LSTM] = {"lstm", "LSTM", "lstm:H[:bidirectional][:sequence][:dropout=P]",
+    [CLT_LAYER_LSTM] = {"lstm", "LSTM",
+                        "lstm:H[:bidirectional][:sequence][:dropout=P][:recurrent_dropout=P]",
                         HIDDEN_MAX},
     [CLT_LAYER_DROPOUT] = {"dropout", "Dropout", "dropout:P", 0},
     [CLT_LAYER_POOL] = {"pool", "Concatenate", "pool:last, mean, max, or several: pool:mean+max",
@@ -261,6 +263,9 @@ static clt_status parse_options(const word *w, clt_layer *layer, char *options)
             layer->directions = 2;
         } else if (layer->kind == CLT_LAYER_EMBEDDING && strcmp(option, "frozen") == 0) {
             layer->frozen = true;
+        } else if (layer->kind == CLT_LAYER_LSTM &&
+                   strncmp(option, RECURRENT_OPTION, strlen(RECURRENT_OPTION)) == 0) {
+            status = parse_rate(w, option + strlen(RECURRENT_OPTION), &layer->recurrent_rate);
         } else if ((layer->kind == CLT_LAYER_EMBEDDING || layer->kind == CLT_LAYER_LSTM) &&
                    strncmp(option, DROPOUT_OPTION, strlen(DROPOUT_OPTION)) == 0) {
             status = parse_rate(w, option + strlen(DROPOUT_OPTION), &layer->rate);
@@ -386,7 +391,9 @@ static size_t format_layer(const clt_layer *layer, char *text, size_t room)
         size_t used = (size_t)snprintf(text, room, "%s:%d%s%s", name, layer->hidden,
                                        layer->directions == 2 ? ":bidirectional" : "",
                                        layer->sequence ? ":sequence" : "");
-        return used + format_option(DROPOUT_OPTION, layer->rate, text + used, room - used);
+        used += format_option(DROPOUT_OPTION, layer->rate, text + used, room - used);
+        return used +
+               format_option(RECURRENT_OPTION, layer->recurrent_rate, text + used, room - used);
     }
     size_t used = (size_t)snprintf(text, room, "%s:%d", name, layer->outputs);
     used += format_option(DROPOUT_OPTION, layer->rate, text + used, room - used);

@@ -60,6 +60,12 @@ static size_t input_elements(const clt_network *network, const clt_stage *s)
     return drops ? positions * (size_t)s->layer->inputs : 0;
 }
 
+static size_t mask_elements(const clt_network *network, const clt_stage *s)
+{
+    size_t positions = (size_t)network->limits.samples * (size_t)network->limits.timesteps;
+    return s->recurrent_dropout != NULL ? positions * (size_t)s->layer->hidden : 0;
+}
+
 /* The directions of a layer's LSTM lie side by side in its output, and their gradients meet in that
  * of the layer before, or each has its own input and that one's gradient. */
 static clt_status plan_lstm(clt_network *network, clt_stage *s, clt_error *error)
@@ -68,6 +74,10 @@ static clt_status plan_lstm(clt_network *network, clt_stage *s, clt_error *error
     clt_status status = CLT_OK;
     if (network->limits.train && layer->rate > 0.0) {
         status = plan_dropout(network, s, error);
+    }
+    if (status == CLT_OK && network->limits.train && layer->recurrent_rate > 0.0) {
+        status = clt_dropout_plan(network->runtime, layer->hidden, layer->recurrent_rate,
+                                  &s->recurrent_dropout, error);
     }
     for (int d = 0; d < layer->directions && status == CLT_OK; d++) {
         clt_lstm_config config = {.features = layer->inputs,
@@ -121,7 +131,7 @@ static void plan_packs(clt_network *network, clt_side padding)
 {
     const clt_stage *first = clt_network_first_stage(network);
     bool reads = padding == CLT_PRE && first->layer->directions == 1 && first[-1].indexed &&
-                 first->dropout == NULL;
+                 first->dropout == NULL && first->recurrent_dropout == NULL;
     network->packs = reads && clt_lstm_packs(first->lstm[0]);
     clt_runtime_planned(network->runtime, "prefix", network->packs ? "on" : "off");
 }
@@ -152,6 +162,8 @@ static clt_status allocate(clt_network *network, clt_error *error)
             total += s->saved_bytes[d];
             s->input_offset[d] = total;
             total += clt_align(input_elements(network, s) * sizeof(float));
+            s->mask_offset[d] = total;
+            total += clt_align(mask_elements(network, s) * sizeof(float));
         }
     }
     size_t reduce = total, scratch = total + network->reduce_bytes;
@@ -172,6 +184,10 @@ static clt_status allocate(clt_network *network, clt_error *error)
         bytes = input_elements(network, s) * sizeof(float);
         for (int d = 0; d < s->layer->directions && bytes > 0; d++) {
             CLT_TRY(slice(network, s->input_offset[d], bytes, &s->input[d], error));
+        }
+        bytes = mask_elements(network, s) * sizeof(float);
+        for (int d = 0; d < s->layer->directions && bytes > 0; d++) {
+            CLT_TRY(slice(network, s->mask_offset[d], bytes, &s->mask[d], error));
         }
     }
     if (network->scratch_bytes > 0) {
@@ -339,8 +355,10 @@ void clt_network_destroy(clt_network *network)
             clt_lstm_destroy(s->lstm[d]);
             clt_buffer_release(runtime, &s->saved[d]);
             clt_buffer_release(runtime, &s->input[d]);
+            clt_buffer_release(runtime, &s->mask[d]);
         }
         clt_dropout_destroy(s->dropout);
+        clt_dropout_destroy(s->recurrent_dropout);
         clt_pool_destroy(s->pool);
         clt_dense_destroy(s->dense);
         clt_buffer_release(runtime, &s->y);

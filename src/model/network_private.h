@@ -12,13 +12,15 @@ typedef struct clt_stage {
     clt_embedding *embedding; /* embedding; to expand an indexed sequence before a dropout */
     clt_lstm *lstm[2];        /* directions; none: NULL */
     clt_dropout *dropout;
+    clt_dropout *recurrent_dropout;
     clt_pool *pool;
     clt_dense *dense;
     bool indexed;        /* its output is rows + the batch's index */
     clt_buffer y, dy;    /* its output and that one's gradient */
     clt_buffer input[2]; /* LSTM with a dropout: what a direction reads, then that one's gradient */
+    clt_buffer mask[2];  /* LSTM with a recurrent dropout: of a direction's state, [N, H] */
     clt_buffer saved[2]; /* of its LSTMs */
-    size_t saved_bytes[2], saved_offset[2], y_offset, dy_offset, input_offset[2];
+    size_t saved_bytes[2], saved_offset[2], y_offset, dy_offset, input_offset[2], mask_offset[2];
 } clt_stage;
 
 struct clt_network {

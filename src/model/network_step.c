@@ -102,10 +102,13 @@ static clt_status forward_dropout(clt_network *network, int k, uint32_t step, cl
     return status;
 }
 
-/* Of a direction of LSTM k: each draws its own mask, as Keras's Bidirectional. */
-static clt_dropout_counter input_counter(const clt_network *network, int k, int direction)
+/* The masks of an LSTM: each direction draws its own, as Keras's Bidirectional. */
+typedef enum mask_use { MASK_INPUT, MASK_STATE } mask_use;
+
+static clt_dropout_counter lstm_counter(const clt_network *network, int k, mask_use use,
+                                        int direction)
 {
-    uint32_t place = (uint32_t)k + (uint32_t)direction * CLT_LAYER_COUNT_MAX;
+    uint32_t place = (uint32_t)k + (2 * (uint32_t)use + (uint32_t)direction) * CLT_LAYER_COUNT_MAX;
     return (clt_dropout_counter){network->seed, place, network->step, true};
 }
 
@@ -130,7 +133,7 @@ static clt_status drop_inputs(clt_network *network, int k, clt_error *error)
     clt_status status = CLT_OK;
     for (int d = 0; d < s->layer->directions && s->dropout != NULL; d++) {
         clt_buffer from = x.rows, to = s->input[d];
-        clt_dropout_counter counter = input_counter(network, k, d);
+        clt_dropout_counter counter = lstm_counter(network, k, MASK_INPUT, d);
         if (s->embedding != NULL) {
             CLT_TRY(clt_embedding_expand(s->embedding, &x, to, error));
             from = to;
@@ -147,11 +150,11 @@ static clt_status drop_input_gradients(clt_network *network, int k, clt_buffer d
     const clt_stage *s = &network->stages[k];
     clt_sequence x = sequence_of(network, k - 1);
     clt_buffer sum = s->embedding != NULL ? s->input[0] : dx;
-    clt_dropout_counter counter = input_counter(network, k, 0);
+    clt_dropout_counter counter = lstm_counter(network, k, MASK_INPUT, 0);
     clt_status status;
     CLT_TRY(clt_dropout_apply(s->dropout, &x.extent, &counter, s->input[0], sum, error));
     if (s->layer->directions == 2) {
-        counter = input_counter(network, k, 1);
+        counter = lstm_counter(network, k, MASK_INPUT, 1);
         CLT_TRY(clt_dropout_add(s->dropout, &x.extent, &counter, s->input[1], sum, error));
     }
     if (s->embedding != NULL) {
@@ -169,11 +172,17 @@ static clt_status forward_lstm(clt_network *network, int k, clt_error *error)
     for (int d = 0; d < s->layer->directions && status == CLT_OK; d++) {
         clt_sequence x = input_of(network, k, d);
         clt_lstm_parameters parameters = lstm_parameters(network->parameters, s->layer, d);
+        parameters.recurrent_mask = s->mask[d];
+        if (s->recurrent_dropout != NULL) {
+            clt_dropout_counter counter = lstm_counter(network, k, MASK_STATE, d);
+            CLT_TRY(clt_dropout_mask(s->recurrent_dropout, &x.extent, &counter, s->mask[d], error));
+        }
         if (network->by_id && network->stages[k - 1].indexed) {
             x.projected = network->vocabulary[d];
         }
         status = clt_lstm_forward(s->lstm[d], &parameters, &x, all, NULL, s->y, NULL, error);
     }
+done:
     return status;
 }
 
@@ -276,6 +285,7 @@ static clt_status backward_lstm(clt_network *network, int k, clt_buffer dy, clt_
     for (int d = 0; d < s->layer->directions && status == CLT_OK; d++) {
         clt_sequence x = input_of(network, k, d);
         clt_lstm_parameters parameters = lstm_parameters(network->parameters, s->layer, d);
+        parameters.recurrent_mask = s->mask[d];
         clt_lstm_parameters dparameters = lstm_parameters(network->gradients, s->layer, d);
         clt_buffer drows = dx.mem != NULL && s->dropout != NULL ? x.rows : dx;
         status = clt_lstm_backward(s->lstm[d], &parameters, &x, all, dy, NULL, drows, &dparameters,

@@ -90,6 +90,12 @@ clt_status clt_dropout_add(clt_dropout *op, const clt_extent *extent,
     return enqueue_apply(op, extent, counter, true, x, y, error);
 }
 
+clt_status clt_dropout_mask(clt_dropout *op, const clt_extent *extent,
+                            const clt_dropout_counter *counter, clt_buffer mask, clt_error *error)
+{
+    return enqueue_apply(op, extent, counter, false, (clt_buffer){0}, mask, error);
+}
+
 clt_status clt_dropout_words(clt_dropout *op, const clt_dropout_counter *counter, clt_buffer unique,
                              int row_count, clt_buffer rows, clt_error *error)
 {

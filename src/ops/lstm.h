@@ -30,6 +30,8 @@ typedef struct clt_lstm_parameters {
     clt_buffer kernel;           /* [D, 4H] */
     clt_buffer recurrent_kernel; /* [H, 4H] */
     clt_buffer bias;             /* [4H] */
+    clt_buffer recurrent_mask; /* [N, H]: the product at a position reads h * mask; none: h, as for
+                                  packed sequences; not in dparameters */
 } clt_lstm_parameters;
 
 typedef struct clt_lstm_state {

@@ -174,6 +174,7 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
                             clt_arg_buffer(call->x->index),
                             clt_arg_buffer(call->recurrent_kernel),
                             clt_arg_buffer(call->bias),
+                            clt_arg_buffer(call->recurrent_mask),
                             clt_arg_buffer(call->from.h),
                             clt_arg_buffer(call->from.c),
                             clt_arg_buffer(op->config.sequence ? call->y : none),
@@ -199,12 +200,13 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
     const clt_arg args[] = {clt_arg_int(extent->timesteps),    clt_arg_int(extent->samples),
                             clt_arg_int(extent->shards.count), clt_arg_int(call->range.t0),
                             clt_arg_int(call->range.t1),       clt_arg_int(op->config.reverse),
-                            clt_arg_buffer(group->packed),     clt_arg_buffer(call->y),
-                            clt_arg_int(op->config.sequence),  clt_arg_int(op->config.width),
-                            clt_arg_int(op->config.column),    clt_arg_buffer(call->from.h),
-                            clt_arg_buffer(call->from.c),      clt_arg_buffer(op->gates),
-                            clt_arg_buffer(op->c_in),          clt_arg_buffer(op->tanh_c),
-                            clt_arg_buffer(call->to.h),        clt_arg_buffer(call->to.c)};
+                            clt_arg_buffer(group->packed),     clt_arg_buffer(call->recurrent_mask),
+                            clt_arg_buffer(call->y),           clt_arg_int(op->config.sequence),
+                            clt_arg_int(op->config.width),     clt_arg_int(op->config.column),
+                            clt_arg_buffer(call->from.h),      clt_arg_buffer(call->from.c),
+                            clt_arg_buffer(op->gates),         clt_arg_buffer(op->c_in),
+                            clt_arg_buffer(op->tanh_c),        clt_arg_buffer(call->to.h),
+                            clt_arg_buffer(call->to.c)};
     CLT_TRY(clt_kernel_enqueue_1d(group->transpose, 4 * hidden * hidden,
                                   clt_kernel_item_group(group->transpose), pack, 2, error));
     CLT_TRY(enqueue(group, group->backward, extent, args, sizeof args / sizeof *args, error));

@@ -34,6 +34,7 @@ typedef struct clt_lstm_call {
     clt_lstm_range range;
     clt_buffer projected;        /* [row_count, 4H]; forward only */
     clt_buffer recurrent_kernel; /* [H, 4H] */
+    clt_buffer recurrent_mask;   /* [N, H] or none */
     clt_buffer bias;             /* [4H]; forward only */
     clt_lstm_state from;         /* state0 or dstateT; {NULL}: zeros */
     clt_lstm_state to;           /* stateT or dstate0; {NULL}: not wanted */
@@ -82,7 +83,7 @@ struct clt_lstm {
     clt_lstm_slices saved, scratch;
     /* Saved when training, in position order. */
     clt_buffer gates;      /* [N, 4H] i, f, c, o after their activations; backward: gradients */
-    clt_buffer h_in, c_in; /* [N, H] the state before the step */
+    clt_buffer h_in, c_in; /* [N, H] the state before the step; h_in masked */
     clt_buffer tanh_c;     /* [N, H] */
     /* Saved when training, else scratch, with packs: the prefix, one row for each number of pads.
      */

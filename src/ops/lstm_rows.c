@@ -90,10 +90,11 @@ static clt_status plan_training(clt_lstm *op, clt_program *program, const char *
                                 clt_error *error)
 {
     clt_status status;
-    clt_program *gradient;
+    clt_program *gradient, *pack;
     rows_state *rows = op->state;
     size_t samples = (size_t)op->limits.samples, h = (size_t)op->config.hidden;
-    CLT_TRY(clt_kernel_create(program, "lstm_rows_pack_transposed", &rows->pack_transposed, error));
+    CLT_TRY(clt_program_build(op->runtime, "lstm_rows_pack", prelude, &pack, error));
+    CLT_TRY(clt_kernel_create(pack, "lstm_rows_pack_transposed", &rows->pack_transposed, error));
     CLT_TRY(clt_kernel_create(program, "lstm_rows_backward", &rows->backward, error));
     if (rows->shared) {
         CLT_TRY(clt_kernel_create(program, "lstm_rows_backward_part", &rows->backward_part, error));
@@ -113,7 +114,7 @@ done:
 static clt_status plan(clt_lstm *op, void **state, clt_error *error)
 {
     clt_status status;
-    clt_program *program;
+    clt_program *program, *pack;
     char prelude[64];
     int hidden = op->config.hidden;
     size_t h = (size_t)hidden, samples = (size_t)op->limits.samples;
@@ -127,7 +128,8 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
     snprintf(prelude, sizeof prelude, "#define HIDDEN %d\n#define GROUPS %d\n#define SHARED %d\n",
              hidden, rows->groups, rows->shared);
     CLT_TRY(clt_program_build(op->runtime, "lstm_rows", prelude, &program, error));
-    CLT_TRY(clt_kernel_create(program, "lstm_rows_pack", &rows->pack, error));
+    CLT_TRY(clt_program_build(op->runtime, "lstm_rows_pack", prelude, &pack, error));
+    CLT_TRY(clt_kernel_create(pack, "lstm_rows_pack", &rows->pack, error));
     CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->forward, error));
     if (op->packs) {
         CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->prefix, error));
@@ -177,6 +179,7 @@ static clt_status forward_prefix(clt_lstm *op, const clt_lstm_call *call, clt_er
                             clt_arg_buffer(none),
                             clt_arg_buffer(none),
                             clt_arg_buffer(none),
+                            clt_arg_buffer(none),
                             clt_arg_int(op->config.width),
                             clt_arg_int(op->config.column),
                             clt_arg_buffer(none),
@@ -207,6 +210,7 @@ static clt_status forward_range(clt_lstm *op, const clt_lstm_call *call, clt_lst
                             clt_arg_buffer(call->x->index),
                             clt_arg_buffer(rows->packed),
                             clt_arg_buffer(call->bias),
+                            clt_arg_buffer(call->recurrent_mask),
                             clt_arg_buffer(from.h),
                             clt_arg_buffer(from.c),
                             clt_arg_buffer(call->x->start),
@@ -301,6 +305,7 @@ static clt_status backward_shared(clt_lstm *op, const clt_lstm_call *call, size_
                                 clt_arg_int(k < 0 ? -1 : clt_lstm_time(op, call->range, k)),
                                 clt_arg_int(k == last ? -1 : clt_lstm_time(op, call->range, k + 1)),
                                 clt_arg_buffer(rows->packed),
+                                clt_arg_buffer(call->recurrent_mask),
                                 clt_arg_buffer(has_dy ? call->y : none),
                                 clt_arg_int(op->config.sequence),
                                 clt_arg_int(op->config.width),
@@ -338,6 +343,7 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
                             clt_arg_int(call->range.t1),
                             clt_arg_int(op->config.reverse),
                             clt_arg_buffer(rows->packed),
+                            clt_arg_buffer(call->recurrent_mask),
                             clt_arg_buffer(call->y),
                             clt_arg_int(op->config.sequence),
                             clt_arg_int(op->config.width),

@@ -8,7 +8,7 @@
 
 typedef struct step_state {
     clt_gemm *product, *product_back, *gradient;
-    clt_kernel *forward, *backward;
+    clt_kernel *forward, *backward, *mask;
     int units; /* hidden units of a work-item */
     /* Scratch, in sample order. */
     clt_buffer z;    /* [B, 4H] h . recurrent_kernel; backward: the step's gate gradients */
@@ -33,6 +33,7 @@ static void destroy(void *state)
     clt_gemm_destroy(step->gradient);
     clt_kernel_destroy(step->forward);
     clt_kernel_destroy(step->backward);
+    clt_kernel_destroy(step->mask);
     free(step);
 }
 
@@ -68,6 +69,7 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
     CLT_TRY(clt_program_build(op->runtime, "lstm_step", prelude, &program, error));
     CLT_TRY(clt_gemm_plan(op->runtime, &forward, &step->product, error));
     CLT_TRY(clt_kernel_create(program, "lstm_step_forward", &step->forward, error));
+    CLT_TRY(clt_kernel_create(program, "lstm_step_mask", &step->mask, error));
     if (op->limits.train) {
         CLT_TRY(clt_gemm_plan(op->runtime, &backward, &step->product_back, error));
         CLT_TRY(clt_gemm_plan(op->runtime, &gradient, &step->gradient, error));
@@ -99,6 +101,26 @@ static clt_status copy_if_wanted(clt_lstm *op, clt_buffer from, clt_buffer to, s
     return to.mem != NULL ? clt_buffer_copy(op->runtime, from, 0, to, 0, bytes, error) : CLT_OK;
 }
 
+/* step->h *= the recurrent mask at time t, where there is one. */
+static clt_status mask_state(clt_lstm *op, const clt_lstm_call *call, int t, clt_error *error)
+{
+    const step_state *step = op->state;
+    const clt_extent *extent = &call->x->extent;
+    const clt_arg args[] = {clt_arg_int(op->config.hidden),
+                            clt_arg_int(extent->timesteps),
+                            clt_arg_int(extent->samples),
+                            clt_arg_int(extent->shards.count),
+                            clt_arg_int(t),
+                            clt_arg_buffer(call->recurrent_mask),
+                            clt_arg_buffer(step->h)};
+    if (call->recurrent_mask.mem == NULL) {
+        return CLT_OK;
+    }
+    return clt_kernel_enqueue_1d(step->mask, items_of(op, step, extent->samples),
+                                 clt_kernel_item_group(step->mask), args,
+                                 sizeof args / sizeof *args, error);
+}
+
 static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *error)
 {
     clt_status status;
@@ -114,6 +136,7 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
         bool has_y = op->config.sequence || k == last;
         bool product = k > 0 || call->from.h.mem != NULL; /* zeros contribute nothing */
         if (product) {
+            CLT_TRY(mask_state(op, call, clt_lstm_time(op, call->range, k), error));
             CLT_TRY(clt_gemm_enqueue(step->product, samples, columns, hidden,
                                      (clt_matrix){step->h, 0, hidden},
                                      (clt_matrix){call->recurrent_kernel, 0, columns},
@@ -184,6 +207,7 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
                                      (clt_matrix){step->z, 0, columns},
                                      (clt_matrix){call->recurrent_kernel, 0, columns},
                                      (clt_matrix){step->h, 0, hidden}, error));
+            CLT_TRY(mask_state(op, call, clt_lstm_time(op, call->range, k), error));
         }
     }
     CLT_TRY(copy_if_wanted(op, step->h, call->to.h, bytes, error));

@@ -113,6 +113,10 @@ CLT_NODISCARD clt_status clt_dropout_apply(clt_dropout *op, const clt_extent *ex
 CLT_NODISCARD clt_status clt_dropout_add(clt_dropout *op, const clt_extent *extent,
                                          const clt_dropout_counter *counter, clt_buffer x,
                                          clt_buffer y, clt_error *error);
+/* mask / (1 - rate) alone: what ones become. */
+CLT_NODISCARD clt_status clt_dropout_mask(clt_dropout *op, const clt_extent *extent,
+                                          const clt_dropout_counter *counter, clt_buffer mask,
+                                          clt_error *error);
 
 /* Whole words: each row is scaled or zeroed, in place, by its id in `unique`; backward is the same
  * call on the rows' gradients (ref: dropout_words). */

@@ -4,7 +4,8 @@
  * `saved`, in REALs:  gates  [N, 4H] i, f, g, o after their activations
  *                     dgates [N, 4H] gradients before the activations
  *                     c      [N, H]  after the step
- *                     h_in, c_in [N, H] the state before the step, whoever gave it
+ *                     h_in, c_in [N, H] the state before the step, whoever gave it; h_in masked
+ *                     mask   [N, H]  what h before the step is multiplied by
  *                     row    [8H]    work space of one sample */
 #ifndef REAL
 #include <string.h>
@@ -16,7 +17,7 @@
 
 typedef struct REF(lstm_arrays) {
     size_t hidden;
-    REAL *gates, *dgates, *c, *h_in, *c_in, *row;
+    REAL *gates, *dgates, *c, *h_in, *c_in, *mask, *row;
 } REF(lstm_arrays);
 
 static size_t REF(lstm_positions)(const clt_extent *extent)
@@ -33,13 +34,14 @@ static REF(lstm_arrays)
     a.c = a.dgates + n * 4 * hidden;
     a.h_in = a.c + n * hidden;
     a.c_in = a.h_in + n * hidden;
-    a.row = a.c_in + n * hidden;
+    a.mask = a.c_in + n * hidden;
+    a.row = a.mask + n * hidden;
     return a;
 }
 
 size_t REF(lstm_saved)(const clt_extent *extent, const clt_lstm_config *config)
 {
-    return (REF(lstm_positions)(extent) * 11 + 8) * (size_t)config->hidden;
+    return (REF(lstm_positions)(extent) * 12 + 8) * (size_t)config->hidden;
 }
 
 /* The k-th time step of a range in the direction of time. */
@@ -95,7 +97,6 @@ static void REF(lstm_cell)(const REF(lstm_arrays) * a, size_t n, const REAL *z, 
 {
     size_t hidden = a->hidden;
     REAL *gates = a->gates + n * 4 * hidden;
-    memcpy(a->h_in + n * hidden, h, hidden * sizeof(REAL));
     memcpy(a->c_in + n * hidden, c, hidden * sizeof(REAL));
     for (size_t j = 0; j < hidden; j++) {
         REAL i = REF(sigmoid)(z[j]), f = REF(sigmoid)(z[hidden + j]);
@@ -113,7 +114,8 @@ static void REF(lstm_cell)(const REF(lstm_arrays) * a, size_t n, const REAL *z, 
 void REF(lstm_forward)(const clt_extent *extent, const clt_lstm_config *config,
                        clt_lstm_range range, const REAL *kernel, const REAL *recurrent_kernel,
                        const REAL *bias, const REAL *rows, int row_count, const int32_t *index,
-                       const REAL *h0, const REAL *c0, REAL *y, REAL *hT, REAL *cT, REAL *saved)
+                       const REAL *recurrent_mask, const REAL *h0, const REAL *c0, REAL *y,
+                       REAL *hT, REAL *cT, REAL *saved)
 {
     (void)row_count;
     REF(lstm_arrays) a = REF(lstm_slices)(extent, config, saved);
@@ -129,9 +131,14 @@ void REF(lstm_forward)(const clt_extent *extent, const clt_lstm_config *config,
             int t = REF(lstm_time)(config, range, k);
             size_t n = clt_position(&extent->shards, extent->timesteps, t, b);
             const REAL *x = rows + (index != NULL ? (size_t)index[n] : n) * features;
+            REAL *mask = a.mask + n * hidden, *h_in = a.h_in + n * hidden;
+            for (size_t j = 0; j < hidden; j++) {
+                mask[j] = recurrent_mask != NULL ? recurrent_mask[n * hidden + j] : 1;
+                h_in[j] = h[j] * mask[j];
+            }
             memset(z, 0, 4 * hidden * sizeof(REAL));
             REF(add_product)(x, features, kernel, 4 * hidden, z);
-            REF(add_product)(h, hidden, recurrent_kernel, 4 * hidden, z);
+            REF(add_product)(h_in, hidden, recurrent_kernel, 4 * hidden, z);
             REF(add)(bias, 4 * hidden, z);
             REF(lstm_cell)(&a, n, z, h, c);
             if (config->sequence) {
@@ -192,6 +199,9 @@ static void REF(lstm_through_time)(const clt_extent *extent, const clt_lstm_conf
             memset(dh, 0, hidden * sizeof(REAL));
             REF(add_transposed)
             (a->dgates + n * 4 * hidden, 4 * hidden, recurrent_kernel, hidden, dh);
+            for (size_t j = 0; j < hidden; j++) {
+                dh[j] *= a->mask[n * hidden + j];
+            }
         }
         if (dh0 != NULL) {
             memcpy(dh0 + state, dh, hidden * sizeof(REAL));

@@ -62,6 +62,7 @@ void REF(dense_backward)(const clt_extent *extent, int inputs, int outputs, cons
  * sigmoid, g = tanh; c = f * c + i * g; h = o * tanh(c).
  *
  * rows [row_count, D], index [N] or NULL (then row_count = N and position n uses row n).
+ * recurrent_mask [N, H]: the product at a position reads h * mask; NULL: h.
  * h0, c0 [B, H]: the state before range's first step in the direction of time; NULL: zeros.
  * saved  [clt_ref_lstm_saved(...)] REALs: written by forward, read by backward; calls of one
  *        sequence share it.
@@ -72,7 +73,8 @@ size_t REF(lstm_saved)(const clt_extent *extent, const clt_lstm_config *config);
 void REF(lstm_forward)(const clt_extent *extent, const clt_lstm_config *config,
                        clt_lstm_range range, const REAL *kernel, const REAL *recurrent_kernel,
                        const REAL *bias, const REAL *rows, int row_count, const int32_t *index,
-                       const REAL *h0, const REAL *c0, REAL *y, REAL *hT, REAL *cT, REAL *saved);
+                       const REAL *recurrent_mask, const REAL *h0, const REAL *c0, REAL *y,
+                       REAL *hT, REAL *cT, REAL *saved);
 
 /* dy [B, width] at range's last step, or [N, width] with config->sequence; NULL: zeros.
  * dhT, dcT [B, H] come from what follows the range; NULL: zeros. dh0, dc0 [B, H] out; NULL: not

@@ -203,7 +203,7 @@ static void forward(network *net, const clt_dataset *dataset, size_t first, int 
     for (int k = 0; k < net->lstm_count; k++) {
         for (int d = 0; d < net->directions; d++, t += 3) {
             clt_ref_lstm_forward_f32(&b->extent, &net->lstm[k][d], all, t[0].p, t[1].p, t[2].p, x,
-                                     rows, index, NULL, NULL, net->y[k], NULL, NULL,
+                                     rows, index, NULL, NULL, NULL, net->y[k], NULL, NULL,
                                      net->saved[k][d]);
         }
         x = net->y[k];

@@ -26,11 +26,13 @@ typedef struct problem {
     clt_test_batch batch;
     clt_lstm_config config;
     bool indexed;
-    bool state; /* h0 and c0 are given and hT and cT count */
+    bool state;  /* h0 and c0 are given and hT and cT count */
+    bool masked; /* what the recurrent product reads of h */
     split cut;
     int row_count;
     size_t y_count;
     double kernel[D * G], recurrent[H * G], bias[G], rows[N * D], h0[B * H], c0[B * H];
+    double mask[N * H];
     double dy[N * H], dh[B * H], dc[B * H]; /* the weights */
     double y[N * H], hT[B * H], cT[B * H];
     double dkernel[D * G], drecurrent[H * G], dbias[G], drows[N * D], dh0[B * H], dc0[B * H];
@@ -51,8 +53,8 @@ static problem *new_problem(bool reverse, bool sequence, bool indexed, bool stat
     p->y_count = sequence ? N * H : B * H;
     p->saved = clt_test_doubles(clt_ref_lstm_saved_f64(&p->batch.extent, &p->config));
     double *arrays[] = {p->kernel, p->recurrent, p->bias, p->rows, p->h0,
-                        p->c0,     p->dy,        p->dh,   p->dc};
-    const size_t counts[] = {D * G, H * G, G, N * D, B * H, B * H, N * H, B * H, B * H};
+                        p->c0,     p->dy,        p->dh,   p->dc,   p->mask};
+    const size_t counts[] = {D * G, H * G, G, N * D, B * H, B * H, N * H, B * H, B * H, N * H};
     for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
         clt_test_normal_f64(arrays[k], counts[k], 0.5, k + 1);
     }
@@ -78,9 +80,10 @@ static void forward(problem *p)
     for (int k = 0; k < p->cut.count; k++) {
         const double *h = k > 0 ? p->hT : p->state ? p->h0 : NULL;
         const double *c = k > 0 ? p->cT : p->state ? p->c0 : NULL;
-        clt_ref_lstm_forward_f64(
-            &p->batch.extent, &p->config, range_of(p, k), p->kernel, p->recurrent, p->bias, p->rows,
-            p->row_count, p->indexed ? p->batch.index : NULL, h, c, p->y, p->hT, p->cT, p->saved);
+        clt_ref_lstm_forward_f64(&p->batch.extent, &p->config, range_of(p, k), p->kernel,
+                                 p->recurrent, p->bias, p->rows, p->row_count,
+                                 p->indexed ? p->batch.index : NULL, p->masked ? p->mask : NULL, h,
+                                 c, p->y, p->hT, p->cT, p->saved);
     }
 }
 
@@ -132,11 +135,13 @@ static void check_gradients(problem *p)
 static void test_every_option(void **state)
 {
     (void)state;
-    for (int options = 0; options < 16; options++) {
+    for (int options = 0; options < 32; options++) {
         for (size_t k = 0; k < sizeof splits / sizeof *splits; k++) {
             problem *p = new_problem(options & 1, options & 2, options & 4, options & 8, splits[k]);
-            print_message("reverse %d sequence %d index %d state %d ranges %d\n", options & 1,
-                          options >> 1 & 1, options >> 2 & 1, options >> 3, splits[k].count);
+            p->masked = options & 16;
+            print_message("reverse %d sequence %d index %d state %d mask %d ranges %d\n",
+                          options & 1, options >> 1 & 1, options >> 2 & 1, options >> 3 & 1,
+                          options >> 4, splits[k].count);
             check_gradients(p);
             free_problem(p);
         }
@@ -162,8 +167,8 @@ static double function_of_two(void *context)
     for (int k = 0; k < 2; k++) {
         clt_ref_lstm_forward_f64(&p->batch.extent, &p->config[k], (clt_lstm_range){0, T},
                                  p->kernel[k], p->recurrent[k], p->bias[k], p->rows,
-                                 p->batch.row_count, p->batch.index, NULL, NULL, y, NULL, NULL,
-                                 p->saved[k]);
+                                 p->batch.row_count, p->batch.index, NULL, NULL, NULL, y, NULL,
+                                 NULL, p->saved[k]);
     }
     for (size_t k = 0; k < p->y_count; k++) {
         sum += p->dy[k] * y[k];
@@ -387,7 +392,8 @@ static void test_known_answer(void **state)
         known_answer got = {.y = {0}};
         double hT[2], *saved = clt_test_doubles(clt_ref_lstm_saved_f64(&extent, &config));
         clt_ref_lstm_forward_f64(&extent, &config, all, torch_kernel, torch_recurrent, torch_bias,
-                                 torch_x, 3, NULL, torch_h0, torch_c0, got.y, hT, got.cT, saved);
+                                 torch_x, 3, NULL, NULL, torch_h0, torch_c0, got.y, hT, got.cT,
+                                 saved);
         clt_ref_lstm_backward_f64(&extent, &config, all, torch_kernel, torch_recurrent, torch_x, 3,
                                   NULL, NULL, NULL, NULL, dhT, dcT, saved, got.dx, got.dkernel,
                                   got.drecurrent, got.dbias, got.dh0, got.dc0);

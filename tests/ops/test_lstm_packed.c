@@ -95,7 +95,8 @@ static packed_outputs expected(clt_test_device *device, const packed_case *c, co
     double *saved =
         clt_test_alloc(device, clt_ref_lstm_saved_f64(&batch->extent, &config) * sizeof *saved);
     clt_ref_lstm_forward_f64(&batch->extent, &config, all, kernel, recurrent, bias, rows,
-                             batch->row_count, batch->index, NULL, NULL, out[Y], NULL, NULL, saved);
+                             batch->row_count, batch->index, NULL, NULL, NULL, out[Y], NULL, NULL,
+                             saved);
     clt_ref_lstm_backward_f64(&batch->extent, &config, all, kernel, recurrent, rows,
                               batch->row_count, batch->index, batch->offsets, batch->positions, dy,
                               NULL, NULL, saved, out[D_ROWS], out[D_KERNEL], out[D_RECURRENT],
@@ -127,9 +128,10 @@ static packed_outputs run(clt_test_device *device, const packed_case *c, const p
     assert_int_equal(clt_lstm_packs(op), packed);
     assert_ok(clt_lstm_bind(op, clt_test_output(device, clt_lstm_space(op).saved),
                             clt_test_output(device, clt_lstm_space(op).scratch), &error));
-    const clt_lstm_parameters parameters = {input_of(device, d->kernel, d->projection),
-                                            input_of(device, d->recurrent_kernel, d->recurrent),
-                                            input_of(device, d->bias_values, d->bias)};
+    const clt_lstm_parameters parameters = {.kernel = input_of(device, d->kernel, d->projection),
+                                            .recurrent_kernel =
+                                                input_of(device, d->recurrent_kernel, d->recurrent),
+                                            .bias = input_of(device, d->bias_values, d->bias)};
     clt_sequence x = clt_test_sequence(device, packed ? &d->packed : &d->plain, c->features,
                                        d->row_values, true);
     clt_buffer out[OUTPUTS];
@@ -147,7 +149,8 @@ static packed_outputs run(clt_test_device *device, const packed_case *c, const p
             float *zeros = clt_test_alloc(device, sizes[k] * sizeof(float));
             out[k] = input_of(device, zeros, sizes[k]);
         }
-        const clt_lstm_parameters dparameters = {out[D_KERNEL], out[D_RECURRENT], out[D_BIAS]};
+        const clt_lstm_parameters dparameters = {
+            .kernel = out[D_KERNEL], .recurrent_kernel = out[D_RECURRENT], .bias = out[D_BIAS]};
         assert_ok(clt_lstm_backward(op, &parameters, &x, all, input_of(device, d->dy, d->state),
                                     NULL, out[D_ROWS], &dparameters, NULL, &error));
         for (int k = D_ROWS; k < OUTPUTS; k++) {

@@ -1,5 +1,5 @@
-/* Networks whose LSTMs leave out parts of what they read, against the reference put together by
- * hand: which mask goes where, forward and back. */
+/* Networks whose LSTMs leave out parts of what they read and of their states, against the reference
+ * put together by hand: which mask goes where, forward and back. */
 #include "support/test.h"
 
 #include <math.h>
@@ -97,11 +97,16 @@ static void free_chain(chain *c)
     free(c);
 }
 
-/* A direction's mask of its input: locked, in a place of its own. */
+/* The masks of a direction: locked, each in a place of its own. */
+static clt_dropout_counter counter_of(const link *l, bool of_state, int direction)
+{
+    int place = l->place + (2 * of_state + direction) * CLT_LAYER_COUNT_MAX;
+    return (clt_dropout_counter){SEED, (uint32_t)place, STEP, true};
+}
+
 static void drop(const chain *c, const link *l, int direction, const double *x, double *y)
 {
-    const clt_dropout_counter counter = {
-        SEED, (uint32_t)(l->place + direction * CLT_LAYER_COUNT_MAX), STEP, true};
+    const clt_dropout_counter counter = counter_of(l, false, direction);
     clt_ref_dropout_f64(&c->batch->extent, l->layer->inputs, l->layer->rate, &counter, x, y);
 }
 
@@ -120,9 +125,18 @@ static void forward(chain *c)
         link *l = &c->links[k];
         for (int d = 0; d < l->layer->directions; d++) {
             double **p = &c->parameters[l->layer->parameter + d * CLT_LSTM_PARAMETERS];
+            size_t cells = positions() * (size_t)l->layer->hidden;
+            double *mask = clt_test_doubles(cells);
+            const clt_dropout_counter counter = counter_of(l, true, d);
+            for (size_t e = 0; e < cells; e++) {
+                mask[e] = 1.0;
+            }
+            clt_ref_dropout_f64(&b->extent, l->layer->hidden, l->layer->recurrent_rate, &counter,
+                                mask, mask);
             drop(c, l, d, x, l->in[d]);
             clt_ref_lstm_forward_f64(&b->extent, &l->config[d], all, p[0], p[1], p[2], l->in[d],
-                                     rows, NULL, NULL, NULL, l->y, NULL, NULL, l->saved[d]);
+                                     rows, NULL, mask, NULL, NULL, l->y, NULL, NULL, l->saved[d]);
+            free(mask);
         }
         x = l->y;
     }
@@ -284,8 +298,20 @@ static void test_inputs_fall_out(void **state)
                 "embedding:9,lstm:6:sequence,lstm:5:bidirectional,dense:1");
 }
 
+static void test_states_fall_out(void **state)
+{
+    (void)state;
+    check_model("embedding:17,lstm:6:recurrent_dropout=0.3,dense:1", "embedding:17,lstm:6,dense:1");
+    check_model("embedding:17,lstm:6:bidirectional:dropout=0.3:recurrent_dropout=0.4,dense:1",
+                "embedding:17,lstm:6:bidirectional,dense:1");
+    check_model("embedding:9,lstm:6:sequence:recurrent_dropout=0.2,"
+                "lstm:5:bidirectional:dropout=0.6:recurrent_dropout=0.3,dense:1",
+                "embedding:9,lstm:6:sequence,lstm:5:bidirectional,dense:1");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_inputs_fall_out)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_inputs_fall_out),
+                                       cmocka_unit_test(test_states_fall_out)};
     return cmocka_run_group_tests(tests, clt_test_runtime_begin, clt_test_runtime_end);
 }
