@@ -27,7 +27,8 @@ typedef struct clt_model clt_model;
  *          lstm:H                 the last state; `sequence`: every state, to stack or to pool;
  *                                 `bidirectional`: forward and backward, 2H features;
  *                                 `dropout=P` of its input, `recurrent_dropout=P` of its state:
- *                                 a sample has one mask for all time steps
+ *                                 a sample has one mask for all gates (Keras 3 draws one for each
+ *                                 with recurrent_dropout) and time steps; `per-step`: one for each
  *          pool:KINDS             of all states of the lstm before it: last (the last step), mean,
  *                                 max (over time), or several beside each other: mean+max
  *          dropout:P              0 <= P < 1; a point in P, as in the C locale's LC_NUMERIC

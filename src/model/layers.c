@@ -24,7 +24,8 @@ static const struct {
     [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D[:dropout=P][:frozen]",
                              UNITS_MAX},
     [CLT_LAYER_LSTM] = {"lstm", "LSTM",
-                        "lstm:H[:bidirectional][:sequence][:dropout=P][:recurrent_dropout=P]",
+                        "lstm:H[:bidirectional][:sequence][:dropout=P][:recurrent_dropout=P]"
+                        "[:per-step]",
                         HIDDEN_MAX},
     [CLT_LAYER_DROPOUT] = {"dropout", "Dropout", "dropout:P", 0},
     [CLT_LAYER_POOL] = {"pool", "Concatenate", "pool:last, mean, max, or several: pool:mean+max",
@@ -261,6 +262,8 @@ static clt_status parse_options(const word *w, clt_layer *layer, char *options)
             layer->sequence = true;
         } else if (layer->kind == CLT_LAYER_LSTM && strcmp(option, "bidirectional") == 0) {
             layer->directions = 2;
+        } else if (layer->kind == CLT_LAYER_LSTM && strcmp(option, "per-step") == 0) {
+            layer->per_step = true;
         } else if (layer->kind == CLT_LAYER_EMBEDDING && strcmp(option, "frozen") == 0) {
             layer->frozen = true;
         } else if (layer->kind == CLT_LAYER_LSTM &&
@@ -273,6 +276,10 @@ static clt_status parse_options(const word *w, clt_layer *layer, char *options)
             status = layer_error(w, "unknown option '%s'; use %s", option, kinds[layer->kind].use);
         }
         option = next;
+    }
+    if (status == CLT_OK && layer->per_step && layer->rate == 0.0 && layer->recurrent_rate == 0.0) {
+        return layer_error(w, "per-step says how often a mask is drawn; give dropout=P, "
+                              "recurrent_dropout=P or both");
     }
     return status;
 }
@@ -392,8 +399,9 @@ static size_t format_layer(const clt_layer *layer, char *text, size_t room)
                                        layer->directions == 2 ? ":bidirectional" : "",
                                        layer->sequence ? ":sequence" : "");
         used += format_option(DROPOUT_OPTION, layer->rate, text + used, room - used);
+        used += format_option(RECURRENT_OPTION, layer->recurrent_rate, text + used, room - used);
         return used +
-               format_option(RECURRENT_OPTION, layer->recurrent_rate, text + used, room - used);
+               (size_t)snprintf(text + used, room - used, "%s", layer->per_step ? ":per-step" : "");
     }
     size_t used = (size_t)snprintf(text, room, "%s:%d", name, layer->outputs);
     used += format_option(DROPOUT_OPTION, layer->rate, text + used, room - used);

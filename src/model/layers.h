@@ -29,6 +29,7 @@ typedef struct clt_layer {
     int directions; /* lstm: 1, or 2: bidirectional */
     double rate;    /* dropout; embedding: of whole words; lstm: of its input, at all time steps */
     double recurrent_rate; /* lstm: dropout of its recurrent state, at all time steps */
+    bool per_step;         /* lstm: another mask at each time step */
     clt_pool_config pool;
     int parameter; /* its first one; it has as many as its kind, for each direction */
 } clt_layer;

@@ -109,7 +109,8 @@ static clt_dropout_counter lstm_counter(const clt_network *network, int k, mask_
                                         int direction)
 {
     uint32_t place = (uint32_t)k + (2 * (uint32_t)use + (uint32_t)direction) * CLT_LAYER_COUNT_MAX;
-    return (clt_dropout_counter){network->seed, place, network->step, true};
+    bool locked = !network->stages[k].layer->per_step;
+    return (clt_dropout_counter){network->seed, place, network->step, locked};
 }
 
 /* What a direction of LSTM k reads: what the layer before gives, or that through its dropout. */

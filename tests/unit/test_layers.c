@@ -124,9 +124,15 @@ static void test_lstm_dropout(void **state)
     char *again = clt_layers_format(&layers, &error);
     assert_string_equal(again, "embedding:8,lstm:5:sequence:dropout=0.25,lstm:3,dense:1");
     free(again);
+    assert_ok(
+        clt_layers_parse("embedding:8,lstm:5:per-step:dropout=0.25,dense:1", 100, &layers, &error));
+    assert_true(layers.layers[1].per_step);
+    again = clt_layers_format(&layers, &error);
+    assert_string_equal(again, "embedding:8,lstm:5:dropout=0.25:per-step,dense:1");
+    free(again);
     const char *longest =
         "embedding:8,lstm:2048:bidirectional:sequence:dropout=1.2345678901234568e-05:"
-        "recurrent_dropout=1.2345678901234568e-05,pool:max,dense:1";
+        "recurrent_dropout=1.2345678901234568e-05:per-step,pool:max,dense:1";
     assert_ok(clt_layers_parse(longest, 100, &layers, &error));
     assert_true(layers.layers[1].recurrent_rate == 1.2345678901234568e-05);
     again = clt_layers_format(&layers, &error);
@@ -208,6 +214,8 @@ static void test_refused(void **state)
         {"embedding:4,lstm:3:dropout=-0.1,dense:1", "'-0.1' is not a rate"},
         {"embedding:4,lstm:3:dropout,dense:1",
          "unknown option 'dropout'; use lstm:H[:bidirectional][:sequence][:dropout=P]"},
+        {"embedding:4,lstm:3:per-step,dense:1", "give dropout=P, recurrent_dropout=P or both"},
+        {"embedding:4,lstm:3:dropout=0:per-step,dense:1", "give dropout=P"},
         {"embedding:4,lstm:3:recurrent_dropout=1,dense:1", "'1' is not a rate: 0 <= P < 1"},
         {"embedding:4:recurrent_dropout=0.5,lstm:3,dense:1", "unknown option 'recurrent_dropout"},
         {"embedding:4:dropout,lstm:3,dense:1", "use embedding:D[:dropout=P][:frozen]"},

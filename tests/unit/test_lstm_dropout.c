@@ -97,11 +97,11 @@ static void free_chain(chain *c)
     free(c);
 }
 
-/* The masks of a direction: locked, each in a place of its own. */
+/* The masks of a direction: each in a place of its own. */
 static clt_dropout_counter counter_of(const link *l, bool of_state, int direction)
 {
     int place = l->place + (2 * of_state + direction) * CLT_LAYER_COUNT_MAX;
-    return (clt_dropout_counter){SEED, (uint32_t)place, STEP, true};
+    return (clt_dropout_counter){SEED, (uint32_t)place, STEP, !l->layer->per_step};
 }
 
 static void drop(const chain *c, const link *l, int direction, const double *x, double *y)
@@ -309,9 +309,20 @@ static void test_states_fall_out(void **state)
                 "embedding:9,lstm:6:sequence,lstm:5:bidirectional,dense:1");
 }
 
+static void test_other_masks_at_each_step(void **state)
+{
+    (void)state;
+    check_model("embedding:17,lstm:6:bidirectional:dropout=0.3:recurrent_dropout=0.4:per-step,"
+                "dense:1",
+                "embedding:17,lstm:6:bidirectional,dense:1");
+    check_model("embedding:9,lstm:6:sequence:dropout=0.2:per-step,lstm:5:dropout=0.2,dense:1",
+                "embedding:9,lstm:6:sequence,lstm:5,dense:1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_inputs_fall_out),
-                                       cmocka_unit_test(test_states_fall_out)};
+                                       cmocka_unit_test(test_states_fall_out),
+                                       cmocka_unit_test(test_other_masks_at_each_step)};
     return cmocka_run_group_tests(tests, clt_test_runtime_begin, clt_test_runtime_end);
 }

@@ -44,10 +44,9 @@ static const cli_option options[] = {
      INT32_MAX, "N", "leave out words that occur less often in the texts to train on"},
     {"--model", CLI_FIT | CLI_SUMMARY | CLI_BENCH | CLI_TUNE, CLI_TEXT, FIELD(model), 0, 0,
      "LAYERS",
-     "embedding:D[:dropout=P][:frozen], "
-     "lstm:H[:bidirectional][:sequence][:dropout=P][:recurrent_dropout=P], pool:last|mean|max "
-     "(several: mean+max), dropout:P, dense:1 (dense:N for N classes), "
-     "comma-separated"},
+     "embedding:D[:dropout=P][:frozen], lstm:H[:bidirectional][:sequence][:dropout=P] "
+     "[:recurrent_dropout=P][:per-step], pool:last|mean|max (several: mean+max), dropout:P, "
+     "dense:1 (dense:N for N classes), comma-separated"},
     {"--num-words", READS, CLI_INT, FIELD(reading.num_words), 3, 16777216, "N",
      "keep ids below N; the others become 2, unknown"},
     {"--maxlen", READS, CLI_INT, FIELD(reading.maxlen), 1, 65536, "N",
