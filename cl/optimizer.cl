@@ -1,24 +1,25 @@
-/* optimizer.cl: Adam as Keras 3 computes it, over a flat array and over a table whose gradient is
- * rows at sorted ids. Nothing moves while the record's flag is set.
+/* optimizer.cl: Adam as Keras 3 computes it, or with CLT_SGD or CLT_RMSPROP one of these, over a flat
+ * array and over a table whose gradient is rows at sorted ids. Nothing moves while the record's flag
+ * is set.
  *
  * Every row of a table decays and moves at every step, used or not. optimizer_table does it so. The
  * lazy form leaves the same bits: optimizer_rows updates a step's own rows and writes the step down
  * in the journal; optimizer_catch_up replays, before rows are read, the updates they have missed,
  * with the constants of those steps. So bringing rows up to date at any moment changes no bits. */
 
-/* The constants of one step; clt_adam_step in src/util/shapes.h. */
-typedef struct adam_step {
-    float step_size, one_minus_beta1, one_minus_beta2, epsilon, decay;
-} adam_step;
+/* The constants of one step; clt_optimizer_step in src/util/shapes.h. */
+typedef struct step_constants {
+    float step_size, one_minus_beta1, one_minus_beta2, epsilon, decay, momentum;
+} step_constants;
 
 /* The good steps since all rows were up to date; the same layout in src/ops/optimizer.c. Rows count
  * the updates they have had since then in last[V]. */
 #define JOURNAL_STEPS 1024
-typedef struct adam_journal {
+typedef struct step_journal {
     int count;
     float zero; /* never written: a gradient of zero that no compiler knows */
-    adam_step steps[JOURNAL_STEPS];
-} adam_journal;
+    step_constants steps[JOURNAL_STEPS];
+} step_journal;
 
 static int zero_one(int bits)
 {
@@ -31,41 +32,62 @@ static int zero_sixteen(int16 bits)
 }
 
 /* One update, the same text for one and for sixteen elements, for every row or a late one, so that a
- * zero gradient passed as a value gives what an absent row gets:
- *   p -= p * decay;
- *   m += (g - m) * (1 - beta1); v += (g * g - v) * (1 - beta2); p -= alpha * m / (sqrt(v) + eps)
- * and its replay for steps from .. to - 1 of the journal. */
+ * zero gradient passed as a value gives what an absent row gets. RULE(FLOAT) is
+ *   Adam     m += (g - m) * (1 - beta1); v += (g * g - v) * (1 - beta2);
+ *            p -= alpha * m / (sqrt(v) + epsilon)
+ *   SGD      m = m * momentum - g * rate; p += m, or as Nesterov m * momentum - g * rate
+ *   RMSprop  v += (g * g - v) * (1 - rho); p -= rate * g / sqrt(v + epsilon)
+ * and what decays loses p * decay before. */
+#if defined(CLT_SGD)
+#ifdef CLT_NESTEROV
+#define MOVE *m * step.momentum - g * step.step_size
+#else
+#define MOVE *m
+#endif
+#define RULE(FLOAT)                                                                                \
+    *m = *m * step.momentum - g * step.step_size;                                                  \
+    *p += MOVE
+#elif defined(CLT_RMSPROP)
+#define RULE(FLOAT)                                                                                \
+    *v = fma(fma(g, g, -*v), (FLOAT)step.one_minus_beta2, *v);                                     \
+    *p -= step.step_size * g / sqrt(*v + step.epsilon)
+#else
+#define RULE(FLOAT)                                                                                \
+    *m = fma(g - *m, (FLOAT)step.one_minus_beta1, *m);                                             \
+    *v = fma(fma(g, g, -*v), (FLOAT)step.one_minus_beta2, *v);                                     \
+    *p -= step.step_size * *m / (sqrt(*v) + step.epsilon)
+#endif
 #ifdef CLT_DECAYS
-#define DECAY(p, step) *p -= *p * step.decay
+#define DECAY *p -= *p * step.decay
 #define RESTS(bits) 0
 #else
-#define DECAY(p, step)
+#define DECAY
 #define RESTS(bits) (bits)
 #endif
-#define ADAM(SIZE, FLOAT, AS_INT)                                                                  \
-    static void adam_##SIZE(FLOAT g, FLOAT *p, FLOAT *m, FLOAT *v, adam_step step)                 \
+
+/* An update, and its replay for steps from .. to - 1 of the journal. */
+#define UPDATE(SIZE, FLOAT, AS_INT)                                                                \
+    static void update_##SIZE(FLOAT g, FLOAT *p, FLOAT *m, FLOAT *v, step_constants step)          \
     {                                                                                              \
-        DECAY(p, step);                                                                            \
-        *m = fma(g - *m, (FLOAT)step.one_minus_beta1, *m);                                         \
-        *v = fma(fma(g, g, -*v), (FLOAT)step.one_minus_beta2, *v);                                 \
-        *p -= step.step_size * *m / (sqrt(*v) + step.epsilon);                                     \
+        DECAY;                                                                                     \
+        RULE(FLOAT);                                                                               \
     }                                                                                              \
-    static void replay_##SIZE(FLOAT *p, FLOAT *m, FLOAT *v, __global const adam_journal *journal,  \
+    static void replay_##SIZE(FLOAT *p, FLOAT *m, FLOAT *v, __global const step_journal *journal,  \
                               int from, int to)                                                    \
     {                                                                                              \
         if (RESTS(zero_##SIZE(AS_INT(*m) | AS_INT(*v)))) {                                         \
             to = min(to, from + 1); /* never had a gradient: further updates change nothing */     \
         }                                                                                          \
         for (int s = from; s < to; s++) {                                                          \
-            adam_##SIZE((FLOAT)journal->zero, p, m, v, journal->steps[s]);                         \
+            update_##SIZE((FLOAT)journal->zero, p, m, v, journal->steps[s]);                       \
         }                                                                                          \
     }
-ADAM(one, float, as_int)
-ADAM(sixteen, float16, as_int16)
+UPDATE(one, float, as_int)
+UPDATE(sixteen, float16, as_int16)
 
 /* The elements 0 .. count - 1 of p, m, v; their gradients, or all zero when NULL. */
-static void adam_run(int count, __global const float *gradient, __global float *p,
-                     __global float *m, __global float *v, adam_step step)
+static void update_run(int count, __global const float *gradient, __global float *p,
+                       __global float *m, __global float *v, step_constants step)
 {
     int k = 0;
 #ifdef CLT_WHOLE_ROWS
@@ -76,7 +98,7 @@ static void adam_run(int count, __global const float *gradient, __global float *
         if (gradient != 0) {
             g = *(__global const clt_unaligned16 *)(gradient + k);
         }
-        adam_sixteen(g, &pk, &mk, &vk, step);
+        update_sixteen(g, &pk, &mk, &vk, step);
         *(__global clt_unaligned16 *)(p + k) = pk;
         *(__global clt_unaligned16 *)(m + k) = mk;
         *(__global clt_unaligned16 *)(v + k) = vk;
@@ -84,7 +106,7 @@ static void adam_run(int count, __global const float *gradient, __global float *
 #endif
     for (; k < count; k++) {
         float g = gradient != 0 ? gradient[k] : 0.0f, pk = p[k], mk = m[k], vk = v[k];
-        adam_one(g, &pk, &mk, &vk, step);
+        update_one(g, &pk, &mk, &vk, step);
         p[k] = pk;
         m[k] = mk;
         v[k] = vk;
@@ -92,8 +114,8 @@ static void adam_run(int count, __global const float *gradient, __global float *
 }
 
 /* Steps from .. to - 1 of the journal for the elements 0 .. count - 1. */
-static void adam_replay(int count, __global float *p, __global float *m, __global float *v,
-                        __global const adam_journal *journal, int from, int to)
+static void replay_run(int count, __global float *p, __global float *m, __global float *v,
+                       __global const step_journal *journal, int from, int to)
 {
     int k = 0;
 #ifdef CLT_WHOLE_ROWS
@@ -132,14 +154,15 @@ static void fetch_row(int row, int features, __global const float *p, __global c
 __kernel void optimizer_dense(__global const clt_record *record, __global const float *gradient,
                               __global float *p, __global float *m, __global float *v, int count,
                               int span, float step_size, float one_minus_beta1,
-                              float one_minus_beta2, float epsilon, float decay)
+                              float one_minus_beta2, float epsilon, float decay, float momentum)
 {
-    const adam_step step = {step_size, one_minus_beta1, one_minus_beta2, epsilon, decay};
+    const step_constants step = {step_size, one_minus_beta1, one_minus_beta2,
+                                 epsilon,   decay,           momentum};
     int begin = get_global_id(0) * span;
     if (record->bad || begin >= count) {
         return;
     }
-    adam_run(min(span, count - begin), gradient + begin, p + begin, m + begin, v + begin, step);
+    update_run(min(span, count - begin), gradient + begin, p + begin, m + begin, v + begin, step);
 }
 
 /* The first place in the sorted ids[0 .. count - 1] whose id is at least `id`. */
@@ -163,9 +186,10 @@ __kernel void optimizer_table(__global const clt_record *record, __global const 
                               int row_count, __global const float *drows, __global float *p,
                               __global float *m, __global float *v, int table_rows, int features,
                               int rows, int span, float step_size, float one_minus_beta1,
-                              float one_minus_beta2, float epsilon, float decay)
+                              float one_minus_beta2, float epsilon, float decay, float momentum)
 {
-    const adam_step step = {step_size, one_minus_beta1, one_minus_beta2, epsilon, decay};
+    const step_constants step = {step_size, one_minus_beta1, one_minus_beta2,
+                                 epsilon,   decay,           momentum};
     int begin = get_global_id(0) * span, end = min(begin + span, features);
     int first = get_global_id(1) * rows, next = min(first + rows, table_rows);
     if (record->bad || begin >= end) {
@@ -179,7 +203,7 @@ __kernel void optimizer_table(__global const clt_record *record, __global const 
             gradient = drows + (size_t)u * features + begin;
             u++;
         }
-        adam_run(end - begin, gradient, p + at, m + at, v + at, step);
+        update_run(end - begin, gradient, p + at, m + at, v + at, step);
     }
 }
 
@@ -189,10 +213,11 @@ __kernel void optimizer_rows(__global const clt_record *record, __global const i
                              int row_count, __global const float *drows, __global float *p,
                              __global float *m, __global float *v, int features, int rows, int span,
                              float step_size, float one_minus_beta1, float one_minus_beta2,
-                             float epsilon, float decay, int number, __global adam_journal *journal,
-                             __global int *last)
+                             float epsilon, float decay, float momentum, int number,
+                             __global step_journal *journal, __global int *last)
 {
-    const adam_step step = {step_size, one_minus_beta1, one_minus_beta2, epsilon, decay};
+    const step_constants step = {step_size, one_minus_beta1, one_minus_beta2,
+                                 epsilon,   decay,           momentum};
     int begin = get_global_id(0) * span, end = min(begin + span, features);
     int first = get_global_id(1) * rows, next = min(first + rows, row_count);
     if (record->bad || begin >= end) {
@@ -205,7 +230,7 @@ __kernel void optimizer_rows(__global const clt_record *record, __global const i
     for (int u = first; u < next; u++) {
         size_t at = (size_t)unique[u] * features + begin;
         fetch_row(unique[min(u + AHEAD, row_count - 1)], features, p, m, v);
-        adam_run(end - begin, drows + (size_t)u * features + begin, p + at, m + at, v + at, step);
+        update_run(end - begin, drows + (size_t)u * features + begin, p + at, m + at, v + at, step);
         if (begin == 0) {
             last[unique[u]] = number + 1;
         }
@@ -217,7 +242,7 @@ __kernel void optimizer_rows(__global const clt_record *record, __global const i
  * written to last[] when all have read it there. On CPUs a work-group is one work-item. */
 __kernel void optimizer_catch_up(__global const int *unique, int row_count, __global float *p,
                                  __global float *m, __global float *v, int features, int rows,
-                                 int span, __global const adam_journal *journal, __global int *last)
+                                 int span, __global const step_journal *journal, __global int *last)
 {
     int first = get_global_id(1) * rows, next = min(first + rows, row_count);
     int to = journal->count;
@@ -228,7 +253,7 @@ __kernel void optimizer_catch_up(__global const int *unique, int row_count, __gl
         for (int d = get_local_id(0) * span; from < to && d < features;
              d += get_local_size(0) * span) {
             size_t at = (size_t)row * features + d;
-            adam_replay(min(span, features - d), p + at, m + at, v + at, journal, from, to);
+            replay_run(min(span, features - d), p + at, m + at, v + at, journal, from, to);
         }
 #ifndef CLT_WHOLE_ROWS
         barrier(CLK_GLOBAL_MEM_FENCE);

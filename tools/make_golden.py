@@ -18,10 +18,11 @@ A training case is one file NAME.safetensors, with `model` (CLTrain's model stri
     clip, clip_limit, weight_decay    I32, F64 [1]; kinds: 0 none, 1 value, 2 norm, 3 global norm
     class_weights     F32 [classes], where there are some
     ema               F32 [1], its momentum; adam and fit then have averages, val_ is of them
+    optimizer, nesterov, momentum     I32, I32, F64 [1]; 0 Adam, 1 SGD, 2 RMSprop
     start/TENSOR      weights to start from
     logits, loss      of the first `batch` samples of train, at the start; logits [batch * outputs]
     gradient/TENSOR   of that loss
-    adam/TENSOR       weights after ADAM_STEPS steps of Adam on those samples
+    adam/TENSOR       weights after STEPS steps of the optimizer on those samples
     fit/TENSOR        weights after model.fit(train, epochs, batch, shuffle=False)
     history/KEY       F32 [epochs], what fit reports
 
@@ -43,7 +44,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "fixtures"
-ADAM_STEPS = 10
+STEPS = 10
 LARGE = 20000
 
 # ids: the largest id + 1 that samples use, when not num_words; scale: of the starting embedding,
@@ -51,7 +52,8 @@ LARGE = 20000
 # with categorical cross-entropy, in the place of one sigmoid; pool: of all states of the last LSTM,
 # kinds joined by +; both: every LSTM is bidirectional; frozen: the embedding stays as it starts, and
 # has no gradient; clip: kind and limit; decay: of the weights; weights: class_weight of fit, by label;
-# ema: momentum of the weights' average, which is what is validated.
+# ema: momentum of the weights' average, which is what is validated;
+# optimizer: of keras.optimizers, at its own learning rate; seed: where it is not the case's place here.
 CASES = {
     "tutorial": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, scale=None),
     "trained": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4),
@@ -84,6 +86,15 @@ CASES = {
                              weights=[0.5, 3.0, 1.25]),
     "ema": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, ema=0.7),
     "ema_frozen": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, frozen=True, ema=0.6),
+    "sgd": dict(seed=27, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, optimizer="SGD", decay=0.1,
+                clip=("norm", 0.05)),
+    "momentum": dict(seed=28, V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, optimizer="SGD",
+                     momentum=0.9),
+    "nesterov": dict(seed=29, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, optimizer="SGD",
+                     momentum=0.8, nesterov=True, decay=0.1, clip=("value", 0.02)),
+    "rmsprop": dict(seed=30, V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, optimizer="RMSprop"),
+    "rmsprop_clipped": dict(seed=31, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, both=True,
+                            optimizer="RMSprop", decay=0.2, clip=("global_norm", 0.1)),
 }
 
 
@@ -150,6 +161,7 @@ def loss_of(case):
     return keras.losses.BinaryCrossentropy()
 
 
+OPTIMIZERS = ("Adam", "SGD", "RMSprop")
 CLIPS = dict(value="clipvalue", norm="clipnorm", global_norm="global_clipnorm")
 
 
@@ -160,7 +172,10 @@ def optimizer_of(case):
     if "clip" in case:
         kind, limit = case["clip"]
         arguments[CLIPS[kind]] = limit
-    return keras.optimizers.Adam(**arguments)
+    for name in "momentum", "nesterov":
+        if name in case:
+            arguments[name] = case[name]
+    return getattr(keras.optimizers, case.get("optimizer", "Adam"))(**arguments)
 
 
 def model_string(case):
@@ -250,7 +265,7 @@ def run_case(case, start, train, test):
 
     optimizer = optimizer_of(case)
     optimizer.build(model.trainable_variables)
-    for _ in range(ADAM_STEPS):
+    for _ in range(STEPS):
         gradient = jax.grad(mean_loss)([v.value for v in model.trainable_variables])
         optimizer.apply(gradient, model.trainable_variables)
     optimizer.finalize_variable_values(model.trainable_variables)
@@ -286,6 +301,10 @@ def make_case(name, seed):
         kind, limit = case["clip"]
         file["clip"] = np.array([1 + list(CLIPS).index(kind)], np.int32)
         file["clip_limit"] = np.array([limit])
+    if "optimizer" in case:
+        file["optimizer"] = np.array([OPTIMIZERS.index(case["optimizer"])], np.int32)
+        file["nesterov"] = np.array([case.get("nesterov", False)], np.int32)
+        file["momentum"] = np.array([case.get("momentum", 0.0)])
     if "decay" in case:
         file["weight_decay"] = np.array([case["decay"]])
     if "ema" in case:
@@ -539,7 +558,7 @@ def main():
     for seed, name in enumerate(CASES, start=1):
         if arguments.cases and name not in arguments.cases:
             continue
-        file, layers = make_case(name, seed)
+        file, layers = make_case(name, CASES[name].get("seed", seed))
         save_file(file, FIXTURES / f"{name}.safetensors", metadata={"model": layers})
         print(name, flush=True)
     if not arguments.cases or "lstm_dropout" in arguments.cases:

@@ -8,6 +8,7 @@
 #include "cltrain/device.h"
 #include "cltrain/error.h"
 #include "cltrain/model.h"
+#include "cltrain/optimizer.h"
 #include "cltrain/report.h"
 #include "cltrain/runtime.h"
 #include "cltrain/selftest.h"

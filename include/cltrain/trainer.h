@@ -9,6 +9,7 @@
 #include "cltrain/dataset.h"
 #include "cltrain/error.h"
 #include "cltrain/model.h"
+#include "cltrain/optimizer.h"
 #include "cltrain/report.h"
 #include "cltrain/runtime.h"
 
@@ -92,8 +93,8 @@ typedef struct clt_progress {
 
 /* Where and how often a run is saved so that it can go on (clt_trainer_resume). Each checkpoint is
  * a file FOLDER/checkpoint-N.safetensors, N optimiser steps, that appears whole or not at all. It
- * is a model file with Adam's moments, the history and the place in the epoch beside the weights.
- * Saving changes no bits of the training. */
+ * is a model file with the optimizer's moments, the history and the place in the epoch beside the
+ * weights. Saving changes no bits of the training. */
 typedef struct clt_checkpoints {
     const char *folder; /* is there already; copied. NULL: no checkpoints */
     uint64_t steps;     /* one after every so many optimiser steps; 0: not for that */
@@ -105,9 +106,9 @@ typedef struct clt_checkpoints {
 typedef struct clt_trainer_config {
     int32_t batch; /* samples a step; the last, smaller batch of an epoch is kept */
     int32_t epochs;
-    double learning_rate; /* Adam's; beta 0.9 and 0.999, epsilon 1e-7 (Keras) */
-    uint64_t seed;        /* of the order of samples and of dropout */
-    bool shuffle;         /* a new order each epoch; false: the data set's */
+    double learning_rate;
+    uint64_t seed; /* of the order of samples and of dropout */
+    bool shuffle;  /* a new order each epoch; false: the data set's */
     /* Called after every step and at each end of an epoch, on the caller's thread. A non-zero
      * return ends training with CLT_STOPPED: after the current batch or, during validation, after
      * it. NULL: not called. */
@@ -138,11 +139,15 @@ typedef struct clt_trainer_config {
      * leave the same weights, with the callback SwapEMAWeights, without which Keras validates with
      * the weights of the last step.) Costs one more copy of the weights. */
     double ema;
+    clt_optimizer_kind optimizer;
+    double momentum; /* SGD's, 0 .. 1 */
+    bool nesterov;   /* with momentum */
 } clt_trainer_config;
 #define CLT_TRAINER_CONFIG_DEFAULT                                                                 \
     {                                                                                              \
         128, 5, 0.001, 1, true, NULL, NULL, {NULL, 0, 0.0, 0, 2}, CLT_METRIC_NONE, 0, 0.0,         \
-            {CLT_SCHEDULE_CONSTANT, 1, 0.5, 0}, {CLT_CLIP_NONE, 0.0}, 0.0, NULL, 0.0               \
+            {CLT_SCHEDULE_CONSTANT, 1, 0.5, 0}, {CLT_CLIP_NONE, 0.0}, 0.0, NULL, 0.0, CLT_ADAM,    \
+            0.0, false                                                                             \
     }
 
 typedef struct clt_trainer clt_trainer;

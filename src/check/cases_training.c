@@ -58,11 +58,11 @@ done:
     return status;
 }
 
-/* Twelve steps of Adam on `features` values (hidden 0) or on a table of `hidden` rows whose
+/* Twelve steps of an optimizer on `features` values (hidden 0) or on a table of `hidden` rows whose
  * gradient is the rows of a batch's words, at every third step those of its first word alone, so
  * that the others are late in the lazy form; flag: the bad flag is set, nothing may move. */
-static clt_status steps_of_adam(clt_check *check, const clt_case *c, double weight_decay,
-                                clt_error *error)
+static clt_status run_rule(clt_check *check, const clt_case *c, const clt_optimizer_rule *rule,
+                           clt_error *error)
 {
     clt_optimizer *op = NULL;
     clt_array *p, *m, *v, *gradient, *record;
@@ -80,23 +80,23 @@ static clt_status steps_of_adam(clt_check *check, const clt_case *c, double weig
     CLT_TRY(clt_check_output(check, "v", count, true, &v, error));
     CLT_TRY(clt_check_input(check, "gradient", rows, 0.01, &gradient, error));
     CLT_TRY(clt_check_integers(check, "record", 4, bits, &record, error));
-    CLT_TRY(
-        clt_optimizer_plan(check->runtime, weight_decay > 0.0, c->hidden, c->features, &op, error));
-    clt_adam_state state = {p->device, m->device, v->device};
+    CLT_TRY(clt_optimizer_plan(check->runtime, rule, c->hidden, c->features, &op, error));
+    clt_optimizer_state state = {p->device, m->device, v->device};
     for (uint64_t t = 1; t <= 12; t++) {
-        clt_adam_step step = clt_adam_step_of(0.001, weight_decay, t);
+        clt_optimizer_step step = clt_optimizer_step_of(rule, 0.001, t);
         if (table) {
             int row_count = t % 3 == 0 ? batch.row_count : 1;
             CLT_TRY(clt_optimizer_catch_up(op, batch.unique->device, row_count, state, error));
             CLT_TRY(clt_optimizer_table(op, &step, record->device, batch.unique->device, row_count,
                                         gradient->device, state, error));
-            clt_ref_adam_table_f32(&step, c->flag, c->hidden, c->features,
-                                   (const int32_t *)batch.unique->host, row_count, gradient->host,
-                                   p->host, m->host, v->host);
+            clt_ref_optimizer_table_f32(rule, &step, c->flag, c->hidden, c->features,
+                                        (const int32_t *)batch.unique->host, row_count,
+                                        gradient->host, p->host, m->host, v->host);
         } else {
             CLT_TRY(clt_optimizer_dense(op, &step, record->device, count, gradient->device, state,
                                         error));
-            clt_ref_adam_f32(&step, c->flag, count, gradient->host, p->host, m->host, v->host);
+            clt_ref_optimizer_f32(rule, &step, c->flag, count, gradient->host, p->host, m->host,
+                                  v->host);
         }
     }
     CLT_TRY(clt_optimizer_catch_up_all(op, state, error));
@@ -110,12 +110,27 @@ done:
 
 static clt_status run_adam(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return steps_of_adam(check, c, 0.0, error);
+    return run_rule(check, c, &(clt_optimizer_rule){.kind = CLT_ADAM}, error);
 }
 
 static clt_status run_decay(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return steps_of_adam(check, c, 10.0, error);
+    return run_rule(check, c, &(clt_optimizer_rule){.kind = CLT_ADAM, .weight_decay = 10.0}, error);
+}
+
+static clt_status run_momentum(clt_check *check, const clt_case *c, clt_error *error)
+{
+    return run_rule(check, c, &(clt_optimizer_rule){.kind = CLT_SGD, .momentum = 0.9}, error);
+}
+
+static clt_status run_nesterov(clt_check *check, const clt_case *c, clt_error *error)
+{
+    return run_rule(check, c, &(clt_optimizer_rule){CLT_SGD, 0.9, true, 0.0}, error);
+}
+
+static clt_status run_rmsprop(clt_check *check, const clt_case *c, clt_error *error)
+{
+    return run_rule(check, c, &(clt_optimizer_rule){.kind = CLT_RMSPROP}, error);
 }
 
 /* features values; flag: they are too small to be clipped. */
@@ -192,6 +207,14 @@ const clt_case clt_cases_training[] = {
     {"adam, weight decay", NULL, NULL, 0, 0, 5003, 0, false, 1e-7, run_decay},
     {"adam of a table, weight decay", "adam", "dense", 40, 20, 128, 900, false, 1e-7, run_decay},
     {"adam of a table, weight decay", "adam", "lazy", 40, 20, 128, 900, false, 1e-7, run_decay},
+    {"sgd, momentum", NULL, NULL, 0, 0, 5003, 0, false, 1e-7, run_momentum},
+    {"sgd of a table, momentum", "adam", "dense", 40, 20, 128, 900, false, 1e-7, run_momentum},
+    {"sgd of a table, momentum", "adam", "lazy", 40, 20, 128, 900, false, 1e-7, run_momentum},
+    {"sgd, nesterov", NULL, NULL, 0, 0, 5003, 0, false, 1e-7, run_nesterov},
+    {"sgd of a table, nesterov", "adam", "lazy", 40, 20, 128, 900, false, 1e-7, run_nesterov},
+    {"rmsprop", NULL, NULL, 0, 0, 5003, 0, false, 1e-7, run_rmsprop},
+    {"rmsprop of a table", "adam", "dense", 40, 20, 128, 900, false, 1e-7, run_rmsprop},
+    {"rmsprop of a table", "adam", "lazy", 40, 20, 128, 900, false, 1e-7, run_rmsprop},
     {"adam of a table, bad flag", "adam", "dense", 9, 7, 13, 37, true, 0.0, run_adam},
     {"adam of a table, bad flag", "adam", "lazy", 9, 7, 13, 37, true, 0.0, run_adam},
     {"ema", NULL, NULL, 0, 1, 1, 0, false, 1e-6, run_ema},

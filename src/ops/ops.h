@@ -163,8 +163,7 @@ CLT_NODISCARD clt_status clt_loss_forward(clt_loss *op, int samples, clt_buffer 
                                           clt_buffer loss, clt_buffer hit, clt_buffer dlogits,
                                           clt_error *error);
 
-/* ---- clip.c, cl/clip.cl: gradients before an update, in place ---------------------------------
- */
+/* ---- clip.c, cl/clip.cl: gradients before an update, in place -------------------------------- */
 typedef struct clt_clip clt_clip;
 CLT_NODISCARD clt_status clt_clip_plan(clt_runtime *runtime, clt_clip **op, clt_error *error);
 void clt_clip_destroy(clt_clip *op);
@@ -178,43 +177,46 @@ CLT_NODISCARD clt_status clt_clip_measure(clt_clip *op, clt_buffer partials, siz
 CLT_NODISCARD clt_status clt_clip_norm(clt_clip *op, double limit, clt_buffer values, size_t first,
                                        size_t count, clt_error *error);
 
-/* ---- optimizer.c, cl/optimizer.cl: Adam ------------------------------------------------------ */
+/* ---- optimizer.c, cl/optimizer.cl: Adam, SGD, RMSprop ---------------------------------------- */
 /* Updates a flat array, and a table [table_rows, features] (0: none) of which every row decays and
  * moves at every step. Two variants for the table, with the same bits: "dense" does so; "lazy"
  * updates the rows of a step and replays what the others have missed when they are next read. So
- * whoever reads rows brings them up to date before. `decays`: steps have a decay above 0. */
+ * whoever reads rows brings them up to date before. */
 typedef struct clt_optimizer clt_optimizer;
-CLT_NODISCARD clt_status clt_optimizer_plan(clt_runtime *runtime, bool decays, int table_rows,
-                                            int features, clt_optimizer **op, clt_error *error);
+CLT_NODISCARD clt_status clt_optimizer_plan(clt_runtime *runtime, const clt_optimizer_rule *rule,
+                                            int table_rows, int features, clt_optimizer **op,
+                                            clt_error *error);
 void clt_optimizer_destroy(clt_optimizer *op);
 /* The rule, for a device whose cache of global memory has so many bytes (0: unknown): "lazy" where
  * p, m and v fill more than half of a CPU's cache, or more than four of another's; a cache counts
  * as 32 MiB at least. */
 bool clt_optimizer_prefers_lazy(bool cpu, uint64_t cache_bytes, int table_rows, int features);
 
-/* A parameter buffer and Adam's two moments, all of one length. */
-typedef struct clt_adam_state {
+/* A parameter buffer and the two moments of each element, all of one length. SGD uses m alone,
+ * RMSprop v. */
+typedef struct clt_optimizer_state {
     clt_buffer p, m, v;
-} clt_adam_state;
+} clt_optimizer_state;
 
-/* Step t (from 1) of Keras 3's Adam: see clt_adam_step. */
-clt_adam_step clt_adam_step_of(double learning_rate, double weight_decay, uint64_t t);
+/* Step t, from 1. */
+clt_optimizer_step clt_optimizer_step_of(const clt_optimizer_rule *rule, double learning_rate,
+                                         uint64_t t);
 
 /* Both return on the device at once while record.bad is set. The rows `unique` of a table have been
  * brought up to date before: clt_optimizer_catch_up. */
-CLT_NODISCARD clt_status clt_optimizer_dense(clt_optimizer *op, const clt_adam_step *step,
+CLT_NODISCARD clt_status clt_optimizer_dense(clt_optimizer *op, const clt_optimizer_step *step,
                                              clt_buffer record, size_t count, clt_buffer gradient,
-                                             clt_adam_state state, clt_error *error);
-CLT_NODISCARD clt_status clt_optimizer_table(clt_optimizer *op, const clt_adam_step *step,
+                                             clt_optimizer_state state, clt_error *error);
+CLT_NODISCARD clt_status clt_optimizer_table(clt_optimizer *op, const clt_optimizer_step *step,
                                              clt_buffer record, clt_buffer unique, int row_count,
-                                             clt_buffer drows, clt_adam_state state,
+                                             clt_buffer drows, clt_optimizer_state state,
                                              clt_error *error);
 
 /* Before rows of the table are read or updated: brings the rows `unique`, or all, up to the last
  * good step. "dense" has nothing to do here. */
 CLT_NODISCARD clt_status clt_optimizer_catch_up(clt_optimizer *op, clt_buffer unique, int row_count,
-                                                clt_adam_state state, clt_error *error);
-CLT_NODISCARD clt_status clt_optimizer_catch_up_all(clt_optimizer *op, clt_adam_state state,
+                                                clt_optimizer_state state, clt_error *error);
+CLT_NODISCARD clt_status clt_optimizer_catch_up_all(clt_optimizer *op, clt_optimizer_state state,
                                                     clt_error *error);
 
 /* ---- ema.c, cl/ema.cl ------------------------------------------------------------------------ */

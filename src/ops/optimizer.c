@@ -1,4 +1,5 @@
-/* optimizer.c: Adam (ref: adam, adam_table), and the two variants of a table's. */
+/* optimizer.c: Adam, SGD and RMSprop (ref: optimizer, optimizer_table), and the two variants of a
+ * table's update. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,20 +17,42 @@
 
 /* What only the device writes and reads; the same layout stands in cl/optimizer.cl. */
 enum { JOURNAL_STEPS = 1024 };
-typedef struct adam_journal {
+typedef struct journal {
     int32_t count;
     float zero;
-    clt_adam_step steps[JOURNAL_STEPS];
-} adam_journal;
+    clt_optimizer_step steps[JOURNAL_STEPS];
+} journal;
 
 struct clt_optimizer {
     clt_runtime *runtime;
+    clt_optimizer_kind kind;
     int table_rows, features;
     bool lazy;
     int steps; /* queued since all rows were up to date; the journal has those that were good */
     clt_buffer own, journal, last; /* lazy: slices of `own`, all zero when rows are up to date */
     clt_kernel *dense, *table, *rows, *catch_up;
 };
+
+static const struct {
+    const char *name, *prelude;
+    double learning_rate;
+    const char *dense, *table, *catch_up; /* in a profile */
+} kinds[CLT_OPTIMIZER_KINDS] = {
+    [CLT_ADAM] = {"adam", "", 0.001, "adam", "adam of the table", "adam catch-up"},
+    [CLT_SGD] = {"sgd", "#define CLT_SGD\n", 0.01, "sgd", "sgd of the table", "sgd catch-up"},
+    [CLT_RMSPROP] = {"rmsprop", "#define CLT_RMSPROP\n", 0.001, "rmsprop", "rmsprop of the table",
+                     "rmsprop catch-up"},
+};
+
+const char *clt_optimizer_name(clt_optimizer_kind kind)
+{
+    return kinds[kind].name;
+}
+
+double clt_optimizer_learning_rate(clt_optimizer_kind kind)
+{
+    return kinds[kind].learning_rate;
+}
 
 #define CACHE_AT_LEAST (32u << 20) /* some drivers name an inner cache or none */
 
@@ -56,35 +79,38 @@ static bool pick_lazy(const clt_runtime *runtime, int table_rows, int features)
 
 static clt_status create_journal(clt_optimizer *op, clt_error *error)
 {
-    size_t journal = clt_align(sizeof(adam_journal)), last = (size_t)op->table_rows * 4;
+    size_t steps = clt_align(sizeof(journal)), last = (size_t)op->table_rows * 4;
     clt_status status;
-    CLT_TRY(clt_buffer_create(op->runtime, journal + last, "Adam's journal", &op->own, error));
-    CLT_TRY(clt_buffer_zero(op->runtime, op->own, 0, journal + last, error));
-    CLT_TRY(clt_buffer_slice(op->runtime, op->own, 0, journal, &op->journal, error));
-    CLT_TRY(clt_buffer_slice(op->runtime, op->own, journal, last, &op->last, error));
+    CLT_TRY(
+        clt_buffer_create(op->runtime, steps + last, "the optimizer's journal", &op->own, error));
+    CLT_TRY(clt_buffer_zero(op->runtime, op->own, 0, steps + last, error));
+    CLT_TRY(clt_buffer_slice(op->runtime, op->own, 0, steps, &op->journal, error));
+    CLT_TRY(clt_buffer_slice(op->runtime, op->own, steps, last, &op->last, error));
 done:
     return status;
 }
 
-clt_status clt_optimizer_plan(clt_runtime *runtime, bool decays, int table_rows, int features,
-                              clt_optimizer **op, clt_error *error)
+clt_status clt_optimizer_plan(clt_runtime *runtime, const clt_optimizer_rule *rule, int table_rows,
+                              int features, clt_optimizer **op, clt_error *error)
 {
     clt_program *program;
-    char prelude[64];
+    char prelude[128];
     clt_status status;
     clt_optimizer *made = clt_alloc(1, sizeof *made, "an optimizer", error);
     if (made == NULL) {
         return CLT_FAILED;
     }
     made->runtime = runtime;
+    made->kind = rule->kind;
     made->table_rows = table_rows;
     made->features = features;
     if (table_rows > 0) {
         made->lazy = pick_lazy(runtime, table_rows, features);
         clt_runtime_planned(runtime, "adam", made->lazy ? "lazy" : "dense");
     }
-    snprintf(prelude, sizeof prelude, "%s%s", clt_tiling_prelude(runtime),
-             decays ? "#define CLT_DECAYS\n" : "");
+    snprintf(prelude, sizeof prelude, "%s%s%s%s", clt_tiling_prelude(runtime),
+             kinds[rule->kind].prelude, rule->nesterov ? "#define CLT_NESTEROV\n" : "",
+             rule->weight_decay > 0.0 ? "#define CLT_DECAYS\n" : "");
     CLT_TRY(clt_program_build(runtime, "optimizer", prelude, &program, error));
     CLT_TRY(clt_kernel_create(program, "optimizer_dense", &made->dense, error));
     if (made->lazy) {
@@ -115,23 +141,30 @@ void clt_optimizer_destroy(clt_optimizer *op)
     }
 }
 
-/* Keras 3 holds the rates in float: the powers are those of the float betas, rounded to float, and
- * alpha is computed in float. 1 - beta is the double's, rounded (optimizers/adam.py). */
-clt_adam_step clt_adam_step_of(double learning_rate, double weight_decay, uint64_t t)
+/* Keras 3 holds Adam's rates in float: the powers are those of the float betas, rounded to float,
+ * and alpha is computed in float. 1 - beta is the double's, rounded (optimizers/adam.py). */
+clt_optimizer_step clt_optimizer_step_of(const clt_optimizer_rule *rule, double learning_rate,
+                                         uint64_t t)
 {
-    const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7;
-    float power1 = (float)pow((double)(float)beta1, (double)t);
-    float power2 = (float)pow((double)(float)beta2, (double)t);
-    return (clt_adam_step){.step_size =
-                               (float)learning_rate * sqrtf(1.0f - power2) / (1.0f - power1),
-                           .one_minus_beta1 = (float)(1.0 - beta1),
-                           .one_minus_beta2 = (float)(1.0 - beta2),
-                           .epsilon = (float)epsilon,
-                           .decay = (float)learning_rate * (float)weight_decay};
+    const double beta1 = 0.9, beta2 = 0.999, rho = 0.9, epsilon = 1e-7;
+    clt_optimizer_step step = {.step_size = (float)learning_rate,
+                               .one_minus_beta1 = (float)(1.0 - beta1),
+                               .one_minus_beta2 = (float)(1.0 - beta2),
+                               .epsilon = (float)epsilon,
+                               .decay = (float)learning_rate * (float)rule->weight_decay,
+                               .momentum = (float)rule->momentum};
+    if (rule->kind == CLT_ADAM) {
+        float power1 = (float)pow((double)(float)beta1, (double)t);
+        float power2 = (float)pow((double)(float)beta2, (double)t);
+        step.step_size = (float)learning_rate * sqrtf(1.0f - power2) / (1.0f - power1);
+    } else if (rule->kind == CLT_RMSPROP) {
+        step.one_minus_beta2 = (float)(1.0 - rho);
+    }
+    return step;
 }
 
-clt_status clt_optimizer_dense(clt_optimizer *op, const clt_adam_step *step, clt_buffer record,
-                               size_t count, clt_buffer gradient, clt_adam_state state,
+clt_status clt_optimizer_dense(clt_optimizer *op, const clt_optimizer_step *step, clt_buffer record,
+                               size_t count, clt_buffer gradient, clt_optimizer_state state,
                                clt_error *error)
 {
     size_t span = clt_runtime_is_cpu(op->runtime) ? ELEMENTS_ON_CPU : 1;
@@ -146,8 +179,9 @@ clt_status clt_optimizer_dense(clt_optimizer *op, const clt_adam_step *step, clt
                             clt_arg_float(step->one_minus_beta1),
                             clt_arg_float(step->one_minus_beta2),
                             clt_arg_float(step->epsilon),
-                            clt_arg_float(step->decay)};
-    clt_profile_begin(op->runtime, "adam", FLOPS_PER_ELEMENT * (double)count,
+                            clt_arg_float(step->decay),
+                            clt_arg_float(step->momentum)};
+    clt_profile_begin(op->runtime, kinds[op->kind].dense, FLOPS_PER_ELEMENT * (double)count,
                       BYTES_PER_ELEMENT * (double)count);
     clt_status status = clt_kernel_enqueue_1d(op->dense, (count + span - 1) / span,
                                               clt_kernel_item_group(op->dense), args,
@@ -156,9 +190,9 @@ clt_status clt_optimizer_dense(clt_optimizer *op, const clt_adam_step *step, clt
     return status;
 }
 
-static clt_status update_all(clt_optimizer *op, const clt_adam_step *step, clt_buffer record,
+static clt_status update_all(clt_optimizer *op, const clt_optimizer_step *step, clt_buffer record,
                              clt_buffer unique, int row_count, clt_buffer drows,
-                             clt_adam_state state, clt_error *error)
+                             clt_optimizer_state state, clt_error *error)
 {
     clt_tiling tiling = clt_tiling_of(op->runtime, op->table, (size_t)op->table_rows,
                                       (size_t)op->features, ROWS_ON_CPU);
@@ -177,13 +211,14 @@ static clt_status update_all(clt_optimizer *op, const clt_adam_step *step, clt_b
                             clt_arg_float(step->one_minus_beta1),
                             clt_arg_float(step->one_minus_beta2),
                             clt_arg_float(step->epsilon),
-                            clt_arg_float(step->decay)};
+                            clt_arg_float(step->decay),
+                            clt_arg_float(step->momentum)};
     return clt_tiling_enqueue(op->table, &tiling, args, sizeof args / sizeof *args, error);
 }
 
-static clt_status update_rows(clt_optimizer *op, const clt_adam_step *step, clt_buffer record,
+static clt_status update_rows(clt_optimizer *op, const clt_optimizer_step *step, clt_buffer record,
                               clt_buffer unique, int row_count, clt_buffer drows,
-                              clt_adam_state state, clt_error *error)
+                              clt_optimizer_state state, clt_error *error)
 {
     clt_tiling tiling = clt_tiling_of(op->runtime, op->rows, (size_t)row_count,
                                       (size_t)op->features, BATCH_ROWS_ON_CPU);
@@ -202,6 +237,7 @@ static clt_status update_rows(clt_optimizer *op, const clt_adam_step *step, clt_
                             clt_arg_float(step->one_minus_beta2),
                             clt_arg_float(step->epsilon),
                             clt_arg_float(step->decay),
+                            clt_arg_float(step->momentum),
                             clt_arg_int(op->steps),
                             clt_arg_buffer(op->journal),
                             clt_arg_buffer(op->last)};
@@ -211,12 +247,12 @@ static clt_status update_rows(clt_optimizer *op, const clt_adam_step *step, clt_
     return status;
 }
 
-clt_status clt_optimizer_table(clt_optimizer *op, const clt_adam_step *step, clt_buffer record,
+clt_status clt_optimizer_table(clt_optimizer *op, const clt_optimizer_step *step, clt_buffer record,
                                clt_buffer unique, int row_count, clt_buffer drows,
-                               clt_adam_state state, clt_error *error)
+                               clt_optimizer_state state, clt_error *error)
 {
     double elements = (double)(op->lazy ? row_count : op->table_rows) * op->features;
-    clt_profile_begin(op->runtime, "adam of the table", FLOPS_PER_ELEMENT * elements,
+    clt_profile_begin(op->runtime, kinds[op->kind].table, FLOPS_PER_ELEMENT * elements,
                       BYTES_PER_ELEMENT * elements);
     clt_status status = (op->lazy ? update_rows : update_all)(op, step, record, unique, row_count,
                                                               drows, state, error);
@@ -226,7 +262,7 @@ clt_status clt_optimizer_table(clt_optimizer *op, const clt_adam_step *step, clt
 
 /* Rows `unique`; all of the table's without them. How much is replayed only the device knows. */
 static clt_status catch_up(clt_optimizer *op, clt_buffer unique, int row_count, size_t rows_on_cpu,
-                           clt_adam_state state, clt_error *error)
+                           clt_optimizer_state state, clt_error *error)
 {
     clt_tiling tiling = clt_tiling_of(op->runtime, op->catch_up, (size_t)row_count, 1, rows_on_cpu);
     if (clt_runtime_is_cpu(op->runtime)) {
@@ -237,7 +273,7 @@ static clt_status catch_up(clt_optimizer *op, clt_buffer unique, int row_count, 
                             clt_arg_buffer(state.v),     clt_arg_int(op->features),
                             clt_arg_int(tiling.rows),    clt_arg_int(tiling.span),
                             clt_arg_buffer(op->journal), clt_arg_buffer(op->last)};
-    clt_profile_begin(op->runtime, "adam catch-up", 0.0,
+    clt_profile_begin(op->runtime, kinds[op->kind].catch_up, 0.0,
                       BYTES_PER_ELEMENT * (double)row_count * op->features);
     clt_status status =
         clt_tiling_enqueue(op->catch_up, &tiling, args, sizeof args / sizeof *args, error);
@@ -246,7 +282,7 @@ static clt_status catch_up(clt_optimizer *op, clt_buffer unique, int row_count, 
 }
 
 clt_status clt_optimizer_catch_up(clt_optimizer *op, clt_buffer unique, int row_count,
-                                  clt_adam_state state, clt_error *error)
+                                  clt_optimizer_state state, clt_error *error)
 {
     if (op->steps == 0) {
         return CLT_OK;
@@ -257,7 +293,8 @@ clt_status clt_optimizer_catch_up(clt_optimizer *op, clt_buffer unique, int row_
                : catch_up(op, unique, row_count, BATCH_ROWS_ON_CPU, state, error);
 }
 
-clt_status clt_optimizer_catch_up_all(clt_optimizer *op, clt_adam_state state, clt_error *error)
+clt_status clt_optimizer_catch_up_all(clt_optimizer *op, clt_optimizer_state state,
+                                      clt_error *error)
 {
     clt_status status = CLT_OK;
     if (op->steps > 0) {

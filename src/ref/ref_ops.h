@@ -118,16 +118,19 @@ void REF(clip_value)(REAL limit, size_t count, REAL *values);
 /* values *= limit / norm where norm = sqrt(squared_norm) is above limit. */
 void REF(clip_norm)(REAL limit, REAL squared_norm, size_t count, REAL *values);
 
-/* Adam as Keras 3: p -= p * decay; m += (g - m) * one_minus_beta1; v += (g * g - v) *
- * one_minus_beta2; p -= step_size * m / (sqrt(v) + epsilon). Nothing happens while `bad`. */
-void REF(adam)(const clt_adam_step *step, bool bad, size_t count, const REAL *gradient, REAL *p,
-               REAL *m, REAL *v);
+/* Keras 3. First p -= p * decay, then by rule->kind, nothing while `bad`:
+ * Adam     m += (g - m) * one_minus_beta1; v += (g * g - v) * one_minus_beta2;
+ *          p -= step_size * m / (sqrt(v) + epsilon)
+ * SGD      m = m * momentum - g * step_size; p += m, or with nesterov m * momentum - g * step_size
+ * RMSprop  v += (g * g - v) * one_minus_beta2; p -= step_size * g / sqrt(v + epsilon) */
+void REF(optimizer)(const clt_optimizer_rule *rule, const clt_optimizer_step *step, bool bad,
+                    size_t count, const REAL *gradient, REAL *p, REAL *m, REAL *v);
 
 /* The same for a table [V, D] whose gradient is drows [row_count, D] at the sorted rows `unique`,
  * and 0 everywhere else: every row decays and moves. */
-void REF(adam_table)(const clt_adam_step *step, bool bad, int table_rows, int features,
-                     const int32_t *unique, int row_count, const REAL *drows, REAL *p, REAL *m,
-                     REAL *v);
+void REF(optimizer_table)(const clt_optimizer_rule *rule, const clt_optimizer_step *step, bool bad,
+                          int table_rows, int features, const int32_t *unique, int row_count,
+                          const REAL *drows, REAL *p, REAL *m, REAL *v);
 
 /* The exponential moving average of weights: average = momentum * average + (1 - momentum) * p.
  * Nothing happens while `bad`. (Keras's use_ema: optimizers/base_optimizer.py,

@@ -1,5 +1,5 @@
-/* checkpoint.c: one checkpoint: a model file that also holds Adam's moments, the history, and as
- * JSON in its metadata what the run is and how far it has come. */
+/* checkpoint.c: one checkpoint: a model file that also holds the optimizer's moments, the history,
+ * and as JSON in its metadata what the run is and how far it has come. */
 #include <jansson.h>
 #include <math.h>
 #include <stddef.h>
@@ -28,6 +28,15 @@ static json_t *weights_of(const clt_trainer_config *config, const clt_model *mod
     return weights;
 }
 
+static json_t *update_of(const clt_trainer_config *config)
+{
+    const clt_clipping *clip = &config->clip;
+    return json_pack("{s:s, s:f, s:f, s:s, s:f, s:b}", "clip", clt_clip_name(clip->kind),
+                     "clip_limit", clip->kind != CLT_CLIP_NONE ? clip->limit : 0.0, "weight_decay",
+                     config->weight_decay, "optimizer", clt_optimizer_name(config->optimizer),
+                     "momentum", config->momentum, "nesterov", (int)config->nesterov);
+}
+
 /* What makes a run the run it is, beside its model and its data. */
 static json_t *recipe_of(const clt_trainer_config *config, const clt_model *model)
 {
@@ -35,17 +44,21 @@ static json_t *recipe_of(const clt_trainer_config *config, const clt_model *mode
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)config->seed);
     const clt_schedule *s = &config->schedule;
     bool shaped = s->kind == CLT_SCHEDULE_STEP || s->kind == CLT_SCHEDULE_PLATEAU;
-    return json_pack(
-        "{s:i, s:i, s:f, s:s, s:b, s:s, s:i, s:f, s:s, s:i, s:f, s:i, s:s, s:f, s:f, "
-        "s:o, s:f}",
-        "batch", (int)config->batch, "epochs", (int)config->epochs, "learning_rate",
-        config->learning_rate, "seed", seed, "shuffle", (int)config->shuffle, "monitor",
-        clt_metric_name(config->monitor), "patience", (int)config->patience, "min_delta",
-        config->min_delta, "schedule", clt_schedule_name(s->kind), "schedule_epochs",
-        shaped ? (int)s->epochs : 0, "schedule_factor", shaped ? s->factor : 0.0, "warmup",
-        (int)s->warmup, "clip", clt_clip_name(config->clip.kind), "clip_limit",
-        config->clip.kind != CLT_CLIP_NONE ? config->clip.limit : 0.0, "weight_decay",
-        config->weight_decay, "class_weights", weights_of(config, model), "ema", config->ema);
+    json_t *recipe = json_pack(
+        "{s:i, s:i, s:f, s:s, s:b, s:s, s:i, s:f, s:s, s:i, s:f, s:i, s:o, s:f}", "batch",
+        (int)config->batch, "epochs", (int)config->epochs, "learning_rate", config->learning_rate,
+        "seed", seed, "shuffle", (int)config->shuffle, "monitor", clt_metric_name(config->monitor),
+        "patience", (int)config->patience, "min_delta", config->min_delta, "schedule",
+        clt_schedule_name(s->kind), "schedule_epochs", shaped ? (int)s->epochs : 0,
+        "schedule_factor", shaped ? s->factor : 0.0, "warmup", (int)s->warmup, "class_weights",
+        weights_of(config, model), "ema", config->ema);
+    json_t *update = update_of(config);
+    if (json_object_update(recipe, update) != 0) { /* memory */
+        json_decref(recipe);
+        recipe = NULL;
+    }
+    json_decref(update);
+    return recipe;
 }
 
 static json_t *control_of(const clt_control *c)
@@ -115,8 +128,8 @@ static size_t offset_of(const clt_layers *layers, const clt_parameter *p)
     return p->table ? 0 : layers->parameters[0].count + p->offset;
 }
 
-/* "trainer.m.lstm.kernel": Adam's moments m and v, the weights of the best epoch, and where the
- * model has averaged ones those that training goes on with. */
+/* "trainer.m.lstm.kernel": the optimizer's moments m and v, the weights of the best epoch, and
+ * where the model has averaged ones those that training goes on with. */
 static void name_tensor(char name[NAME_ROOM], const char *block, const clt_parameter *p)
 {
     snprintf(name, NAME_ROOM, CLT_MODEL_MORE "%s.%s", block, p->name);
@@ -238,7 +251,7 @@ clt_status clt_checkpoint_write(clt_trainer *trainer, const char *path, clt_erro
     if (d->states == NULL || d->history == NULL || d->state == NULL) {
         goto done;
     }
-    CLT_TRY(clt_trainer_download(trainer, error)); /* brings a lazy Adam up to date */
+    CLT_TRY(clt_trainer_download(trainer, error)); /* brings lazy rows up to date */
     CLT_TRY(move_states(trainer, d->states, false, error));
     for (size_t k = 0; k < state_count(trainer); k++) {
         list_block(layers, states[k], d->states + k * block, d);

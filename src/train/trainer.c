@@ -24,6 +24,16 @@ static clt_status check_update(const clt_trainer_config *config, clt_error *erro
         return clt_fail(error, CLT_USAGE, 0, "weight decay %g: a number from 0",
                         config->weight_decay);
     }
+    if (config->optimizer != CLT_SGD && (config->momentum != 0.0 || config->nesterov)) {
+        return clt_fail(error, CLT_USAGE, 0, "momentum is sgd's, not %s's",
+                        clt_optimizer_name(config->optimizer));
+    }
+    if (!(config->momentum >= 0.0) || !(config->momentum <= 1.0)) {
+        return clt_fail(error, CLT_USAGE, 0, "momentum %g: a number from 0 to 1", config->momentum);
+    }
+    if (config->nesterov && config->momentum == 0.0) {
+        return clt_fail(error, CLT_USAGE, 0, "nesterov without a momentum above 0");
+    }
     return CLT_OK;
 }
 
@@ -61,7 +71,13 @@ static bool is_frozen(const clt_trainer *trainer)
     return trainer->model->layers.layers[0].frozen;
 }
 
-/* Adam's moments of the table and of the arena, zero. */
+static clt_optimizer_rule rule_of(const clt_trainer_config *config)
+{
+    return (clt_optimizer_rule){config->optimizer, config->momentum, config->nesterov,
+                                config->weight_decay};
+}
+
+/* The moments of the table and of the arena, zero. */
 static clt_status create_moments(clt_trainer *trainer, clt_error *error)
 {
     const clt_network_state *state = clt_network_state_of(trainer->network);
@@ -79,7 +95,7 @@ static clt_status create_moments(clt_trainer *trainer, clt_error *error)
         {&trainer->m_arena, 2 * table_room, arena},
         {&trainer->v_arena, 2 * table_room + arena_room, arena},
     };
-    CLT_TRY(clt_buffer_create(runtime, total, "Adam's moments", &trainer->moments, error));
+    CLT_TRY(clt_buffer_create(runtime, total, "the moments", &trainer->moments, error));
     CLT_TRY(clt_buffer_zero(runtime, trainer->moments, 0, total, error));
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
         CLT_TRY(clt_buffer_slice(runtime, trainer->moments, parts[k].offset, parts[k].bytes,
@@ -159,12 +175,12 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
     CLT_TRY(take_class_weights(made, error));
     const int *table = model->layers.parameters[0].shape;
     int table_rows = is_frozen(made) ? 0 : table[0];
-    bool decays = made->config.weight_decay > 0.0;
+    const clt_optimizer_rule rule = rule_of(&made->config);
     bool eager = made->config.ema > 0.0 && clt_runtime_forced(runtime, "adam") == NULL;
     if (eager) { /* an average reads all rows at every step: nothing is gained by late ones */
         clt_runtime_force(runtime, "adam", "dense");
     }
-    status = clt_optimizer_plan(runtime, decays, table_rows, table[1], &made->optimizer, error);
+    status = clt_optimizer_plan(runtime, &rule, table_rows, table[1], &made->optimizer, error);
     if (eager) {
         clt_runtime_force(runtime, "adam", NULL);
     }
@@ -226,10 +242,10 @@ const clt_history *clt_trainer_history(const clt_trainer *trainer)
 
 /* ---- one step -------------------------------------------------------------------------------- */
 
-static clt_adam_state table_state(const clt_trainer *trainer)
+static clt_optimizer_state table_state(const clt_trainer *trainer)
 {
-    return (clt_adam_state){clt_network_state_of(trainer->network)->table, trainer->m_table,
-                            trainer->v_table};
+    return (clt_optimizer_state){clt_network_state_of(trainer->network)->table, trainer->m_table,
+                                 trainer->v_table};
 }
 
 _Static_assert(CLT_ARENA_STEP % CLT_SQUARES_CHUNK == 0, "a chunk has squares of one parameter");
@@ -312,10 +328,10 @@ clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, dou
 {
     const clt_network_state *state = clt_network_state_of(trainer->network);
     const clt_layers *layers = &trainer->model->layers;
-    const clt_adam_state arena = {state->arena, trainer->m_arena, trainer->v_arena};
-    const clt_adam_state table = table_state(trainer);
-    const clt_adam_step adam =
-        clt_adam_step_of(learning_rate, trainer->config.weight_decay, trainer->step + 1);
+    const clt_optimizer_state arena = {state->arena, trainer->m_arena, trainer->v_arena};
+    const clt_optimizer_state table = table_state(trainer);
+    const clt_optimizer_rule rule = rule_of(&trainer->config);
+    const clt_optimizer_step step = clt_optimizer_step_of(&rule, learning_rate, trainer->step + 1);
     clt_status status;
     CLT_TRY(clt_network_upload(trainer->network, batch, error));
     CLT_TRY(
@@ -335,10 +351,10 @@ clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, dou
     }
     CLT_TRY(clt_reduce_record(state->reduce, &state->extent, trainer->sample_loss,
                               trainer->sample_hit, trainer->record, error));
-    CLT_TRY(clt_optimizer_dense(trainer->optimizer, &adam, trainer->record, layers->arena,
+    CLT_TRY(clt_optimizer_dense(trainer->optimizer, &step, trainer->record, layers->arena,
                                 state->darena, arena, error));
     if (!is_frozen(trainer)) {
-        CLT_TRY(clt_optimizer_table(trainer->optimizer, &adam, trainer->record, state->unique,
+        CLT_TRY(clt_optimizer_table(trainer->optimizer, &step, trainer->record, state->unique,
                                     state->row_count, state->drows, table, error));
     }
     if (trainer->ema != NULL) {

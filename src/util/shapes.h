@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cltrain/optimizer.h"
 #include "util/shards.h"
 
 /* Sizes of one batch on the way through the layers. */
@@ -57,12 +58,23 @@ typedef struct clt_dropout_counter {
     bool locked;   /* a sample has one mask for all time steps: that of t = 0 */
 } clt_dropout_counter;
 
-typedef struct clt_adam_step {
-    float step_size;       /* alpha = lr * sqrt(1 - beta2^t) / (1 - beta1^t), t from 1 */
+/* How gradients become updates. */
+typedef struct clt_optimizer_rule {
+    clt_optimizer_kind kind;
+    double momentum; /* SGD's; 0: none */
+    bool nesterov;
+    double weight_decay;
+} clt_optimizer_rule;
+
+/* The constants of one step. */
+typedef struct clt_optimizer_step {
+    /* Adam: alpha = lr * sqrt(1 - beta2^t) / (1 - beta1^t), t from 1; else the learning rate */
+    float step_size;
     float one_minus_beta1; /* 1 - beta, in double, rounded to float (Keras 3) */
-    float one_minus_beta2;
+    float one_minus_beta2; /* RMSprop: of rho */
     float epsilon;
     float decay; /* of the weights: learning rate * weight decay */
-} clt_adam_step;
+    float momentum;
+} clt_optimizer_step;
 
 #endif

@@ -1,5 +1,5 @@
-/* What steers fit: schedules, early stops, the best epoch, clipping, weight decay; what is printed
- * and what is written. */
+/* What steers fit: schedules, early stops, the best epoch, clipping, weight decay, optimizers; what
+ * is printed and what is written. */
 #include "support/test.h"
 
 #include <stdio.h>
@@ -120,17 +120,61 @@ static void clips_that_make_no_sense(void **state)
     assert_refused("cltrain evaluate x --clip norm:1", 2, "--clip is an option of `fit`");
 }
 
-/* Each of them trains otherwise, and is in fit.json and in the report. */
-static void clipping_and_decay_are_settings(void **state)
+static void optimizers_that_make_no_sense(void **state)
 {
-    static const char *const flags[] = {"--clip value:0.001", "--clip norm:0.01",
-                                        "--clip global_norm:0.01", "--weight-decay 0.25"};
-    static const char *const stored[] = {"\"clip\": \"value:0.001\"", "\"clip\": \"norm:0.01\"",
-                                         "\"clip\": \"global_norm:0.01\"",
-                                         "\"weight-decay\": \"0.25\""};
+    (void)state;
+    assert_refused("cltrain fit --data demo:8 --optimizer adamw", 2, "--optimizer adamw",
+                   "adam, sgd or rmsprop");
+    assert_refused("cltrain fit --data demo:8 --momentum 1.5", 2, "--momentum 1.5",
+                   "between 0 and 1");
+    assert_refused(FIT "--momentum 0.9 --out blind", 2, "momentum is sgd's, not adam's");
+    assert_refused(FIT "--optimizer rmsprop --nesterov --out blind", 2, "not rmsprop's");
+    assert_refused(FIT "--optimizer sgd --nesterov --out blind", 2, "nesterov without a momentum");
+    assert_false(clt_file_exists("blind"));
+}
+
+/* Keras's own learning rates, unless one is given. */
+static void learning_rates_are_the_optimizers(void **state)
+{
+    static const char *const flags[] = {"", "--optimizer sgd", "--optimizer rmsprop",
+                                        "--optimizer sgd --learning-rate 0.5"};
+    static const char *const rates[] = {
+        "\"learning-rate\": \"0.001\"", "\"learning-rate\": \"0.01\"",
+        "\"learning-rate\": \"0.001\"", "\"learning-rate\": \"0.5\""};
+    (void)state;
+    for (size_t k = 0; k < sizeof flags / sizeof flags[0]; k++) {
+        clt_run run;
+        clt_run_command(&run, 0,
+                        "cltrain fit --data demo:20 --model embedding:4,lstm:3,dense:1 --epochs 1 "
+                        "--verbose 0 --out rates %s",
+                        flags[k]);
+        char *json = clt_read_text("rates/fit.json", NULL);
+        assert_contains(json, rates[k]);
+        free(json);
+        clt_run_free(&run);
+    }
+}
+
+/* Each of them trains otherwise, and is in fit.json and in the report. */
+static void updates_are_settings(void **state)
+{
+    static const char *const flags[] = {"--clip value:0.001",
+                                        "--clip norm:0.01",
+                                        "--clip global_norm:0.01",
+                                        "--weight-decay 0.25",
+                                        "--optimizer sgd",
+                                        "--optimizer sgd --momentum 0.75",
+                                        "--optimizer sgd --momentum 0.75 --nesterov",
+                                        "--optimizer rmsprop"};
+    static const char *const stored[] = {
+        "\"clip\": \"value:0.001\"",  "\"clip\": \"norm:0.01\"",   "\"clip\": \"global_norm:0.01\"",
+        "\"weight-decay\": \"0.25\"", "\"optimizer\": \"sgd\"",    "\"momentum\": \"0.75\"",
+        "\"nesterov\": \"true\"",     "\"optimizer\": \"rmsprop\""};
     static const char *const shown[] = {
-        "--clip</th><td><code>value:0.001<", "--clip</th><td><code>norm:0.01<",
-        "--clip</th><td><code>global_norm:0.01<", "--weight-decay</th><td><code>0.25<"};
+        "--clip</th><td><code>value:0.001<",      "--clip</th><td><code>norm:0.01<",
+        "--clip</th><td><code>global_norm:0.01<", "--weight-decay</th><td><code>0.25<",
+        "--optimizer</th><td><code>sgd<",         "--momentum</th><td><code>0.75<",
+        "--nesterov</th><td><code>true<",         "--optimizer</th><td><code>rmsprop<"};
     clt_run run;
 
     (void)state;
@@ -174,6 +218,22 @@ static void it_is_resumed(void **state)
     clt_run_free(&run);
 }
 
+static void momentum_is_resumed(void **state)
+{
+    clt_run run;
+
+    (void)state;
+    clt_run_command(&run, 0,
+                    FIT "--epochs 3 --optimizer sgd --momentum 0.9 --nesterov --out moved "
+                        "--checkpoint-every 4steps --keep 1000; cp -r moved went; cd went; "
+                        "sed -i 's/\"finished\": true/\"finished\": false/' fit.json; "
+                        "rm model.safetensors checkpoint-12.safetensors; cd ..; "
+                        "cltrain fit --resume went; "
+                        "cmp moved/model.safetensors went/model.safetensors");
+    assert_contains(run.err, "training goes on after 8 steps");
+    clt_run_free(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,8 +242,11 @@ int main(void)
         cmocka_unit_test(a_rate_that_moves_is_in_the_history),
         cmocka_unit_test(what_makes_no_sense),
         cmocka_unit_test(clips_that_make_no_sense),
-        cmocka_unit_test(clipping_and_decay_are_settings),
+        cmocka_unit_test(optimizers_that_make_no_sense),
+        cmocka_unit_test(learning_rates_are_the_optimizers),
+        cmocka_unit_test(updates_are_settings),
         cmocka_unit_test(it_is_resumed),
+        cmocka_unit_test(momentum_is_resumed),
     };
     setenv("CLTRAIN_PLAN", "gemm=own", 0); /* CLBlast's kernels take seconds to build */
     return cmocka_run_group_tests(tests, clt_enter_folder, clt_leave_folder);

@@ -63,7 +63,7 @@ static void help_shows_the_tutorials_values(void **state)
     clt_run_command(&run, 0, "cltrain fit --help --data nosuch.npz");
     assert_contains(run.out, "embedding:128,lstm:60,dense:1)");
     assert_contains(run.out, "(default 20000)");
-    assert_contains(run.out, "(default 0.001)");
+    assert_contains(run.out, "(default 0.001, sgd's");
     clt_run_free(&run);
 }
 

@@ -23,7 +23,7 @@ typedef struct tensor {
 
 /* embedding, lstm..., perhaps a pool, dense:N. Tensors are [0] the table, three for each
  * direction of each LSTM, then the dense layer. The table's gradient is dense here: its rows are
- * spread before Adam. */
+ * spread before the update. */
 typedef struct network {
     const golden *g;
     int features, lstm_count;
@@ -265,14 +265,21 @@ static void backward(network *net)
 }
 
 /* Keras's float32: the powers of beta are those of the float 0.9 and 0.999. */
-static clt_adam_step adam_step(const golden *g, int t)
+static clt_optimizer_step step_of(const golden *g, int t)
 {
-    float power1 = (float)pow((double)0.9f, t), power2 = (float)pow((double)0.999f, t);
-    return (clt_adam_step){.step_size = 0.001f * sqrtf(1.0f - power2) / (1.0f - power1),
-                           .one_minus_beta1 = (float)(1.0 - 0.9),
-                           .one_minus_beta2 = (float)(1.0 - 0.999),
-                           .epsilon = 1e-7f,
-                           .decay = 0.001f * (float)g->weight_decay};
+    float rate = (float)g->learning_rate;
+    clt_optimizer_step step = {.step_size = rate,
+                               .one_minus_beta2 = (float)(1.0 - 0.9),
+                               .epsilon = 1e-7f,
+                               .decay = rate * (float)g->rule.weight_decay,
+                               .momentum = (float)g->rule.momentum};
+    if (g->rule.kind == CLT_ADAM) {
+        float power1 = (float)pow((double)0.9f, t), power2 = (float)pow((double)0.999f, t);
+        step.step_size = rate * sqrtf(1.0f - power2) / (1.0f - power1);
+        step.one_minus_beta1 = (float)(1.0 - 0.9);
+        step.one_minus_beta2 = (float)(1.0 - 0.999);
+    }
+    return step;
 }
 
 static void clip(network *net)
@@ -296,11 +303,11 @@ static void clip(network *net)
 
 static void update(network *net, int t)
 {
-    clt_adam_step step = adam_step(net->g, t);
+    clt_optimizer_step step = step_of(net->g, t);
     clip(net);
     for (int k = net->frozen; k < net->tensor_count; k++) {
         tensor *w = &net->tensors[k];
-        clt_ref_adam_f32(&step, false, w->count, w->gradient, w->p, w->m, w->v);
+        clt_ref_optimizer_f32(&net->g->rule, &step, false, w->count, w->gradient, w->p, w->m, w->v);
         clt_ref_ema_f32(t == 1 ? 0.0f : net->g->ema, false, w->count, w->p, w->average);
     }
 }
@@ -336,9 +343,9 @@ static void test_case(void **state)
         good &= golden_near(&g, "gradient", t->name, t->gradient, t->count, NULL,
                             TOLERANCE_GRADIENT, 0.0);
     }
-    assert_true(good); /* before any update: what follows is Adam's alone */
+    assert_true(good); /* before any update: what follows is the optimizer's alone */
 
-    for (int t = 1; t <= GOLDEN_ADAM_STEPS; t++) {
+    for (int t = 1; t <= GOLDEN_STEPS; t++) {
         forward(&net, g.train, 0, g.batch);
         backward(&net);
         update(&net, t);
@@ -362,7 +369,7 @@ static void test_case(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[32];
+    struct CMUnitTest tests[64];
     assert_true(golden_case_count <= sizeof tests / sizeof *tests);
     for (size_t k = 0; k < golden_case_count; k++) {
         tests[k] = (struct CMUnitTest){golden_cases[k], test_case, NULL, NULL,

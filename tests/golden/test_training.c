@@ -1,5 +1,5 @@
 /* Training on the device against Keras: logits, loss and every gradient first, then the weights
- * after 10 steps of Adam and after a short fit through the public interface, with its history.
+ * after 10 steps on one batch and after a short fit through the public interface, with its history.
  *
  * CLTRAIN_TEST_CASES="batch_3,post" picks cases; CLTRAIN_PLAN picks the variants. */
 #include "support/golden.h"
@@ -157,7 +157,7 @@ static void check_gradients(const setting *s)
     clt_loss_destroy(loss_op);
     clt_network_destroy(network);
     clt_batch_destroy(&batch);
-    assert_true(good); /* only then is a difference in what follows Adam's */
+    assert_true(good); /* only then is a difference in what follows the optimizer's */
 }
 
 static bool weights_near(setting *s, const char *group)
@@ -234,7 +234,11 @@ static clt_trainer *fit(setting *s, const clt_dataset *train, const clt_dataset 
     config.epochs = epochs;
     config.shuffle = false;
     config.clip = s->g.clip;
-    config.weight_decay = s->g.weight_decay;
+    config.weight_decay = s->g.rule.weight_decay;
+    config.optimizer = s->g.rule.kind;
+    config.momentum = s->g.rule.momentum;
+    config.nesterov = s->g.rule.nesterov;
+    config.learning_rate = s->g.learning_rate;
     config.class_weights = s->g.class_weights;
     config.ema = (double)s->g.ema;
     restart(s);
@@ -251,7 +255,7 @@ static void test_case(void **state)
     check_probabilities(&s);
 
     clt_dataset batch = first_samples(s.g.train, s.g.batch);
-    clt_trainer *trainer = fit(&s, &batch, NULL, GOLDEN_ADAM_STEPS);
+    clt_trainer *trainer = fit(&s, &batch, NULL, GOLDEN_STEPS);
     bool good = weights_near(&s, "adam");
     clt_trainer_destroy(trainer);
 
@@ -277,8 +281,9 @@ static bool listed(const char *list, const char *name)
 
 int main(void)
 {
-    struct CMUnitTest tests[32];
+    struct CMUnitTest tests[64];
     size_t count = 0;
+    assert_true(golden_case_count <= sizeof tests / sizeof *tests);
     const char *list = getenv("CLTRAIN_TEST_CASES");
     for (size_t k = 0; k < golden_case_count; k++) {
         if (list == NULL || listed(list, golden_cases[k])) {

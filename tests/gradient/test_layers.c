@@ -475,7 +475,8 @@ static void test_adam_table_is_dense_adam(void **state)
 {
     (void)state;
     enum { table_rows = 9 };
-    const clt_adam_step step = {0.01f, 0.1f, 0.001f, 1e-7f, 0.2f};
+    const clt_optimizer_rule rule = {CLT_ADAM, 0.0, false, 0.2};
+    const clt_optimizer_step step = {0.01f, 0.1f, 0.001f, 1e-7f, 0.2f, 0.0f};
     const int32_t unique[] = {0, 3, 4, 8};
     double drows[4 * D], gradient[table_rows * D] = {0};
     double p[2][table_rows * D], m[2][table_rows * D], v[2][table_rows * D];
@@ -495,13 +496,14 @@ static void test_adam_table_is_dense_adam(void **state)
     double m5 = m[0][5] + (gradient[5] - m[0][5]) * (double)0.1f;
     double v5 = v[0][5] + (gradient[5] * gradient[5] - v[0][5]) * (double)0.001f;
     expected -= (double)0.01f * m5 / (sqrt(v5) + (double)1e-7f);
-    clt_ref_adam_f64(&step, false, table_rows * D, gradient, p[0], m[0], v[0]);
-    clt_ref_adam_table_f64(&step, false, table_rows, D, unique, 4, drows, p[1], m[1], v[1]);
+    clt_ref_optimizer_f64(&rule, &step, false, table_rows * D, gradient, p[0], m[0], v[0]);
+    clt_ref_optimizer_table_f64(&rule, &step, false, table_rows, D, unique, 4, drows, p[1], m[1],
+                                v[1]);
     assert_true(fabs(p[0][5] - expected) < 1e-15);
     assert_memory_equal(p[0], p[1], sizeof p[0]);
     assert_memory_equal(m[0], m[1], sizeof m[0]);
     assert_memory_equal(v[0], v[1], sizeof v[0]);
-    clt_ref_adam_f64(&step, true, table_rows * D, gradient, p[0], m[0], v[0]);
+    clt_ref_optimizer_f64(&rule, &step, true, table_rows * D, gradient, p[0], m[0], v[0]);
     assert_memory_equal(p[0], p[1], sizeof p[0]);
 }
 

@@ -1,5 +1,5 @@
-/* Adam over arrays and over the embedding table, against the reference in double; the same bits
- * from the lazy form as from the dense one; nothing moves while the record is bad. */
+/* Every optimizer over arrays and over the embedding table, against the reference in double; the
+ * same bits from the lazy form as from the dense one; nothing moves while the record is bad. */
 #include "ref/ref.h"
 #include "support/device.h"
 
@@ -10,13 +10,19 @@
 #include "util/random.h"
 
 enum { STEPS = 3 };
-/* Large enough to show beside what Adam does. */
-#define WEIGHT_DECAY 2.0
+/* Decays are large enough to show beside what the rule does. */
+static const clt_optimizer_rule rules[] = {
+    {CLT_ADAM, 0.0, false, 0.0}, {CLT_ADAM, 0.0, false, 2.0},    {CLT_SGD, 0.0, false, 0.0},
+    {CLT_SGD, 0.9, false, 0.0},  {CLT_SGD, 0.6, true, 2.0},      {CLT_RMSPROP, 0.0, false, 0.0},
+    {CLT_SGD, 0.9, true, 0.0},   {CLT_RMSPROP, 0.0, false, 2.0},
+};
+enum { RULES = sizeof rules / sizeof rules[0] };
+static const clt_optimizer_rule *const adam_decays = &rules[1];
 
 /* p, m, v on the device, in float and in double. v is not negative. */
 typedef struct adam {
     size_t count;
-    clt_adam_state device;
+    clt_optimizer_state device;
     float *start[3];
     double *p, *m, *v;
 } adam;
@@ -93,29 +99,30 @@ static void test_step_is_keras(void **state)
                 {1000, 0x1.a0e64cp-11f},
                 {100000, 0x1.0624dep-10f}};
     for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
-        clt_adam_step step = clt_adam_step_of(0.001, 0.3, want[k].t);
+        clt_optimizer_rule rule = {CLT_ADAM, 0.0, false, 0.3};
+        clt_optimizer_step step = clt_optimizer_step_of(&rule, 0.001, want[k].t);
         assert_true(step.step_size == want[k].step_size);
         assert_true(step.one_minus_beta1 == 0.1f && step.one_minus_beta2 == 0.001f);
         assert_true(step.epsilon == 1e-7f && step.decay == 0.001f * 0.3f);
     }
 }
 
-static void check_dense(clt_test_device *device, double weight_decay)
+static void check_dense(clt_test_device *device, const clt_optimizer_rule *rule)
 {
     const size_t counts[] = {1, 3, 13, 15, 16, 17, 300, 4095, 4096, 4097, 10000};
     clt_error error;
     clt_optimizer *op = NULL;
-    assert_ok(clt_optimizer_plan(device->runtime, weight_decay > 0.0, 0, 0, &op, &error));
+    assert_ok(clt_optimizer_plan(device->runtime, rule, 0, 0, &op, &error));
     clt_buffer record = new_record(device, 0);
     for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
         adam a = new_adam(device, counts[k]);
         for (uint64_t t = 1; t <= STEPS; t++) {
-            clt_adam_step step = clt_adam_step_of(0.01, weight_decay, t);
+            clt_optimizer_step step = clt_optimizer_step_of(rule, 0.01, t);
             float *gradient = clt_test_normals(device, counts[k], 1.0, t + 10);
             clt_buffer in = clt_test_input(device, gradient, counts[k] * sizeof *gradient);
             assert_ok(clt_optimizer_dense(op, &step, record, counts[k], in, a.device, &error));
-            clt_ref_adam_f64(&step, false, counts[k], clt_test_widen(device, gradient, counts[k]),
-                             a.p, a.m, a.v);
+            clt_ref_optimizer_f64(rule, &step, false, counts[k],
+                                  clt_test_widen(device, gradient, counts[k]), a.p, a.m, a.v);
         }
         assert_adam_near(device, &a);
     }
@@ -124,12 +131,10 @@ static void check_dense(clt_test_device *device, double weight_decay)
 
 static void test_dense(void **state)
 {
-    check_dense(*state, 0.0);
-}
-
-static void test_dense_decay(void **state)
-{
-    check_dense(*state, WEIGHT_DECAY);
+    for (size_t k = 0; k < RULES; k++) {
+        check_dense(*state, &rules[k]);
+        assert_int_equal(clt_test_device_end(state), 0);
+    }
 }
 
 /* `stride`: every such row has a gradient, the last always. */
@@ -144,28 +149,27 @@ static int list_rows(int table_rows, int stride, int32_t *unique)
     return count;
 }
 
-static clt_optimizer *plan(clt_test_device *device, const char *variant, double weight_decay,
-                           int table_rows, int features)
+static clt_optimizer *plan(clt_test_device *device, const char *variant,
+                           const clt_optimizer_rule *rule, int table_rows, int features)
 {
     clt_error error;
     clt_optimizer *op = NULL;
     clt_runtime_force(device->runtime, "adam", variant);
-    assert_ok(
-        clt_optimizer_plan(device->runtime, weight_decay > 0.0, table_rows, features, &op, &error));
+    assert_ok(clt_optimizer_plan(device->runtime, rule, table_rows, features, &op, &error));
     clt_runtime_force(device->runtime, "adam", NULL);
     return op;
 }
 
-static void check_table(clt_test_device *device, const char *variant, double weight_decay,
-                        int table_rows, int features, int stride)
+static void check_table(clt_test_device *device, const char *variant,
+                        const clt_optimizer_rule *rule, int table_rows, int features, int stride)
 {
     clt_error error;
-    clt_optimizer *op = plan(device, variant, weight_decay, table_rows, features);
+    clt_optimizer *op = plan(device, variant, rule, table_rows, features);
     adam a = new_adam(device, (size_t)table_rows * (size_t)features);
     int32_t *unique = clt_test_alloc(device, (size_t)table_rows * sizeof *unique);
     clt_buffer record = new_record(device, 0);
     for (uint64_t t = 1; t <= STEPS; t++) {
-        clt_adam_step step = clt_adam_step_of(0.01, weight_decay, t);
+        clt_optimizer_step step = clt_optimizer_step_of(rule, 0.01, t);
         int row_count = list_rows(table_rows, stride + (int)t - 1, unique);
         size_t count = (size_t)row_count * (size_t)features;
         float *drows = clt_test_normals(device, count, 1.0, t + 10);
@@ -173,8 +177,8 @@ static void check_table(clt_test_device *device, const char *variant, double wei
         clt_buffer in = clt_test_input(device, drows, count * sizeof *drows);
         assert_ok(clt_optimizer_catch_up(op, ids, row_count, a.device, &error));
         assert_ok(clt_optimizer_table(op, &step, record, ids, row_count, in, a.device, &error));
-        clt_ref_adam_table_f64(&step, false, table_rows, features, unique, row_count,
-                               clt_test_widen(device, drows, count), a.p, a.m, a.v);
+        clt_ref_optimizer_table_f64(rule, &step, false, table_rows, features, unique, row_count,
+                                    clt_test_widen(device, drows, count), a.p, a.m, a.v);
     }
     assert_ok(clt_optimizer_catch_up_all(op, a.device, &error));
     assert_adam_near(device, &a);
@@ -185,9 +189,10 @@ static void check_tables(clt_test_device *device, const char *variant)
 {
     const int shapes[][3] = {{1, 1, 1},   {3, 3, 1},    {13, 17, 2},  {63, 16, 5},
                              {64, 15, 7}, {65, 128, 3}, {300, 13, 1}, {200, 5, 150}};
-    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
-        check_table(device, variant, k % 2 ? WEIGHT_DECAY : 0.0, shapes[k][0], shapes[k][1],
-                    shapes[k][2]);
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes * RULES; k++) {
+        const int *shape = shapes[k / RULES];
+        check_table(device, variant, &rules[k % RULES], shape[0], shape[1], shape[2]);
+        assert_int_equal(clt_test_device_end(&(void *){device}), 0);
     }
 }
 
@@ -207,7 +212,7 @@ static void test_absent_is_zero(void **state)
     enum { table_rows = 150, features = 37, count = table_rows * features };
     clt_error error;
     clt_test_device *device = *state;
-    clt_optimizer *op = plan(device, "dense", WEIGHT_DECAY, table_rows, features);
+    clt_optimizer *op = plan(device, "dense", adam_decays, table_rows, features);
     adam some = new_adam(device, count), all = new_adam(device, count);
     clt_buffer record = new_record(device, 0);
     int32_t unique[table_rows], every[table_rows];
@@ -223,7 +228,7 @@ static void test_absent_is_zero(void **state)
     clt_buffer all_ids = clt_test_input(device, every, sizeof every);
     clt_buffer all_in = clt_test_input(device, spread, count * sizeof *spread);
     for (uint64_t t = 1; t <= 20; t++) {
-        clt_adam_step step = clt_adam_step_of(0.01, WEIGHT_DECAY, t);
+        clt_optimizer_step step = clt_optimizer_step_of(adam_decays, 0.01, t);
         assert_ok(clt_optimizer_table(op, &step, record, ids, row_count, in, some.device, &error));
         assert_ok(clt_optimizer_table(op, &step, record, all_ids, table_rows, all_in, all.device,
                                       &error));
@@ -240,8 +245,8 @@ static void test_nothing_moves_while_bad(void **state)
     enum { table_rows = 100, features = 7, count = table_rows * features };
     clt_error error;
     clt_test_device *device = *state;
-    clt_optimizer *op = plan(device, "dense", WEIGHT_DECAY, table_rows, features);
-    const clt_adam_step step = clt_adam_step_of(0.01, WEIGHT_DECAY, 1);
+    clt_optimizer *op = plan(device, "dense", adam_decays, table_rows, features);
+    const clt_optimizer_step step = clt_optimizer_step_of(adam_decays, 0.01, 1);
     int32_t unique[table_rows];
     int row_count = list_rows(table_rows, 3, unique);
     clt_buffer ids = clt_test_input(device, unique, (size_t)row_count * sizeof *unique);
@@ -264,7 +269,7 @@ enum { ROWS_MAX = 48, FEATURES_MAX = 37 };
  * when that is 0. */
 typedef struct twins {
     clt_test_device *device;
-    double weight_decay;
+    const clt_optimizer_rule *rule;
     int table_rows, features, rest_count;
     const int *rests;
     clt_optimizer *dense_op, *lazy_op;
@@ -317,18 +322,18 @@ static adam new_twin(clt_test_device *device, int table_rows, int features)
     return a;
 }
 
-static twins new_twins(clt_test_device *device, double weight_decay, int table_rows, int features,
-                       const int *rests, int rest_count)
+static twins new_twins(clt_test_device *device, const clt_optimizer_rule *rule, int table_rows,
+                       int features, const int *rests, int rest_count)
 {
     assert_true(table_rows <= ROWS_MAX && features <= FEATURES_MAX);
     return (twins){.device = device,
-                   .weight_decay = weight_decay,
+                   .rule = rule,
                    .table_rows = table_rows,
                    .features = features,
                    .rest_count = rest_count,
                    .rests = rests,
-                   .dense_op = plan(device, "dense", weight_decay, table_rows, features),
-                   .lazy_op = plan(device, "lazy", weight_decay, table_rows, features),
+                   .dense_op = plan(device, "dense", rule, table_rows, features),
+                   .lazy_op = plan(device, "lazy", rule, table_rows, features),
                    .dense = new_twin(device, table_rows, features),
                    .lazy = new_twin(device, table_rows, features),
                    .record = new_record(device, 0),
@@ -370,7 +375,7 @@ static void step_twins(twins *w, int t, bool compare)
         }
     }
     assert_true(row_count > 0);
-    clt_adam_step step = clt_adam_step_of(0.001 * (t % 4), w->weight_decay, (uint64_t)t);
+    clt_optimizer_step step = clt_optimizer_step_of(w->rule, 0.001 * (t % 4), (uint64_t)t);
     clt_runtime *runtime = w->device->runtime;
     assert_ok(
         clt_buffer_write(runtime, w->ids, 0, (size_t)row_count * sizeof *unique, unique, &error));
@@ -399,23 +404,27 @@ static void catch_up_twins(twins *w)
 static void test_lazy_is_dense(void **state)
 {
     static const int rests[] = {1, 2, 3, 5, 8, 13, 21, 34, 50, 200, 100, 128, 150, 177, 200, 0};
-    const int pauses[] = {400, 400, 1, 7, 128, 128};
-    for (size_t k = 0; k < sizeof pauses / sizeof *pauses; k++) {
-        twins w = new_twins(*state, k % 2 ? WEIGHT_DECAY : 0.0, ROWS_MAX, FEATURES_MAX, rests, 16);
+    enum { PAUSES = 4 };
+    const int pauses[PAUSES] = {400, 1, 7, 128};
+    for (size_t k = 0; k < RULES * PAUSES; k++) {
+        const clt_optimizer_rule *rule = &rules[k / PAUSES];
+        int pause = pauses[k % PAUSES];
+        twins w = new_twins(*state, rule, ROWS_MAX, FEATURES_MAX, rests, 16);
         for (int t = 1; t <= 300; t++) {
             step_twins(&w, t, t % 50 == 0);
-            if (t % pauses[k] == 0) {
+            if (t % pause == 0) {
                 catch_up_twins(&w);
             }
         }
         catch_up_twins(&w);
         assert_same_bits(w.device, &w.dense, &w.lazy);
-        /* Both have moved, rows without any gradient too. */
+        /* Both have moved; in Adam rows that rest, too. */
         const float *p = clt_test_read(w.device, w.lazy.device.p);
         assert_true(p[0] != w.lazy.start[0][0]);
-        assert_true(rests[33 % 16] > 0 &&
+        assert_true(rule->kind != CLT_ADAM ||
                     p[33 * FEATURES_MAX] != w.lazy.start[0][33 * FEATURES_MAX]);
         end_twins(&w);
+        assert_int_equal(clt_test_device_end(state), 0);
     }
 }
 
@@ -423,8 +432,8 @@ static void test_lazy_is_dense(void **state)
 static void test_journal_fills(void **state)
 {
     static const int rests[] = {1, 300, 1500, 3, 700, 2000, 0, 40};
-    for (int decays = 0; decays < 2; decays++) {
-        twins w = new_twins(*state, decays * WEIGHT_DECAY, 8, 17, rests, 8);
+    for (size_t k = 0; k < 4; k++) {
+        twins w = new_twins(*state, &rules[k], 8, 17, rests, 8);
         for (int t = 1; t <= 2100; t++) {
             step_twins(&w, t, t % 100 == 0);
         }
@@ -442,7 +451,7 @@ static void test_lazy_ends_with_good_rows(void **state)
     enum { GOOD = 60 };
     static const clt_record bad = {.bad = 1};
     clt_error error;
-    twins w = new_twins(*state, WEIGHT_DECAY, 24, 19, rests, 6);
+    twins w = new_twins(*state, adam_decays, 24, 19, rests, 6);
     for (int t = 1; t <= GOOD; t++) {
         step_twins(&w, t, false);
     }
@@ -484,7 +493,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_step_is_keras),
         clt_device_test(test_dense),
-        clt_device_test(test_dense_decay),
         clt_device_test(test_table),
         clt_device_test(test_lazy_table),
         clt_device_test(test_absent_is_zero),

@@ -9,13 +9,39 @@
 #include "data/dataset.h"
 
 const char *const golden_cases[] = {
-    "one_of_each",  "batch_3",       "hidden_1",         "post",
-    "last_of_one",  "stacked",       "three_classes",    "pool_max",
-    "pools",        "bidirectional", "both_stacked",     "frozen",
-    "decay",        "clip_value",    "clip_norm",        "clip_global",
-    "clip_frozen",  "weighted",      "weighted_classes", "ema",
-    "ema_frozen",   "tutorial",      "trained",          "batch_75",
-    "repeated_ids", "hidden_13",     "hidden_300",       "steps_300",
+    "one_of_each",
+    "batch_3",
+    "hidden_1",
+    "post",
+    "last_of_one",
+    "stacked",
+    "three_classes",
+    "pool_max",
+    "pools",
+    "bidirectional",
+    "both_stacked",
+    "frozen",
+    "decay",
+    "clip_value",
+    "clip_norm",
+    "clip_global",
+    "clip_frozen",
+    "weighted",
+    "weighted_classes",
+    "ema",
+    "ema_frozen",
+    "sgd",
+    "momentum",
+    "nesterov",
+    "rmsprop",
+    "rmsprop_clipped",
+    "tutorial",
+    "trained",
+    "batch_75",
+    "repeated_ids",
+    "hidden_13",
+    "hidden_300",
+    "steps_300",
 };
 const size_t golden_case_count = sizeof golden_cases / sizeof *golden_cases;
 
@@ -88,8 +114,14 @@ void golden_open(const char *name, golden *g)
         g->clip.limit = *(const double *)find(g, "clip_limit", NULL, CLT_F64)->data;
     }
     if (clt_safetensors_find(&g->file, "weight_decay") != NULL) {
-        g->weight_decay = *(const double *)find(g, "weight_decay", NULL, CLT_F64)->data;
+        g->rule.weight_decay = *(const double *)find(g, "weight_decay", NULL, CLT_F64)->data;
     }
+    if (clt_safetensors_find(&g->file, "optimizer") != NULL) {
+        g->rule.kind = (clt_optimizer_kind)number(g, "optimizer");
+        g->rule.nesterov = number(g, "nesterov") != 0;
+        g->rule.momentum = *(const double *)find(g, "momentum", NULL, CLT_F64)->data;
+    }
+    g->learning_rate = clt_optimizer_learning_rate(g->rule.kind);
     g->train = samples(g, "train");
     g->test = samples(g, "test");
 }

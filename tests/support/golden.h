@@ -6,8 +6,9 @@
 #include "cltrain/trainer.h"
 #include "data/safetensors.h"
 #include "support/test.h"
+#include "util/shapes.h"
 
-#define GOLDEN_ADAM_STEPS 10
+#define GOLDEN_STEPS 10 /* on the first batch; their weights are the group "adam" */
 
 /* Every case, shortest first. */
 extern const char *const golden_cases[];
@@ -20,8 +21,9 @@ typedef struct golden {
     clt_reading reading;
     int outputs;       /* of the dense layer */
     int batch, epochs; /* of the short fit */
-    clt_clipping clip; /* before Adam's steps */
-    double weight_decay;
+    clt_clipping clip;
+    clt_optimizer_rule rule;
+    double learning_rate;
     const float *class_weights; /* [classes]; NULL: none */
     float ema;                  /* momentum; 0: weights are not averaged */
     clt_dataset *train, *test;  /* the first `batch` samples of train give logits and gradients */

@@ -1,5 +1,5 @@
-/* How gradients become updates: clipping and weight decay in training, the same bits in every
- * variant, and resumed. That they are Keras's is shown in tests/golden. */
+/* How gradients become updates: clipping, weight decay and optimizers in training, the same bits in
+ * every variant, and resumed. That they are Keras's is shown in tests/golden. */
 #include "support/test.h"
 
 #include <math.h>
@@ -14,11 +14,18 @@
 static const struct {
     clt_clipping clip;
     double weight_decay;
+    clt_optimizer_kind optimizer;
+    double momentum;
+    bool nesterov;
 } updates[] = {
-    {{CLT_CLIP_VALUE, 0.003}, 0.0},
-    {{CLT_CLIP_NORM, 0.02}, 0.0},
-    {{CLT_CLIP_GLOBAL_NORM, 0.05}, 0.1},
-    {{CLT_CLIP_NONE, 0.0}, 0.5},
+    {{CLT_CLIP_VALUE, 0.003}, 0.0, CLT_ADAM, 0.0, false},
+    {{CLT_CLIP_NORM, 0.02}, 0.0, CLT_ADAM, 0.0, false},
+    {{CLT_CLIP_GLOBAL_NORM, 0.05}, 0.1, CLT_ADAM, 0.0, false},
+    {{CLT_CLIP_NONE, 0.0}, 0.5, CLT_ADAM, 0.0, false},
+    {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_SGD, 0.0, false},
+    {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_SGD, 0.9, false},
+    {{CLT_CLIP_VALUE, 0.003}, 0.1, CLT_SGD, 0.8, true},
+    {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_RMSPROP, 0.0, false},
 };
 enum { UPDATES = sizeof updates / sizeof updates[0] };
 
@@ -27,6 +34,9 @@ static clt_trainer_config update_recipe(size_t k, watched *w)
     clt_trainer_config config = recipe(w);
     config.clip = updates[k].clip;
     config.weight_decay = updates[k].weight_decay;
+    config.optimizer = updates[k].optimizer;
+    config.momentum = updates[k].momentum;
+    config.nesterov = updates[k].nesterov;
     return config;
 }
 
@@ -51,7 +61,7 @@ static void test_each_counts(void **state)
         clt_trainer_config config = update_recipe(k, &(watched){0});
         outcome o = fit(&config);
         assert_false(same_weights(&o, &plain));
-        if (config.clip.kind != CLT_CLIP_NONE) { /* never reached */
+        if (config.clip.kind != CLT_CLIP_NONE && config.optimizer == CLT_ADAM) { /* never reached */
             config.clip.limit = 1e6;
             config.weight_decay = 0.0;
             outcome same = fit(&config);
@@ -118,6 +128,10 @@ static void test_another_update_is_another_run(void **state)
     config = update_recipe(1, &(watched){0});
     assert_fails(clt_trainer_resume(FOLDER, model, runtime, &config, &trainer, &error), CLT_INPUT,
                  "weight_decay is 0.25, not 0.0");
+    config.weight_decay = 0.25;
+    config.optimizer = CLT_RMSPROP;
+    assert_fails(clt_trainer_resume(FOLDER, model, runtime, &config, &trainer, &error), CLT_INPUT,
+                 "optimizer is \"adam\", not \"rmsprop\"");
     clt_model_free(model);
 }
 
@@ -126,13 +140,31 @@ static void test_refused(void **state)
     static const struct {
         clt_clipping clip;
         double weight_decay;
+        clt_optimizer_kind optimizer;
+        double momentum;
+        bool nesterov;
         const char *part;
     } cases[] = {
-        {{CLT_CLIP_NORM, 0.0}, 0.0, "clip by norm, limit 0: a number above 0"},
-        {{CLT_CLIP_VALUE, -1.0}, 0.0, "clip by value, limit -1"},
-        {{CLT_CLIP_GLOBAL_NORM, INFINITY}, 0.0, "clip by global_norm, limit inf"},
-        {{CLT_CLIP_NONE, 0.0}, -0.1, "weight decay -0.1: a number from 0"},
-        {{CLT_CLIP_NONE, 0.0}, NAN, "weight decay nan"},
+        {{CLT_CLIP_NORM, 0.0},
+         0.0,
+         CLT_ADAM,
+         0.0,
+         false,
+         "clip by norm, limit 0: a number above 0"},
+        {{CLT_CLIP_VALUE, -1.0}, 0.0, CLT_ADAM, 0.0, false, "clip by value, limit -1"},
+        {{CLT_CLIP_GLOBAL_NORM, INFINITY},
+         0.0,
+         CLT_ADAM,
+         0.0,
+         false,
+         "clip by global_norm, limit inf"},
+        {{CLT_CLIP_NONE, 0.0}, -0.1, CLT_ADAM, 0.0, false, "weight decay -0.1: a number from 0"},
+        {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_ADAM, 0.9, false, "momentum is sgd's, not adam's"},
+        {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_RMSPROP, 0.0, true, "momentum is sgd's, not rmsprop's"},
+        {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_SGD, 1.5, false, "momentum 1.5: a number from 0 to 1"},
+        {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_SGD, NAN, false, "momentum nan"},
+        {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_SGD, 0.0, true, "nesterov without a momentum above 0"},
+        {{CLT_CLIP_NONE, 0.0}, NAN, CLT_ADAM, 0.0, false, "weight decay nan"},
     };
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
@@ -142,6 +174,9 @@ static void test_refused(void **state)
         clt_trainer_config config = recipe(&(watched){0});
         config.clip = cases[k].clip;
         config.weight_decay = cases[k].weight_decay;
+        config.optimizer = cases[k].optimizer;
+        config.momentum = cases[k].momentum;
+        config.nesterov = cases[k].nesterov;
         assert_fails(clt_trainer_create(model, runtime, &config, &trainer, &error), CLT_USAGE,
                      cases[k].part);
         clt_model_free(model);

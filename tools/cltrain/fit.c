@@ -260,6 +260,9 @@ static clt_status train(fit *f, clt_error *error)
     config.weight_decay = settings->weight_decay;
     config.class_weights = f->class_weights;
     config.ema = settings->ema;
+    config.optimizer = settings->optimizer;
+    config.momentum = settings->momentum;
+    config.nesterov = settings->nesterov;
     config.progress = on_progress;
     config.user = &f->bar;
     config.checkpoints = settings->checkpoints;
@@ -550,6 +553,10 @@ static int run(const cli_command *given)
                               "--data is missing: give it imdb.npz, texts (see --help) or demo");
     }
     if (!f.resumed || restore(&f, &command, &stored, &code)) {
+        cli_settings *settings = &command.settings;
+        if (settings->learning_rate == 0.0) {
+            settings->learning_rate = clt_optimizer_learning_rate(settings->optimizer);
+        }
         code = fit_and_save(&command, &f);
     }
     clt_trainer_destroy(f.trainer);

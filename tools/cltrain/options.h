@@ -46,15 +46,17 @@ typedef struct cli_settings {
     const char *resume;
     clt_reading reading;
     int32_t batch, epochs, verbose, limit, show, show_errors, min_count, top;
-    double learning_rate, budget, validation_split, min_delta, ema;
+    double learning_rate; /* 0: the optimizer's */
+    double budget, validation_split, min_delta, ema;
     int32_t patience;
     clt_metric monitor;
     clt_schedule schedule;
     clt_clipping clip;
-    double weight_decay;
+    clt_optimizer_kind optimizer;
+    double weight_decay, momentum;
     uint64_t seed;
     clt_checkpoints checkpoints; /* folder: not used */
-    bool no_shuffle, no_validation, skip_bad_rows, explain, profile, json, reset, help;
+    bool nesterov, no_shuffle, no_validation, skip_bad_rows, explain, profile, json, reset, help;
 } cli_settings;
 
 struct cli_verb;

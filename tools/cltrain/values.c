@@ -79,6 +79,17 @@ static bool read_metric(const char *text, clt_metric *metric)
     return false;
 }
 
+static bool read_optimizer(const char *text, clt_optimizer_kind *optimizer)
+{
+    for (int k = 0; k < CLT_OPTIMIZER_KINDS; k++) {
+        if (strcmp(text, clt_optimizer_name((clt_optimizer_kind)k)) == 0) {
+            *optimizer = (clt_optimizer_kind)k;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* "global_norm:1.5" */
 static bool read_clip(const char *text, clt_clipping *clip)
 {
@@ -150,6 +161,9 @@ bool cli_read_value(const cli_value *value, const char *text, void *field, cli_p
     case CLI_METRIC:
         snprintf(problem, sizeof(cli_problem), "loss, accuracy, val_loss or val_accuracy");
         return read_metric(text, field);
+    case CLI_OPTIMIZER:
+        snprintf(problem, sizeof(cli_problem), "adam, sgd or rmsprop");
+        return read_optimizer(text, field);
     case CLI_CLIP:
         snprintf(problem, sizeof(cli_problem),
                  "value:X, norm:X or global_norm:X, X a number above 0");
@@ -214,6 +228,9 @@ bool cli_print_value(const cli_value *value, const void *field, char *text, size
     case CLI_METRIC:
         snprintf(text, size, "%s", clt_metric_name(*(const clt_metric *)field));
         return *(const clt_metric *)field != CLT_METRIC_NONE;
+    case CLI_OPTIMIZER:
+        snprintf(text, size, "%s", clt_optimizer_name(*(const clt_optimizer_kind *)field));
+        return true;
     case CLI_CLIP: {
         const clt_clipping *clip = field;
         size_t used = (size_t)snprintf(text, size, "%s:", clt_clip_name(clip->kind));

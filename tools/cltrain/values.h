@@ -8,18 +8,19 @@
 
 /* What a field holds. */
 typedef enum cli_kind {
-    CLI_TEXT,     /* const char *: not copied */
-    CLI_SWITCH,   /* bool */
-    CLI_INT,      /* int32_t */
-    CLI_REAL,     /* double above 0 */
-    CLI_SHARE,    /* double between 0 and 1 */
-    CLI_SECONDS,  /* double, a time up to a day */
-    CLI_SEED,     /* uint64_t */
-    CLI_SIDE,     /* clt_side */
-    CLI_SCHEDULE, /* clt_schedule, but for its warmup */
-    CLI_METRIC,   /* clt_metric */
-    CLI_CLIP,     /* clt_clipping */
-    CLI_PERIOD    /* clt_checkpoints: steps, seconds or epochs */
+    CLI_TEXT,      /* const char *: not copied */
+    CLI_SWITCH,    /* bool */
+    CLI_INT,       /* int32_t */
+    CLI_REAL,      /* double above 0 */
+    CLI_SHARE,     /* double between 0 and 1 */
+    CLI_SECONDS,   /* double, a time up to a day */
+    CLI_SEED,      /* uint64_t */
+    CLI_SIDE,      /* clt_side */
+    CLI_SCHEDULE,  /* clt_schedule, but for its warmup */
+    CLI_METRIC,    /* clt_metric */
+    CLI_CLIP,      /* clt_clipping */
+    CLI_OPTIMIZER, /* clt_optimizer_kind */
+    CLI_PERIOD     /* clt_checkpoints: steps, seconds or epochs */
 } cli_kind;
 
 typedef struct cli_value {
