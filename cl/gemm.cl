@@ -8,11 +8,21 @@
  *   A_TRANSPOSED   1: A is stored [k, m]
  *   B_TRANSPOSED   1: B is stored [n, k]; gemm_pack runs first and `b` of gemm is its output
  *   WIDTH          lanes of a vector: 4, 8 or 16
+ *   STAGED         1: the rows of B of a partial sum are copied together before they are used, for a
+ *                  B whose rows lie so far apart that they would throw each other out of the cache
  *   ROWS, VECTORS  a register tile: 4 or 6 rows by 1 to 4 vectors of columns, one panel
  *   DEPTH          terms of a partial sum, and rows of B that a work-item of gemm_pack packs
  * Launch: work-groups of one work-item; the global sizes stand at the kernels. */
 
 #define PANEL (VECTORS * WIDTH)
+
+/* Where tile() reads B, and whether a panel's vectors lie side by side there. */
+#if STAGED
+#define B_SPACE private
+#else
+#define B_SPACE global
+#endif
+#define SIDE_BY_SIDE (B_TRANSPOSED || STAGED)
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -102,19 +112,19 @@ static inline void store(floatv sum, int column, int start, int n, int add, glob
     }
 
 /* One partial sum, p0 <= p < p1, of ROWS rows from i0 on and `vectors` vectors of columns from j0
- * on. Rows past the last are copies of it and not stored. `vectors` is a constant at each call. */
+ * on; b is row p0 of B. Rows past the last are copies of it and not stored. `vectors` is a constant
+ * at each call. */
 CLT_INLINE void tile(const int vectors, int i0, int j0, int p0, int p1, int m, int n,
-                     global const float *a, int lda, global const float *b, int ldb, int add,
+                     global const float *a, int lda, B_SPACE const float *b, int ldb, int add,
                      global float *c, int ldc)
 {
     const int start0 = vector_start(j0, n), start1 = vector_start(j0 + WIDTH, n);
     const int start2 = vector_start(j0 + 2 * WIDTH, n), start3 = vector_start(j0 + 3 * WIDTH, n);
-    /* A packed panel holds its vectors side by side. */
-    const int at0 = B_TRANSPOSED ? 0 : start0, at1 = B_TRANSPOSED ? WIDTH : start1;
-    const int at2 = B_TRANSPOSED ? 2 * WIDTH : start2, at3 = B_TRANSPOSED ? 3 * WIDTH : start3;
+    const int at0 = SIDE_BY_SIDE ? 0 : start0, at1 = SIDE_BY_SIDE ? WIDTH : start1;
+    const int at2 = SIDE_BY_SIDE ? 2 * WIDTH : start2, at3 = SIDE_BY_SIDE ? 3 * WIDTH : start3;
     EACH_ROW(BEGIN)
     for (int p = p0; p < p1; p++) {
-        global const float *terms = b + (size_t)p * ldb;
+        B_SPACE const float *terms = b + (size_t)(p - p0) * ldb;
         const floatv x0 = vloadv(0, terms + at0);
         const floatv x1 = vectors > 1 ? vloadv(0, terms + at1) : 0.0f;
         const floatv x2 = vectors > 2 ? vloadv(0, terms + at2) : 0.0f;
@@ -124,14 +134,40 @@ CLT_INLINE void tile(const int vectors, int i0, int j0, int p0, int p1, int m, i
     EACH_ROW(END)
 }
 
+#if STAGED
+/* Rows p0 .. p1 - 1 of a panel of B, side by side. */
+CLT_INLINE void stage(const int vectors, int j0, int p0, int p1, int n, global const float *b,
+                      int ldb, float *staged)
+{
+    for (int p = p0; p < p1; p++) {
+        for (int v = 0; v < vectors; v++) {
+            const int start = vector_start(j0 + v * WIDTH, n);
+            vstorev(vloadv(0, b + (size_t)p * ldb + start), 0,
+                    staged + (p - p0) * PANEL + v * WIDTH);
+        }
+    }
+}
+#endif
+
 /* All partial sums of rows i0 .. i1 - 1 of a panel, one partial sum at a time, so that its rows of
  * B stay in the cache for all rows of A. */
 CLT_INLINE void panel(const int vectors, int i0, int i1, int j0, int m, int n, int k,
                       global const float *a, int lda, global const float *b, int ldb, int add,
                       global float *c, int ldc)
 {
+#if STAGED
+    float terms[DEPTH * PANEL];
+    const int row = PANEL;
+#else
+    const int row = ldb;
+#endif
     for (int p0 = 0; p0 < k; p0 += DEPTH) {
         const int p1 = min(p0 + DEPTH, k), add_partial = add || p0 > 0;
+#if STAGED
+        stage(vectors, j0, p0, p1, n, b, ldb, terms);
+#else
+        global const float *terms = b + (size_t)p0 * ldb;
+#endif
         for (int i = i0; i < i1; i += ROWS) {
 #if A_TRANSPOSED
             /* The next partial sum's rows of A and B, a part for each tile: neither lies in a
@@ -141,7 +177,7 @@ CLT_INLINE void panel(const int vectors, int i0, int i1, int j0, int m, int n, i
             clt_prefetch_rows(a + i0, lda, next, end, i1 - i0);
             clt_prefetch_rows(b + (B_TRANSPOSED ? 0 : j0), ldb, next, end, vectors * WIDTH);
 #endif
-            tile(vectors, i, j0, p0, p1, m, n, a, lda, b, ldb, add_partial, c, ldc);
+            tile(vectors, i, j0, p0, p1, m, n, a, lda, terms, row, add_partial, c, ldc);
         }
     }
 }

@@ -158,9 +158,10 @@ static void check_shapes(clt_runtime *runtime, const char *provider, const shape
 /* Around the sizes of vectors and tiles. */
 static const shape small[] = {{1, 1, 1}, {3, 5, 2}, {4, 16, 7}, {5, 17, 9}, {2, 33, 4}};
 
-/* Around panels, partial sums and packed blocks; the tutorial's small products. */
-static const shape large[] = {{1, 240, 128}, {130, 1, 300},  {37, 100, 256}, {7, 129, 257},
-                              {9, 63, 513},  {128, 240, 60}, {128, 60, 240}, {60, 240, 640}};
+/* Around panels, partial sums, packed blocks and staged rows; the tutorial's small products. */
+static const shape large[] = {{1, 240, 128},  {130, 1, 300},  {37, 100, 256},
+                              {7, 129, 257},  {9, 63, 513},   {128, 240, 60},
+                              {128, 60, 240}, {60, 240, 640}, {70, 530, 200}};
 
 static void test_own_small(void **state)
 {
@@ -272,22 +273,21 @@ static void test_clblast_rows(void **state)
 }
 
 /* The order of sums is part of the recipe: partial sums of 128 terms, each a chain of fma. */
-static void test_own_order(void **state)
+static void check_order(clt_runtime *runtime, int m, int n)
 {
-    enum { M = 3, N = 20, K = 700, DEPTH = 128 };
-    clt_runtime *runtime = *state;
+    enum { K = 700, DEPTH = 128 };
     clt_error error;
     clt_gemm *gemm = NULL;
-    clt_gemm_config config = {.use = "test", .a_transposed = true, .m = M, .n = N, .k = K};
+    clt_gemm_config config = {.use = "test", .a_transposed = true, .m = m, .n = n, .k = K};
     clt_runtime_force(runtime, "gemm", "own");
-    placed a = place(runtime, K, M, 0, 0, NAN, 1), b = place(runtime, K, N, 0, 0, NAN, 2);
-    placed c = place(runtime, M, N, 0, 0, canary, 3);
+    placed a = place(runtime, K, m, 0, 0, NAN, 1), b = place(runtime, K, n, 0, 0, NAN, 2);
+    placed c = place(runtime, m, n, 0, 0, canary, 3);
     assert_ok(clt_gemm_plan(runtime, &config, &gemm, &error));
-    assert_ok(clt_gemm_enqueue(gemm, M, N, K, a.matrix, b.matrix, c.matrix, &error));
+    assert_ok(clt_gemm_enqueue(gemm, m, n, K, a.matrix, b.matrix, c.matrix, &error));
     assert_ok(
         clt_buffer_read(runtime, c.matrix.buffer, 0, c.count * sizeof(float), c.values, &error));
-    for (int i = 0; i < M; i++) {
-        for (int j = 0; j < N; j++) {
+    for (int i = 0; i < m; i++) {
+        for (int j = 0; j < n; j++) {
             float want = 0.0f;
             for (int p0 = 0; p0 < K; p0 += DEPTH) {
                 float sum = 0.0f;
@@ -304,6 +304,12 @@ static void test_own_order(void **state)
     put_back(runtime, &b);
     put_back(runtime, &c);
     clt_runtime_force(runtime, "gemm", NULL);
+}
+
+static void test_own_order(void **state)
+{
+    check_order(*state, 3, 20);
+    check_order(*state, 70, 530); /* staged on CPUs */
 }
 
 static void test_limits(void **state)
