@@ -6,7 +6,7 @@
 
 __kernel void clip_value(__global float *values, int first, int count, int span, float limit)
 {
-    int begin = get_global_id(0) * span, end = min(begin + span, count);
+    int begin = get_global_id(0) * span, end = begin + min(span, count - begin);
     for (int k = begin; k < end; k++) {
         values[first + k] = clamp(values[first + k], -limit, limit);
     }
@@ -29,7 +29,8 @@ __kernel void clip_norm(__global float *values, int first, int count, int span, 
                         __global const float *squared_norm)
 {
     float norm = sqrt(*squared_norm), scale = limit / norm;
-    int begin = get_global_id(0) * span, end = norm > limit ? min(begin + span, count) : begin;
+    int begin = get_global_id(0) * span;
+    int end = norm > limit ? begin + min(span, count - begin) : begin;
     for (int k = begin; k < end; k++) {
         values[first + k] *= scale;
     }

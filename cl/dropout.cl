@@ -72,7 +72,10 @@ __kernel void dropout_apply(__global const float *x, __global float *y, ulong se
             size_t from = (size_t)n * features + 4 * quarter;
             int left = features - 4 * quarter, v = 0;
             for (; v < 4 && 16 * (v + 1) <= left; v++) {
-                float16 kept = x ? vload16(v, x + from) * scale : (float16)scale;
+                float16 kept = (float16)scale;
+                if (x) { /* ?: of vectors need not branch */
+                    kept = vload16(v, x + from) * scale;
+                }
                 kept = word[v] >= threshold ? kept : (float16)0.0f;
                 vstore16(add ? vload16(v, y + from) + kept : kept, v, y + from);
             }

@@ -89,7 +89,7 @@ CLT_NODISCARD clt_status clt_dataset_split(const clt_dataset *dataset, double fr
  * others.
  *
  * weights  out [dataset->class_count]
- * Errors   CLT_USAGE: there are no labels. */
+ * Errors   CLT_USAGE: there are no labels, or one that is no class. */
 CLT_NODISCARD clt_status clt_dataset_balance(const clt_dataset *dataset, float *weights,
                                              clt_error *error);
 

@@ -1,5 +1,5 @@
-/* cases_training.c: the record of a step, clipping, and both Adam kernels, over a few steps and
- * with the flag of a bad step set. */
+/* cases_training.c: the record of a step, clipping, averages, and both kernels of the optimizers,
+ * over a few steps and with the flag of a bad step set. */
 #include <stddef.h>
 
 #include "check/check.h"
@@ -190,7 +190,7 @@ done:
     return status;
 }
 
-/* Division and square root of OpenCL are good to 2.5 and 3 ulp; a step moves p by 1e-3 at most. */
+/* Division and square root of OpenCL are good to 2.5 and 3 ulp; a step moves p by some 1e-3. */
 const clt_case clt_cases_training[] = {
     {"record", NULL, NULL, 1, 0, 1, 0, false, 1e-6, run_record},
     {"record", NULL, NULL, 128, 0, 45421, 0, false, 1e-5, run_record},

@@ -49,6 +49,12 @@ clt_status clt_dataset_balance(const clt_dataset *dataset, float *weights, clt_e
         return CLT_FAILED;
     }
     for (size_t k = 0; k < dataset->count; k++) {
+        if (dataset->labels[k] < 0 || (size_t)dataset->labels[k] >= classes) {
+            clt_status status = clt_fail(error, CLT_USAGE, 0, "sample %zu has the label %d of %zu",
+                                         k, (int)dataset->labels[k], classes);
+            free(counts);
+            return status;
+        }
         occurring += counts[dataset->labels[k]]++ == 0;
     }
     for (size_t c = 0; c < classes; c++) {

@@ -264,7 +264,6 @@ done:
     return status;
 }
 
-/* The gradient of stage k's output becomes that of the stage before, and of its parameters. */
 static int first_lstm(const clt_network *network)
 {
     int k = 1;
@@ -298,6 +297,7 @@ static clt_status backward_lstm(clt_network *network, int k, clt_buffer dy, clt_
     return status;
 }
 
+/* The gradient of stage k's output becomes that of the stage before, and of its parameters. */
 static clt_status backward_stage(clt_network *network, int k, clt_error *error)
 {
     clt_stage *s = &network->stages[k];

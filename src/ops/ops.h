@@ -75,6 +75,9 @@ CLT_NODISCARD clt_status clt_reduce_segments(clt_reduce *op, const clt_sequence 
 CLT_NODISCARD clt_status clt_reduce_squares(clt_reduce *op, clt_buffer values, size_t count,
                                             clt_error *error);
 
+/* Forgets the squares of a step that failed before its record. */
+void clt_reduce_begin(clt_reduce *op);
+
 /* The partial sums since the last record, one a chunk in the order of the calls; until the next. */
 clt_buffer clt_reduce_partials(const clt_reduce *op, size_t *count);
 

@@ -90,6 +90,11 @@ clt_status clt_reduce_segments(clt_reduce *op, const clt_sequence *sequence, int
     return status;
 }
 
+void clt_reduce_begin(clt_reduce *op)
+{
+    op->partial_count = 0;
+}
+
 clt_status clt_reduce_squares(clt_reduce *op, clt_buffer values, size_t count, clt_error *error)
 {
     size_t chunks = (count + CLT_SQUARES_CHUNK - 1) / CLT_SQUARES_CHUNK;
@@ -104,8 +109,7 @@ clt_status clt_reduce_squares(clt_reduce *op, clt_buffer values, size_t count, c
         clt_kernel_enqueue_1d(op->squares, chunks, clt_kernel_item_group(op->squares), args,
                               sizeof args / sizeof *args, error);
     clt_profile_end(op->runtime);
-    /* A step that fails here has no record; the next one starts afresh. */
-    op->partial_count = status == CLT_OK ? op->partial_count + chunks : 0;
+    op->partial_count += status == CLT_OK ? chunks : 0;
     return status;
 }
 

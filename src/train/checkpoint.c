@@ -12,7 +12,7 @@
 #include "util/memory.h"
 
 #define STATE_KEY "trainer"
-#define STATE_FORMAT 1
+#define STATE_FORMAT 2
 #define HISTORY CLT_MODEL_MORE "history"
 enum { HISTORY_COLUMNS = 7, NAME_ROOM = 96 };
 

@@ -16,7 +16,8 @@ const char *clt_clip_name(clt_clip_kind kind)
 static clt_status check_update(const clt_trainer_config *config, clt_error *error)
 {
     const clt_clipping *clip = &config->clip;
-    if (clip->kind != CLT_CLIP_NONE && (!(clip->limit > 0.0) || !isfinite(clip->limit))) {
+    if (clip->kind != CLT_CLIP_NONE &&
+        (!((float)clip->limit > 0.0f) || !isfinite((float)clip->limit))) {
         return clt_fail(error, CLT_USAGE, 0, "clip by %s, limit %g: a number above 0",
                         clt_clip_name(clip->kind), clip->limit);
     }
@@ -49,7 +50,7 @@ static clt_status check_config(const clt_trainer_config *config, clt_error *erro
         return clt_fail(error, CLT_USAGE, 0, "learning rate %g: a number above 0",
                         config->learning_rate);
     }
-    if (!(config->ema >= 0.0) || !(config->ema < 1.0)) {
+    if (!(config->ema >= 0.0) || !((float)config->ema < 1.0f)) {
         return clt_fail(error, CLT_USAGE, 0, "ema %g: a momentum from 0 to below 1", config->ema);
     }
     if (config->checkpoints.folder != NULL &&
@@ -176,8 +177,10 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
     const int *table = model->layers.parameters[0].shape;
     int table_rows = is_frozen(made) ? 0 : table[0];
     const clt_optimizer_rule rule = rule_of(&made->config);
-    bool eager = made->config.ema > 0.0 && clt_runtime_forced(runtime, "adam") == NULL;
-    if (eager) { /* an average reads all rows at every step: nothing is gained by late ones */
+    bool all_move = made->config.ema > 0.0 || made->config.weight_decay > 0.0;
+    bool eager = all_move && clt_runtime_forced(runtime, "adam") == NULL;
+    if (eager) { /* an average reads and a decay moves all rows at every step: nothing is gained
+                    late */
         clt_runtime_force(runtime, "adam", "dense");
     }
     status = clt_optimizer_plan(runtime, &rule, table_rows, table[1], &made->optimizer, error);
@@ -341,6 +344,7 @@ clt_status clt_trainer_enqueue(clt_trainer *trainer, const clt_batch *batch, dou
                              trainer->class_weights, trainer->sample_loss, trainer->sample_hit,
                              state->dlogits, error));
     CLT_TRY(clt_network_backward(trainer->network, error));
+    clt_reduce_begin(state->reduce);
     CLT_TRY(clt_reduce_squares(state->reduce, state->darena, layers->arena, error));
     if (!is_frozen(trainer)) {
         CLT_TRY(clt_reduce_squares(state->reduce, state->drows,

@@ -159,9 +159,9 @@ static void check_shapes(clt_runtime *runtime, const char *provider, const shape
 static const shape small[] = {{1, 1, 1}, {3, 5, 2}, {4, 16, 7}, {5, 17, 9}, {2, 33, 4}};
 
 /* Around panels, partial sums, packed blocks and staged rows; the tutorial's small products. */
-static const shape large[] = {{1, 240, 128},  {130, 1, 300},  {37, 100, 256},
-                              {7, 129, 257},  {9, 63, 513},   {128, 240, 60},
-                              {128, 60, 240}, {60, 240, 640}, {70, 530, 200}};
+static const shape large[] = {{1, 240, 128},  {130, 1, 300},  {37, 100, 256}, {7, 129, 257},
+                              {9, 63, 513},   {128, 240, 60}, {128, 60, 240}, {60, 240, 640},
+                              {70, 530, 200}, {70, 515, 130}, {70, 555, 130}};
 
 static void test_own_small(void **state)
 {

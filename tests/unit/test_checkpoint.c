@@ -152,7 +152,7 @@ static void test_hostile(void **state)
         {NULL, "data", "null", NULL, 0, "place or data is not what"},
         {NULL, "place", "7", NULL, 0, "place or data is not what"},
         {NULL, "recipe", "[]", NULL, 0, "its batch is missing, not 16"},
-        {NULL, "format", "2", NULL, 0, "no trainer of format 1"},
+        {NULL, "format", "1", NULL, 0, "no trainer of format 2"},
         {NULL, NULL, NULL, "lstm.kernel", 0, "tensors, not"},
         {NULL, NULL, NULL, "trainer.m.lstm.kernel", 0, "trainer.m.lstm.kernel is missing"},
         {NULL, NULL, NULL, "trainer.v.dense.bias", INFINITY, "element 0 is infinite"},

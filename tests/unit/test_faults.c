@@ -146,6 +146,7 @@ static void test_squares_left(void **state)
     assert_ok(clt_reduce_squares(op, in, COUNT, &error));
     clt_layer_fail("clEnqueueNDRangeKernel", 1, CL_MEM_OBJECT_ALLOCATION_FAILURE);
     assert_fails(clt_reduce_squares(op, in, COUNT, &error), CLT_FAILED, "reduce_squares");
+    clt_reduce_begin(op); /* as a step does */
     assert_ok(clt_reduce_squares(op, in, COUNT, &error));
     assert_ok(clt_reduce_record(op, &extent, in, hit, record, &error));
     assert_ok(clt_buffer_read(runtime, record, 0, sizeof got, &got, &error));
