@@ -58,6 +58,16 @@ static bool saves(const cli_settings *settings)
     return every->steps > 0 || every->seconds > 0 || every->epochs > 0;
 }
 
+/* Sets of weights on the disk at one time: the model's; in a checkpoint the model's and Adam's two,
+ * those behind an average, and the best. */
+static size_t sets_of_weights(const cli_settings *settings)
+{
+    size_t checkpoint = 3 + (settings->ema > 0.0) +
+                        (settings->patience > 0 || settings->monitor != CLT_METRIC_NONE);
+
+    return 1 + (saves(settings) ? checkpoint : 0);
+}
+
 /* The folder of the results, tried. A run that was to be saved is not overwritten before its end.
  */
 static clt_status prepare_folder(fit *f, clt_error *error)
@@ -86,7 +96,7 @@ static clt_status prepare_folder(fit *f, clt_error *error)
         }
     }
     clt_status status = cli_make_folder(
-        f->out, OTHER_FILES_BYTES + (saves(settings) ? 4 : 1) * weights, &f->made_out, error);
+        f->out, OTHER_FILES_BYTES + sets_of_weights(settings) * weights, &f->made_out, error);
     if (status != CLT_OK) {
         cli_advise(error, "choose another with --out DIR");
     }

@@ -77,6 +77,9 @@ static void add_option(void *user, const char *name, const char *text)
 {
     char option[32];
 
+    if (strcmp(name, "model") == 0 || strcmp(name, "num-words") == 0) {
+        return; /* texts and classes change their defaults: the rows above have what came of it */
+    }
     snprintf(option, sizeof option, "--%s", name);
     add_row(user, option, text);
 }

@@ -139,27 +139,34 @@ static clt_status predict_lines(session *s, clt_error *error)
 
 /* ---- texts of a file ---- */
 
+/* Some at a time, so that answers come while others are computed. */
 static clt_status predict_part(session *s, const clt_corpus *texts, clt_error *error)
 {
-    size_t classes = (size_t)clt_model_class_count(s->model), count = texts->count;
-    float *probabilities = calloc(count > 0 ? count : 1, classes * sizeof *probabilities);
+    enum { AT_A_TIME = 8192 };
+    size_t classes = (size_t)clt_model_class_count(s->model);
+    float *probabilities = calloc(AT_A_TIME, classes * sizeof *probabilities);
     clt_dataset *samples = NULL;
 
     clt_status status = probabilities == NULL
                             ? cli_set_memory_error(error)
                             : clt_corpus_encode(texts, clt_model_vocabulary(s->model),
                                                 clt_model_reading(s->model), &samples, error);
-    if (status == CLT_OK) {
-        status = clt_model_predict(s->model, s->runtime, samples, s->settings->batch, probabilities,
+    for (size_t first = 0; status == CLT_OK && first < texts->count && !ferror(stdout);
+         first += AT_A_TIME) {
+        clt_dataset some = *samples;
+        some.offsets = samples->offsets + first;
+        some.labels = samples->labels != NULL ? samples->labels + first : NULL;
+        some.count = texts->count - first < AT_A_TIME ? texts->count - first : AT_A_TIME;
+        status = clt_model_predict(s->model, s->runtime, &some, s->settings->batch, probabilities,
                                    error);
+        cli_notes_clear(&s->notes);
+        for (size_t k = 0; k < some.count && status == CLT_OK && !ferror(stdout); k++) {
+            size_t begin = texts->offsets[first + k];
+            status = print_answer(s, texts->text + begin, texts->offsets[first + k + 1] - begin,
+                                  probabilities + k * classes, error);
+        }
+        cli_flush_stdout();
     }
-    cli_notes_clear(&s->notes);
-    for (size_t k = 0; k < count && status == CLT_OK && !ferror(stdout); k++) {
-        size_t begin = texts->offsets[k];
-        status = print_answer(s, texts->text + begin, texts->offsets[k + 1] - begin,
-                              probabilities + k * classes, error);
-    }
-    cli_flush_stdout();
     clt_dataset_free(samples);
     free(probabilities);
     return status;
