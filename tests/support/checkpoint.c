@@ -143,6 +143,25 @@ char *checkpoint_path(int steps)
     return path;
 }
 
+outcome fit_whole(const clt_trainer_config *config)
+{
+    clt_error error;
+    outcome o;
+    assert_ok(run(TUTORIAL, false, config, &o, &error));
+    return o;
+}
+
+void assert_weights_of(const clt_epoch *epoch)
+{
+    clt_error error;
+    clt_model *model = NULL;
+    clt_metrics metrics;
+    assert_ok(clt_model_open("model", &model, &error));
+    assert_ok(clt_model_evaluate(model, runtime, test, BATCH, &metrics, &error));
+    assert_memory_equal(&metrics, &epoch->validation, sizeof metrics);
+    clt_model_free(model);
+}
+
 static void take_note(void *user, clt_log_level level, const char *line)
 {
     size_t used = strlen(notes);

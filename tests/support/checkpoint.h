@@ -47,7 +47,11 @@ void assert_same(const outcome *a, const outcome *b);
  */
 clt_status run(const char *layers, bool resumed, const clt_trainer_config *config, outcome *o,
                clt_error *error);
-outcome whole_run(const char *layers); /* never stopped, without checkpoints */
+outcome whole_run(const char *layers);               /* never stopped, without checkpoints */
+outcome fit_whole(const clt_trainer_config *config); /* TUTORIAL from the start */
+
+/* The model that was saved last measures as that epoch did. */
+void assert_weights_of(const clt_epoch *epoch);
 
 /* Leaves the checkpoint of a run that was asked to stop after so many steps. */
 void stop_after(const char *layers, int steps);

@@ -17,14 +17,11 @@ static clt_trainer_config weighted(watched *w, const float *weights)
     return config;
 }
 
-static outcome fit_whole(const float *weights)
+static outcome fit_weighted(const float *weights)
 {
-    clt_error error;
-    outcome o;
     clt_trainer_config config = weighted(&(watched){0}, weights);
     config.checkpoints.folder = NULL;
-    assert_ok(run(TUTORIAL, false, &config, &o, &error));
-    return o;
+    return fit_whole(&config);
 }
 
 /* scikit-learn's compute_class_weight("balanced", classes=[0, 1, 3], y=...) */
@@ -46,7 +43,7 @@ static void test_ones_change_nothing(void **state)
 {
     const float ones[2] = {1.0f, 1.0f};
     (void)state;
-    outcome none = fit_whole(NULL), o = fit_whole(ones);
+    outcome none = fit_weighted(NULL), o = fit_weighted(ones);
     assert_same(&o, &none);
     free(o.bytes);
     free(none.bytes);
@@ -88,7 +85,7 @@ static void test_leans(void **state)
         const float weights[2] = {k == 0 ? 10.0f : 1.0f, k == 0 ? 1.0f : 10.0f};
         clt_error error;
         clt_model *model = NULL;
-        outcome o = fit_whole(weights);
+        outcome o = fit_weighted(weights);
         float *p = calloc(test->count, 2 * sizeof *p);
         assert_non_null(p);
         assert_ok(clt_model_open("model", &model, &error));
@@ -107,7 +104,7 @@ static void test_leans(void **state)
 static void test_resumed(void **state)
 {
     clt_error error;
-    outcome whole = fit_whole(some), o;
+    outcome whole = fit_weighted(some), o;
     (void)state;
     for (int steps = 1; steps <= EPOCHS * STEPS; steps += 3) {
         float weights[2];

@@ -19,32 +19,12 @@ static clt_trainer_config controlled(watched *w)
     return config;
 }
 
-static outcome fit_whole(const clt_trainer_config *config)
-{
-    clt_error error;
-    outcome o;
-    assert_ok(run(TUTORIAL, false, config, &o, &error));
-    return o;
-}
-
 static double measured(const clt_epoch *epoch, clt_metric metric)
 {
     return metric == CLT_METRIC_LOSS       ? epoch->train.loss
            : metric == CLT_METRIC_ACCURACY ? -epoch->train.accuracy
            : metric == CLT_METRIC_VAL_LOSS ? epoch->validation.loss
                                            : -epoch->validation.accuracy;
-}
-
-/* The model that was saved last measures as that epoch did. */
-static void assert_weights_of(const clt_epoch *epoch)
-{
-    clt_error error;
-    clt_model *model = NULL;
-    clt_metrics metrics;
-    assert_ok(clt_model_open("model", &model, &error));
-    assert_ok(clt_model_evaluate(model, runtime, test, BATCH, &metrics, &error));
-    assert_memory_equal(&metrics, &epoch->validation, sizeof metrics);
-    clt_model_free(model);
 }
 
 static void test_best_by_any_metric(void **state)

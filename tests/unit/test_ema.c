@@ -18,26 +18,6 @@ static clt_trainer_config averaged(watched *w, double ema)
     return config;
 }
 
-static outcome fit_whole(const clt_trainer_config *config)
-{
-    clt_error error;
-    outcome o;
-    assert_ok(run(TUTORIAL, false, config, &o, &error));
-    return o;
-}
-
-/* The model that was saved last measures as that epoch did. */
-static void assert_weights_of(const clt_epoch *epoch)
-{
-    clt_error error;
-    clt_model *model = NULL;
-    clt_metrics metrics;
-    assert_ok(clt_model_open("model", &model, &error));
-    assert_ok(clt_model_evaluate(model, runtime, test, BATCH, &metrics, &error));
-    assert_memory_equal(&metrics, &epoch->validation, sizeof metrics);
-    clt_model_free(model);
-}
-
 /* Training itself does not know of the average. */
 static void test_what_is_saved_is_what_was_measured(void **state)
 {

@@ -10,14 +10,16 @@
 #include "support/checkpoint.h"
 #include "support/program.h"
 
-/* Limits that most steps of the run exceed. */
-static const struct {
+typedef struct update {
     clt_clipping clip;
     double weight_decay;
     clt_optimizer_kind optimizer;
     double momentum;
     bool nesterov;
-} updates[] = {
+} update;
+
+/* Limits that most steps of the run exceed. */
+static const update updates[] = {
     {{CLT_CLIP_VALUE, 0.003}, 0.0, CLT_ADAM, 0.0, false},
     {{CLT_CLIP_NORM, 0.02}, 0.0, CLT_ADAM, 0.0, false},
     {{CLT_CLIP_GLOBAL_NORM, 0.05}, 0.1, CLT_ADAM, 0.0, false},
@@ -29,23 +31,20 @@ static const struct {
 };
 enum { UPDATES = sizeof updates / sizeof updates[0] };
 
-static clt_trainer_config update_recipe(size_t k, watched *w)
+static clt_trainer_config recipe_of(const update *some, watched *w)
 {
     clt_trainer_config config = recipe(w);
-    config.clip = updates[k].clip;
-    config.weight_decay = updates[k].weight_decay;
-    config.optimizer = updates[k].optimizer;
-    config.momentum = updates[k].momentum;
-    config.nesterov = updates[k].nesterov;
+    config.clip = some->clip;
+    config.weight_decay = some->weight_decay;
+    config.optimizer = some->optimizer;
+    config.momentum = some->momentum;
+    config.nesterov = some->nesterov;
     return config;
 }
 
-static outcome fit(const clt_trainer_config *config)
+static clt_trainer_config update_recipe(size_t k, watched *w)
 {
-    clt_error error;
-    outcome o;
-    assert_ok(run(TUTORIAL, false, config, &o, &error));
-    return o;
+    return recipe_of(&updates[k], w);
 }
 
 static bool same_weights(const outcome *a, const outcome *b)
@@ -59,12 +58,12 @@ static void test_each_counts(void **state)
     (void)state;
     for (size_t k = 0; k < UPDATES; k++) {
         clt_trainer_config config = update_recipe(k, &(watched){0});
-        outcome o = fit(&config);
+        outcome o = fit_whole(&config);
         assert_false(same_weights(&o, &plain));
         if (config.clip.kind != CLT_CLIP_NONE && config.optimizer == CLT_ADAM) { /* never reached */
             config.clip.limit = 1e6;
             config.weight_decay = 0.0;
-            outcome same = fit(&config);
+            outcome same = fit_whole(&config);
             assert_same(&same, &plain);
             free(same.bytes);
         }
@@ -83,7 +82,7 @@ static void test_lazy_is_dense(void **state)
             clt_trainer_config config = update_recipe(k, &(watched){0});
             config.schedule = (clt_schedule){CLT_SCHEDULE_COSINE, 1, 0.5, 3};
             clt_runtime_force(runtime, "adam", variants[v]);
-            o[v] = fit(&config);
+            o[v] = fit_whole(&config);
             clt_runtime_force(runtime, "adam", NULL);
         }
         assert_same(&o[0], &o[1]);
@@ -99,7 +98,7 @@ static void test_resumed(void **state)
         for (int steps = 2; steps < EPOCHS * STEPS; steps += 5) {
             clt_error error;
             clt_trainer_config config = update_recipe(k, &(watched){0});
-            outcome whole = fit(&config), o;
+            outcome whole = fit_whole(&config), o;
             clt_runtime_force(runtime, "adam", steps % 2 ? "dense" : "lazy");
             config = update_recipe(k, &(watched){.stop_after = steps});
             assert_fails(run(TUTORIAL, false, &config, NULL, &error), CLT_STOPPED, "stopped ");
@@ -138,45 +137,28 @@ static void test_another_update_is_another_run(void **state)
 static void test_refused(void **state)
 {
     static const struct {
-        clt_clipping clip;
-        double weight_decay;
-        clt_optimizer_kind optimizer;
-        double momentum;
-        bool nesterov;
+        update update;
         const char *part;
     } cases[] = {
-        {{CLT_CLIP_NORM, 0.0},
-         0.0,
-         CLT_ADAM,
-         0.0,
-         false,
+        {{{CLT_CLIP_NORM, 0.0}, 0.0, CLT_ADAM, 0.0, false},
          "clip by norm, limit 0: a number above 0"},
-        {{CLT_CLIP_VALUE, -1.0}, 0.0, CLT_ADAM, 0.0, false, "clip by value, limit -1"},
-        {{CLT_CLIP_GLOBAL_NORM, INFINITY},
-         0.0,
-         CLT_ADAM,
-         0.0,
-         false,
+        {{{CLT_CLIP_VALUE, -1.0}, 0.0, CLT_ADAM, 0.0, false}, "clip by value, limit -1"},
+        {{{CLT_CLIP_GLOBAL_NORM, INFINITY}, 0.0, CLT_ADAM, 0.0, false},
          "clip by global_norm, limit inf"},
-        {{CLT_CLIP_NONE, 0.0}, -0.1, CLT_ADAM, 0.0, false, "weight decay -0.1: a number from 0"},
-        {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_ADAM, 0.9, false, "momentum is sgd's, not adam's"},
-        {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_RMSPROP, 0.0, true, "momentum is sgd's, not rmsprop's"},
-        {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_SGD, 1.5, false, "momentum 1.5: a number from 0 to 1"},
-        {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_SGD, NAN, false, "momentum nan"},
-        {{CLT_CLIP_NONE, 0.0}, 0.0, CLT_SGD, 0.0, true, "nesterov without a momentum above 0"},
-        {{CLT_CLIP_NONE, 0.0}, NAN, CLT_ADAM, 0.0, false, "weight decay nan"},
+        {{{CLT_CLIP_NONE, 0.0}, -0.1, CLT_ADAM, 0.0, false}, "weight decay -0.1: a number from 0"},
+        {{{CLT_CLIP_NONE, 0.0}, 0.0, CLT_ADAM, 0.9, false}, "momentum is sgd's, not adam's"},
+        {{{CLT_CLIP_NONE, 0.0}, 0.0, CLT_RMSPROP, 0.0, true}, "momentum is sgd's, not rmsprop's"},
+        {{{CLT_CLIP_NONE, 0.0}, 0.0, CLT_SGD, 1.5, false}, "momentum 1.5: a number from 0 to 1"},
+        {{{CLT_CLIP_NONE, 0.0}, 0.0, CLT_SGD, NAN, false}, "momentum nan"},
+        {{{CLT_CLIP_NONE, 0.0}, 0.0, CLT_SGD, 0.0, true}, "nesterov without a momentum above 0"},
+        {{{CLT_CLIP_NONE, 0.0}, NAN, CLT_ADAM, 0.0, false}, "weight decay nan"},
     };
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         clt_error error;
         clt_trainer *trainer = NULL;
         clt_model *model = create_model(TUTORIAL, 1);
-        clt_trainer_config config = recipe(&(watched){0});
-        config.clip = cases[k].clip;
-        config.weight_decay = cases[k].weight_decay;
-        config.optimizer = cases[k].optimizer;
-        config.momentum = cases[k].momentum;
-        config.nesterov = cases[k].nesterov;
+        clt_trainer_config config = recipe_of(&cases[k].update, &(watched){0});
         assert_fails(clt_trainer_create(model, runtime, &config, &trainer, &error), CLT_USAGE,
                      cases[k].part);
         clt_model_free(model);
