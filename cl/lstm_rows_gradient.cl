@@ -14,11 +14,11 @@
 #define COLUMN_REST_VECTORS ((COLUMN_REST + LANES - 1) / LANES)
 #define COLUMN_REST_LANES (COLUMN_REST % LANES > 0 ? COLUMN_REST % LANES : LANES)
 
-/* dst[TILE_UNITS from unit j on][vectors] = or += h_in[count][H]^T . dgates[count][vectors]; the
- * last vector has `lanes` lanes in dst. Units past the last are computed as copies of it. */
-CLT_INLINE void gradient_tile(const int vectors, const int lanes, int j, int count, int add,
+/* sums[TILE_UNITS][vectors] = or += h_in[count][H]^T . dgates[count][vectors] for the units from j
+ * on. Units past the last are computed as copies of it. */
+CLT_INLINE void gradient_tile(const int vectors, int j, int count, int add,
                               global const float *h_in, const float16 (*dgates)[4],
-                              global float *dst)
+                              float16 (*sums)[4])
 {
     float16 s[TILE_UNITS][4];
     int unit[TILE_UNITS];
@@ -27,11 +27,7 @@ CLT_INLINE void gradient_tile(const int vectors, const int lanes, int j, int cou
         unit[m] = min(j + m, H - 1);
 #pragma unroll
         for (int v = 0; v < 4; v++) {
-            s[m][v] = 0.0f;
-            if (v < vectors && add) {
-                s[m][v] = clt_load16(v < vectors - 1 ? LANES : lanes,
-                                     dst + (size_t)unit[m] * G + v * LANES);
-            }
+            s[m][v] = v < vectors && add ? sums[m][v] : 0.0f;
         }
     }
     for (int k = 0; k < count; k++) {
@@ -56,18 +52,18 @@ CLT_INLINE void gradient_tile(const int vectors, const int lanes, int j, int cou
 #pragma unroll
         for (int v = 0; v < 4; v++) {
             if (v < vectors) {
-                clt_store16(v < vectors - 1 ? LANES : lanes, s[m][v],
-                      dst + (size_t)unit[m] * G + v * LANES);
+                sums[m][v] = s[m][v];
             }
         }
     }
 }
 
+/* Arrays of a panel lie side by side, because rows 4H apart may fall on one set of a cache. */
 CLT_INLINE void gradient_panel(const int vectors, const int lanes, int count,
                                global const float *h_in, global const float *dgates,
                                global float *dst)
 {
-    float16 part[DEPTH][4]; /* side by side, because rows 4H apart may fall on one set of a cache */
+    float16 part[DEPTH][4], sums[H + TILE_UNITS - 1][4];
     for (int k = 0; k < count; k += DEPTH) {
         const int depth = min(DEPTH, count - k);
         for (int row = 0; row < depth; row++) {
@@ -84,7 +80,16 @@ CLT_INLINE void gradient_panel(const int vectors, const int lanes, int count,
             const int end = min(k + DEPTH + (j + TILE_UNITS) * DEPTH / H, count);
             clt_prefetch_rows(h_in, H, fetched, end, H);
             clt_prefetch_rows(dgates, G, fetched, end, vectors * LANES);
-            gradient_tile(vectors, lanes, j, depth, k > 0, h_in + (size_t)k * H, part, dst);
+            gradient_tile(vectors, j, depth, k > 0, h_in + (size_t)k * H, part, sums + j);
+        }
+    }
+    for (int j = 0; j < H; j++) {
+#pragma unroll
+        for (int v = 0; v < 4; v++) {
+            if (v < vectors) {
+                clt_store16(v < vectors - 1 ? LANES : lanes, sums[j][v],
+                            dst + (size_t)j * G + v * LANES);
+            }
         }
     }
 }
