@@ -93,6 +93,13 @@ CLT_NODISCARD clt_status clt_dataset_split(const clt_dataset *dataset, double fr
 CLT_NODISCARD clt_status clt_dataset_balance(const clt_dataset *dataset, float *weights,
                                              clt_error *error);
 
+/* Which samples a data set has: their number, their ids' number, and a hash of ids, lengths and
+ * labels, equal for equal ones in this version. It finds mistakes, not malice. NULL: all zero. */
+typedef struct clt_fingerprint {
+    uint64_t samples, ids, hash;
+} clt_fingerprint;
+clt_fingerprint clt_dataset_fingerprint(const clt_dataset *dataset);
+
 /* keras.utils.pad_sequences for one sample: writes exactly reading->maxlen ids, zeros where it is
  * short, cut where it is long.
  *

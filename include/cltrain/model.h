@@ -119,6 +119,8 @@ float *clt_model_tensor(clt_model *model, const char *name, size_t *count);
 
 /* A hash of all parameters: equal for equal weights of equal models, in this version. */
 uint64_t clt_model_fingerprint(const clt_model *model);
+/* The same of its words and of the names of its classes. */
+uint64_t clt_model_words_fingerprint(const clt_model *model);
 
 /* The classes that the last layer tells apart: 2 for dense:1, N for dense:N. */
 int32_t clt_model_class_count(const clt_model *model);

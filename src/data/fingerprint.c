@@ -30,7 +30,9 @@ clt_fingerprint clt_dataset_fingerprint(const clt_dataset *dataset)
         f.hash = clt_hash(f.hash, &length, sizeof length);
     }
     f.hash = clt_hash(f.hash, dataset->ids + first, (size_t)f.ids * sizeof *dataset->ids);
-    f.hash = clt_hash(f.hash, dataset->labels, dataset->count * sizeof *dataset->labels);
+    if (dataset->labels != NULL) {
+        f.hash = clt_hash(f.hash, dataset->labels, dataset->count * sizeof *dataset->labels);
+    }
     return f;
 }
 

@@ -1,5 +1,5 @@
-/* fingerprint.h: hashes (XXH3, 64 bits) of what a run depends on, and of what a file holds. They
- * find damage and mistakes, not malice. */
+/* fingerprint.h: hashes (XXH3, 64 bits) of data sets (clt_dataset_fingerprint), and of what a
+ * file holds. They find damage and mistakes, not malice. */
 #ifndef CLT_DATA_FINGERPRINT_H
 #define CLT_DATA_FINGERPRINT_H
 
@@ -12,13 +12,6 @@
 
 /* Goes on with a hash, from 0: what was before seeds that of what follows. */
 uint64_t clt_hash(uint64_t hash, const void *data, size_t bytes);
-
-/* Which samples a run saw: their number, their ids' number, and a hash of ids, lengths and labels.
- * NULL: all zero. */
-typedef struct clt_fingerprint {
-    uint64_t samples, ids, hash;
-} clt_fingerprint;
-clt_fingerprint clt_dataset_fingerprint(const clt_dataset *dataset);
 
 /* A digest of names, types, shapes and values of tensors and of all metadata, in their order. It
  * belongs to the metadata as the last one, under this key, in 16 hexadecimal digits. */

@@ -107,6 +107,20 @@ uint64_t clt_model_fingerprint(const clt_model *model)
     return hash;
 }
 
+uint64_t clt_model_words_fingerprint(const clt_model *model)
+{
+    const clt_vocabulary *const parts[] = {model->vocabulary, model->classes};
+    uint64_t hash = 0;
+    for (int k = 0; k < 2; k++) {
+        uint64_t bytes = parts[k] != NULL ? parts[k]->text_bytes : 0;
+        hash = clt_hash(hash, &bytes, sizeof bytes);
+        if (bytes > 0) {
+            hash = clt_hash(hash, parts[k]->text, (size_t)bytes);
+        }
+    }
+    return hash;
+}
+
 clt_status clt_model_set_vocabulary(clt_model *model, const clt_vocabulary *vocabulary,
                                     clt_error *error)
 {

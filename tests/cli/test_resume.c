@@ -329,8 +329,12 @@ static void other_data_and_other_models(void **state)
     static const struct {
         const char *edit, *part;
     } cases[] = {
-        {"s/\"240\"/\"239\"/", "the training data are not those that the run began with: 240"},
-        {"s/demo:250/demo:251/", "it has another vocabulary, as of other data"},
+        {"s/\"240\"/\"239\"/", "--data demo:250: it gives other reviews to train on (239 with "},
+        {"s/demo:250/demo:251/", "--data demo:251: it gives other reviews to train on (240 with "},
+        {"/\"training\"/d; s/\"240\"/\"239\"/",
+         "the training data are not those that the run began with: 240"},
+        {"/\"training\"/d; /\"validation\": \"[0-9]/d; /\"words\"/d; s/demo:250/demo:251/",
+         "it has another vocabulary, as of other data"},
         {"s/lstm:12/lstm:11/",
          "its model is embedding:16,dropout:0.2,lstm:12:dropout=0.3:recurrent_dropout=0.2,dense:1, "
          "not"},
@@ -358,6 +362,50 @@ static void other_data_and_other_models(void **state)
     }
     assert_refused("cltrain fit --resume nosuch", 5, "nosuch/fit.json", "--resume takes");
     assert_refused("cltrain fit --resume elsewhere", 5, "elsewhere/fit.json");
+}
+
+/* As after a kill before the first checkpoint, when nothing but fit.json is there to compare with.
+ */
+static void other_files_of_the_same_names(void **state)
+{
+#define TEXTS "--data a.csv --validation b.csv"
+    static const struct {
+        const char *options, *change, *part;
+    } cases[] = {
+        {TEXTS, "sed -i s/dull/good/ a.csv",
+         "--data a.csv: it gives other reviews to train on (4 with "},
+        {TEXTS, "sed -i '$d' a.csv", "--data a.csv: it gives other reviews to train on (3 with "},
+        {TEXTS, "sed -i s/dull/grey/ a.csv", "--data a.csv: it gives other words or classes ("},
+        {TEXTS, "sed -i 's/bad$/base/' a.csv b.csv",
+         "--data a.csv: it gives other words or classes ("},
+        {TEXTS, "sed -i s/dull/good/ b.csv",
+         "--validation b.csv: it gives other reviews to validate (2 with "},
+        {"--data a.npz --word-index w.json", "sed -i s/the/a/ w.json",
+         "--word-index w.json: it gives other words or classes ("},
+        {"--data a.npz", "sed -i s/the/a/ imdb_word_index.json",
+         "./imdb_word_index.json: it gives other words or classes ("},
+        {"--data -", "sed -i s/dull/good/ a.csv",
+         "--data -: it gives other reviews to train on (4 with "},
+    };
+    (void)state;
+    succeed(NULL,
+            "mkdir kept; cd kept; cp %s/tests/golden/fixtures/reviews.npz a.npz; "
+            "printf 'text,label\na good film,good\nso dull,bad\nthe best,good\ndull,bad\n' > "
+            "a.csv; printf 'text,label\ngood,good\ndull,bad\n' > b.csv; "
+            "printf '{\"the\": 1, \"film\": 2}' > w.json; cp w.json imdb_word_index.json",
+            CLT_SOURCE_DIR);
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        succeed(NULL,
+                "set -e; rm -rf cut began; cp kept/* .; cltrain fit %s --verbose 0 --epochs 1 "
+                "--model embedding:2,lstm:2,dense:1 --maxlen 4 --out cut < a.csv; "
+                "rm cut/model.safetensors; sed -i 's/\"finished\": true/\"finished\": false/' "
+                "cut/fit.json; cp -r cut began; cltrain fit --resume cut --verbose 0 < a.csv; "
+                "test -f cut/model.safetensors; rm -r cut; mv began cut; %s",
+                cases[k].options, cases[k].change);
+        assert_refused("cltrain fit --resume cut --verbose 0 < a.csv", 5, cases[k].part,
+                       "than the run began with (", "put back");
+        assert_false(clt_file_exists("cut/model.safetensors"));
+    }
 }
 
 static void a_damaged_checkpoint_is_passed_over(void **state)
@@ -394,6 +442,7 @@ int main(void)
         cmocka_unit_test(a_run_worth_keeping_is_kept),
         cmocka_unit_test(wrong_command_lines),
         cmocka_unit_test(other_data_and_other_models),
+        cmocka_unit_test(other_files_of_the_same_names),
         cmocka_unit_test(a_damaged_checkpoint_is_passed_over),
     };
     /* LeakSanitizer itself crashes in one of a hundred such runs; cli.fit looks for leaks. */

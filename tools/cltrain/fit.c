@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "curves.h"
+#include "fingerprints.h"
 #include "history.h"
 #include "output.h"
 #include "page.h"
@@ -36,8 +37,8 @@ typedef struct fit {
     clt_trainer *trainer;
     float *class_weights; /* NULL: none */
     bool checkpoint;      /* the run goes on from one */
-    char weights[17];     /* the fingerprint of what --init and --vectors gave; "": nothing */
-    float *before;        /* the embedding to begin with; NULL: not known */
+    cli_fingerprints fingerprints;
+    float *before; /* the embedding to begin with; NULL: not known */
     cli_notes notes;
     cli_bar bar;
 } fit;
@@ -103,27 +104,6 @@ static clt_status prepare_folder(fit *f, clt_error *error)
     return status;
 }
 
-/* Notices when --init or --vectors are not what they were as the run began. */
-static clt_status check_weights(fit *f, clt_error *error)
-{
-    const cli_settings *settings = f->settings;
-    const char *init = settings->init, *vectors = settings->vectors;
-    char now[sizeof f->weights];
-
-    snprintf(now, sizeof now, "%016llx", (unsigned long long)clt_model_fingerprint(f->model));
-    if (f->weights[0] != '\0' && strcmp(f->weights, now) != 0) {
-        return cli_set_error(error, CLT_INPUT,
-                             "%s%.300s%s%s%.300s: it gives other weights (%s) than the run began "
-                             "with (%s); put back what was there, or begin a new run",
-                             init != NULL ? "--init " : "", init != NULL ? init : "",
-                             init != NULL && vectors != NULL ? " or " : "",
-                             vectors != NULL ? "--vectors " : "", vectors != NULL ? vectors : "",
-                             now, f->weights);
-    }
-    memcpy(f->weights, now, sizeof now);
-    return CLT_OK;
-}
-
 /* The weights to begin with. A checkpoint has its own. */
 static clt_status load_weights(fit *f, clt_error *error)
 {
@@ -152,7 +132,7 @@ static clt_status load_weights(fit *f, clt_error *error)
         }
     }
     if (status == CLT_OK && (settings->init != NULL || settings->vectors != NULL)) {
-        status = check_weights(f, error);
+        status = cli_check_weights(&f->fingerprints, settings, f->model, error);
     }
     return status;
 }
@@ -194,6 +174,10 @@ static clt_status prepare(fit *f, clt_error *error)
     }
     f->validation = settings->no_validation ? NULL : f->source.test;
     status = cli_source_fit_model(&f->source, settings, &f->model, error);
+    if (status == CLT_OK) {
+        status = cli_check_data(&f->fingerprints, settings, &f->source, &f->train, f->validation,
+                                f->model, error);
+    }
     if (status == CLT_OK) {
         status = load_weights(f, error);
     }
@@ -283,7 +267,7 @@ static clt_status train(fit *f, clt_error *error)
     cli_notes_clear(&f->notes);
     if (status == CLT_OK) {
         cli_signals_note(); /* from the first file on, a stop leaves a checkpoint */
-        status = cli_store(f->out, f->command, f->weights, false, error);
+        status = cli_store(f->out, f->command, &f->fingerprints, false, error);
     }
     if (status != CLT_OK) {
         return status;
@@ -373,7 +357,7 @@ static clt_status save(const fit *f, bool finished, clt_error *error)
         status = write_page(f, finished, &svg, error);
     }
     if (status == CLT_OK && finished) {
-        status = cli_store(f->out, f->command, f->weights, true, error);
+        status = cli_store(f->out, f->command, &f->fingerprints, true, error);
     }
     if (status == CLT_OK && finished && !saves(f->settings)) { /* of a stop: no longer of use */
         status = clt_checkpoints_remove(f->out, error);
@@ -478,8 +462,7 @@ static bool restore(fit *f, cli_command *command, cli_stored *stored, int *code)
         return false;
     }
     if (status == CLT_OK) {
-        snprintf(f->weights, sizeof f->weights, "%s",
-                 stored->weights != NULL ? stored->weights : "");
+        f->fingerprints = stored->fingerprints;
         status = cli_restore(folder, stored, command, &f->out, &error);
     } else {
         cli_advise(&error, "--resume takes the folder of the results of `cltrain fit`");

@@ -36,8 +36,8 @@ static void count(void *user, const char *name, const char *text)
     ++*(size_t *)user;
 }
 
-clt_status cli_store(const char *folder, const cli_command *command, const char *weights,
-                     bool finished, clt_error *error)
+clt_status cli_store(const char *folder, const cli_command *command,
+                     const cli_fingerprints *fingerprints, bool finished, clt_error *error)
 {
     json_t *settings = json_object();
     json_t *root = json_pack("{s:s, s:s, s:b, s:O}", "format", FORMAT, "version", clt_version(),
@@ -52,8 +52,11 @@ clt_status cli_store(const char *folder, const cli_command *command, const char 
     if (place != NULL) {
         (void)json_object_set_new(root, "folder", json_string(place));
     }
-    if (weights[0] != '\0') {
-        (void)json_object_set_new(root, "weights", json_string(weights));
+    for (int k = 0; k < CLI_FINGERPRINTS; k++) {
+        const char *text = fingerprints->text[k];
+        if (text[0] != '\0') {
+            (void)json_object_set_new(root, cli_fingerprint_name(k), json_string(text));
+        }
     }
     for (int k = 0; k < VARIABLES; k++) {
         const char *value = getenv(variables[k]);
@@ -101,7 +104,11 @@ clt_status cli_stored_open(const char *folder, cli_stored *stored, clt_error *er
     }
     stored->root = root;
     stored->finished = json_is_true(json_object_get(root, "finished"));
-    stored->weights = json_string_value(json_object_get(root, "weights"));
+    for (int k = 0; k < CLI_FINGERPRINTS; k++) {
+        char *to = stored->fingerprints.text[k];
+        const char *from = json_string_value(json_object_get(root, cli_fingerprint_name(k)));
+        snprintf(to, sizeof stored->fingerprints.text[k], "%s", from != NULL ? from : "");
+    }
     stored->saves = json_object_get(settings, "checkpoint-every") != NULL;
     return CLT_OK;
 }

@@ -6,20 +6,20 @@
 #include <stdbool.h>
 
 #include "cltrain/cltrain.h"
+#include "fingerprints.h"
 #include "options.h"
 
 typedef struct cli_stored {
     void *root; /* private; the strings of restored settings belong to it */
     bool finished;
-    bool saves;          /* with --checkpoint-every */
-    const char *weights; /* clt_model_fingerprint of those that files gave; NULL: none did */
+    bool saves; /* with --checkpoint-every */
+    cli_fingerprints fingerprints;
 } cli_stored;
 
-/* Writes the settings of `command`, whole or not at all.
- *
- * weights  as above; "": none. Errors: CLT_FAILED. */
+/* Writes the settings of `command`, whole or not at all. Errors: CLT_FAILED. */
 CLT_NODISCARD clt_status cli_store(const char *folder, const cli_command *command,
-                                   const char *weights, bool finished, clt_error *error);
+                                   const cli_fingerprints *fingerprints, bool finished,
+                                   clt_error *error);
 
 /* Opens what is stored in a folder. Errors: CLT_INPUT "PATH: what". */
 CLT_NODISCARD clt_status cli_stored_open(const char *folder, cli_stored *stored, clt_error *error);
