@@ -141,7 +141,7 @@ typedef struct clt_trainer_config {
     double ema;
     clt_optimizer_kind optimizer;
     double momentum; /* SGD's, 0 .. 1 */
-    bool nesterov;   /* with momentum */
+    bool nesterov;   /* with momentum; with one of 0, as in Keras, nothing */
 } clt_trainer_config;
 #define CLT_TRAINER_CONFIG_DEFAULT                                                                 \
     {                                                                                              \
@@ -151,6 +151,10 @@ typedef struct clt_trainer_config {
     }
 
 typedef struct clt_trainer clt_trainer;
+
+/* What clt_trainer_create says of the values of a configuration, before there are a model and data.
+ * Errors: CLT_USAGE. */
+CLT_NODISCARD clt_status clt_trainer_check(const clt_trainer_config *config, clt_error *error);
 
 /* Prepares training of `model` on `runtime`: plans every op, checks its products, copies the
  * weights to the device. model and runtime must outlive the trainer. A new run begins: checkpoints

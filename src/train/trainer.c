@@ -26,19 +26,16 @@ static clt_status check_update(const clt_trainer_config *config, clt_error *erro
                         config->weight_decay);
     }
     if (config->optimizer != CLT_SGD && (config->momentum != 0.0 || config->nesterov)) {
-        return clt_fail(error, CLT_USAGE, 0, "momentum is sgd's, not %s's",
+        return clt_fail(error, CLT_USAGE, 0, "momentum and nesterov are sgd's, not %s's",
                         clt_optimizer_name(config->optimizer));
     }
     if (!(config->momentum >= 0.0) || !(config->momentum <= 1.0)) {
         return clt_fail(error, CLT_USAGE, 0, "momentum %g: a number from 0 to 1", config->momentum);
     }
-    if (config->nesterov && config->momentum == 0.0) {
-        return clt_fail(error, CLT_USAGE, 0, "nesterov without a momentum above 0");
-    }
     return CLT_OK;
 }
 
-static clt_status check_config(const clt_trainer_config *config, clt_error *error)
+clt_status clt_trainer_check(const clt_trainer_config *config, clt_error *error)
 {
     if (config->batch < 1) {
         return clt_fail(error, CLT_USAGE, 0, "batch %d: 1 or more", (int)config->batch);
@@ -138,7 +135,7 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
                                clt_error *error)
 {
     static const clt_trainer_config defaults = CLT_TRAINER_CONFIG_DEFAULT;
-    clt_status status = check_config(config != NULL ? config : &defaults, error);
+    clt_status status = clt_trainer_check(config != NULL ? config : &defaults, error);
     if (status != CLT_OK) {
         return status;
     }

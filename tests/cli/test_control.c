@@ -125,12 +125,28 @@ static void optimizers_that_make_no_sense(void **state)
     (void)state;
     assert_refused("cltrain fit --data demo:8 --optimizer adamw", 2, "--optimizer adamw",
                    "adam, sgd or rmsprop");
-    assert_refused("cltrain fit --data demo:8 --momentum 1.5", 2, "--momentum 1.5",
-                   "between 0 and 1");
-    assert_refused(FIT "--momentum 0.9 --out blind", 2, "momentum is sgd's, not adam's");
-    assert_refused(FIT "--optimizer rmsprop --nesterov --out blind", 2, "not rmsprop's");
-    assert_refused(FIT "--optimizer sgd --nesterov --out blind", 2, "nesterov without a momentum");
-    assert_false(clt_file_exists("blind"));
+    assert_refused("cltrain fit --data demo:8 --momentum 1.5", 2, "--momentum 1.5", "from 0 to 1");
+    assert_refused("cltrain fit --data demo:8 --momentum -0.1", 2, "--momentum -0.1");
+    assert_refused("cltrain fit --data demo:8 --momentum nan", 2, "--momentum nan");
+    /* before the data are read */
+    assert_refused("cltrain fit --data nosuch --momentum 0.9", 2,
+                   "momentum and nesterov are sgd's, not adam's", "help fit");
+    assert_refused("cltrain fit --data nosuch --optimizer rmsprop --nesterov", 2, "not rmsprop's");
+}
+
+/* As Keras takes them. */
+static void momentum_is_from_0_to_1(void **state)
+{
+    clt_run run;
+
+    (void)state;
+    clt_run_command(&run, 0,
+                    FIT "--epochs 1 --optimizer sgd --out a; " FIT
+                        "--epochs 1 --optimizer sgd --momentum 0 --nesterov --out b; "
+                        "cmp a/model.safetensors b/model.safetensors && " FIT
+                        "--epochs 1 --optimizer sgd --momentum 1 --out b && " FIT
+                        "--epochs 1 --momentum 0 --out b");
+    clt_run_free(&run);
 }
 
 /* Keras's own learning rates, unless one is given. */
@@ -243,6 +259,7 @@ int main(void)
         cmocka_unit_test(what_makes_no_sense),
         cmocka_unit_test(clips_that_make_no_sense),
         cmocka_unit_test(optimizers_that_make_no_sense),
+        cmocka_unit_test(momentum_is_from_0_to_1),
         cmocka_unit_test(learning_rates_are_the_optimizers),
         cmocka_unit_test(updates_are_settings),
         cmocka_unit_test(it_is_resumed),

@@ -236,9 +236,9 @@ static int on_progress(void *user, const clt_progress *progress)
     return cli_signal_noted();
 }
 
-static clt_status train(fit *f, clt_error *error)
+/* What the command line says of it. */
+static clt_trainer_config config_of(const cli_settings *settings)
 {
-    const cli_settings *settings = f->settings;
     clt_trainer_config config = CLT_TRAINER_CONFIG_DEFAULT;
 
     config.batch = settings->batch;
@@ -252,14 +252,22 @@ static clt_status train(fit *f, clt_error *error)
     config.schedule = settings->schedule;
     config.clip = settings->clip;
     config.weight_decay = settings->weight_decay;
-    config.class_weights = f->class_weights;
     config.ema = settings->ema;
     config.optimizer = settings->optimizer;
     config.momentum = settings->momentum;
     config.nesterov = settings->nesterov;
+    config.checkpoints = settings->checkpoints;
+    return config;
+}
+
+static clt_status train(fit *f, clt_error *error)
+{
+    const cli_settings *settings = f->settings;
+    clt_trainer_config config = config_of(settings);
+
+    config.class_weights = f->class_weights;
     config.progress = on_progress;
     config.user = &f->bar;
-    config.checkpoints = settings->checkpoints;
     config.checkpoints.folder = f->out;
     clt_status status =
         f->resumed ? clt_trainer_resume(f->out, f->model, f->runtime, &config, &f->trainer, error)
@@ -550,7 +558,11 @@ static int run(const cli_command *given)
         if (settings->learning_rate == 0.0) {
             settings->learning_rate = clt_optimizer_learning_rate(settings->optimizer);
         }
-        code = fit_and_save(&command, &f);
+        clt_trainer_config config = config_of(settings);
+        clt_error error;
+        code = clt_trainer_check(&config, &error) == CLT_OK
+                   ? fit_and_save(&command, &f)
+                   : cli_fail_usage(command.verb, "%s", error.message);
     }
     clt_trainer_destroy(f.trainer);
     clt_runtime_destroy(f.runtime);

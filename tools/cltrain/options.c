@@ -64,10 +64,10 @@ static const cli_option options[] = {
      "of the optimizer (default 0.001, sgd's 0.01)"},
     {"--optimizer", CLI_FIT, CLI_OPTIMIZER, FIELD(optimizer), 0, 0, "NAME",
      "adam, sgd or rmsprop, as Keras's"},
-    {"--momentum", CLI_FIT, CLI_SHARE, FIELD(momentum), 0, 0, "M",
-     "of sgd: this share of a step is made again with the next"},
+    {"--momentum", CLI_FIT, CLI_MOMENTUM, FIELD(momentum), 0, 0, "M",
+     "of sgd, 0 to 1: this share of a step is made again with the next (0, as without it: none)"},
     {"--nesterov", CLI_FIT, CLI_SWITCH, FIELD(nesterov), 0, 0, "",
-     "of sgd with --momentum: look ahead, as Nesterov"},
+     "of sgd: look ahead along --momentum, as Nesterov"},
     {"--schedule", CLI_FIT, CLI_SCHEDULE, FIELD(schedule), 0, 0, "NAME",
      "constant, cosine (down to 0), step[:E[:F]] (times F every E epochs; 2, 0.5) or "
      "plateau[:E[:F]] (times F after E epochs without progress; 10, 0.1)"},

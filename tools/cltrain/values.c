@@ -141,6 +141,12 @@ bool cli_read_value(const cli_value *value, const char *text, void *field, cli_p
         snprintf(problem, sizeof(cli_problem), "a number between 0 and 1");
         return end != text && *end == '\0' && number > 0.0 && number < 1.0;
     }
+    case CLI_MOMENTUM: {
+        double number = strtod(text, &end);
+        *(double *)field = number;
+        snprintf(problem, sizeof(cli_problem), "a number from 0 to 1");
+        return end != text && *end == '\0' && number >= 0.0 && number <= 1.0;
+    }
     case CLI_SECONDS: {
         double number = strtod(text, &end);
         bool minutes = strcmp(end, "m") == 0;
@@ -202,6 +208,7 @@ bool cli_print_value(const cli_value *value, const void *field, char *text, size
         return *(const int32_t *)field >= value->low;
     case CLI_REAL:
     case CLI_SHARE:
+    case CLI_MOMENTUM:
         real_text(*(const double *)field, text, size);
         return *(const double *)field > 0;
     case CLI_SECONDS:

@@ -13,6 +13,7 @@ typedef enum cli_kind {
     CLI_INT,       /* int32_t */
     CLI_REAL,      /* double above 0 */
     CLI_SHARE,     /* double between 0 and 1 */
+    CLI_MOMENTUM,  /* double from 0 to 1 */
     CLI_SECONDS,   /* double, a time up to a day */
     CLI_SEED,      /* uint64_t */
     CLI_SIDE,      /* clt_side */
