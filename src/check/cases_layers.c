@@ -98,6 +98,36 @@ done:
     return status;
 }
 
+/* The mask alone, and what is added to; flag: one mask for all time steps. */
+static clt_status run_masks(clt_check *check, const clt_case *c, clt_error *error)
+{
+    clt_dropout *op = NULL;
+    clt_array *x, *y, *mask;
+    clt_extent extent = {c->samples, c->timesteps, clt_shards_of(c->samples)};
+    clt_dropout_counter counter = {123456789, 3, 77, c->flag};
+    size_t count = area(c->samples * c->timesteps, c->features);
+    clt_status status;
+    CLT_TRY(clt_check_input(check, "x", count, 1.0, &x, error));
+    CLT_TRY(clt_check_input(check, "y", count, 1.0, &y, error));
+    CLT_TRY(clt_check_output(check, "mask", count, false, &mask, error));
+    CLT_TRY(clt_dropout_plan(check->runtime, c->features, 0.3, &op, error));
+    CLT_TRY(clt_dropout_mask(op, &extent, &counter, mask->device, error));
+    CLT_TRY(clt_dropout_add(op, &extent, &counter, x->device, y->device, error));
+    for (size_t k = 0; k < count; k++) {
+        mask->host[k] = 1.0f;
+    }
+    clt_ref_dropout_f32(&extent, c->features, 0.3, &counter, mask->host, mask->host);
+    clt_ref_dropout_f32(&extent, c->features, 0.3, &counter, x->host, x->host);
+    for (size_t k = 0; k < count; k++) {
+        y->host[k] += x->host[k];
+    }
+    CLT_TRY(clt_check_compare(check, mask, error));
+    CLT_TRY(clt_check_compare(check, y, error));
+done:
+    clt_dropout_destroy(op);
+    return status;
+}
+
 /* timesteps rows. */
 static clt_status run_words(clt_check *check, const clt_case *c, clt_error *error)
 {
@@ -224,6 +254,8 @@ const clt_case clt_cases_layers[] = {
     {"dropout", NULL, NULL, 9, 7, 13, 0, false, 1e-7, run_dropout},
     {"dropout", NULL, NULL, 128, 0, 60, 0, false, 1e-7, run_dropout},
     {"locked dropout", NULL, NULL, 9, 7, 13, 0, true, 1e-7, run_dropout},
+    {"dropout mask", NULL, NULL, 9, 7, 13, 0, true, 1e-7, run_masks},
+    {"dropout mask", NULL, NULL, 40, 3, 200, 0, false, 1e-7, run_masks},
     {"word dropout", NULL, NULL, 0, 300, 33, 0, false, 1e-7, run_words},
     {"pool", NULL, NULL, 9, 7, 13, 3, false, 1e-6, run_pool},
     {"pool", NULL, NULL, 128, 40, 60, 3, false, 1e-6, run_pool},

@@ -112,7 +112,7 @@ void clt_dropout_destroy(clt_dropout *op);
 CLT_NODISCARD clt_status clt_dropout_apply(clt_dropout *op, const clt_extent *extent,
                                            const clt_dropout_counter *counter, clt_buffer x,
                                            clt_buffer y, clt_error *error);
-/* y += x * mask / (1 - rate) */
+/* y += x * mask / (1 - rate); x none: y += mask / (1 - rate) */
 CLT_NODISCARD clt_status clt_dropout_add(clt_dropout *op, const clt_extent *extent,
                                          const clt_dropout_counter *counter, clt_buffer x,
                                          clt_buffer y, clt_error *error);

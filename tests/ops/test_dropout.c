@@ -54,6 +54,36 @@ static void test_locked(void **state)
     }
 }
 
+/* Masks alone, written and added to: what ones become. */
+static void test_masks(void **state)
+{
+    const int shapes[][3] = {{3, 2, 4}, {9, 0, 15}, {9, 7, 16}, {130, 2, 61}, {7, 13, 300}};
+    clt_test_device *device = *state;
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+        clt_error error;
+        clt_dropout *op = NULL;
+        int samples = shapes[k][0], timesteps = shapes[k][1], features = shapes[k][2];
+        const clt_extent extent = {samples, timesteps, clt_shards_of(samples)};
+        size_t rows = (size_t)samples * (size_t)(timesteps > 0 ? timesteps : 1);
+        size_t count = rows * (size_t)features, bytes = count * sizeof(float);
+        float *y = clt_test_normals(device, count, 1.0, 2), *want = clt_test_alloc(device, bytes);
+        for (size_t e = 0; e < count; e++) {
+            want[e] = 1.0f;
+        }
+        clt_ref_dropout_f32(&extent, features, 0.3, &counter, want, want);
+        clt_buffer out = clt_test_output(device, bytes), sum = clt_test_input(device, y, bytes);
+        assert_ok(clt_dropout_plan(device->runtime, features, 0.3, &op, &error));
+        assert_ok(clt_dropout_mask(op, &extent, &counter, out, &error));
+        clt_test_assert_near("mask", clt_test_read(device, out), want, count, CLT_TOLERANCE_EXACT);
+        assert_ok(clt_dropout_add(op, &extent, &counter, (clt_buffer){0}, sum, &error));
+        for (size_t e = 0; e < count; e++) {
+            y[e] += want[e];
+        }
+        clt_test_assert_near("y +=", clt_test_read(device, sum), y, count, CLT_TOLERANCE_EXACT);
+        clt_dropout_destroy(op);
+    }
+}
+
 static void test_shapes(void **state)
 {
     const int shapes[][3] = {{1, 0, 1},   {3, 1, 3},   {8, 3, 4},    {9, 7, 5},
@@ -108,8 +138,9 @@ static void test_the_threshold_is_kept(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {clt_device_test(test_shapes), clt_device_test(test_rates),
-                                       clt_device_test(test_words), clt_device_test(test_locked),
-                                       clt_device_test(test_the_threshold_is_kept)};
+    const struct CMUnitTest tests[] = {
+        clt_device_test(test_shapes), clt_device_test(test_rates),
+        clt_device_test(test_words),  clt_device_test(test_locked),
+        clt_device_test(test_masks),  clt_device_test(test_the_threshold_is_kept)};
     return cmocka_run_group_tests(tests, clt_test_device_open, clt_test_device_close);
 }
