@@ -432,7 +432,7 @@ static void test_lazy_is_dense(void **state)
 static void test_journal_fills(void **state)
 {
     static const int rests[] = {1, 300, 1500, 3, 700, 2000, 0, 40};
-    for (size_t k = 0; k < 4; k++) {
+    for (size_t k = 0; k < RULES; k++) {
         twins w = new_twins(*state, &rules[k], 8, 17, rests, 8);
         for (int t = 1; t <= 2100; t++) {
             step_twins(&w, t, t % 100 == 0);
@@ -440,6 +440,7 @@ static void test_journal_fills(void **state)
         catch_up_twins(&w);
         assert_same_bits(w.device, &w.dense, &w.lazy);
         end_twins(&w);
+        assert_int_equal(clt_test_device_end(state), 0);
     }
 }
 
