@@ -8,8 +8,8 @@
  *   A_TRANSPOSED   1: A is stored [k, m]
  *   B_TRANSPOSED   1: B is stored [n, k]; gemm_pack runs first and `b` of gemm is its output
  *   WIDTH          lanes of a vector: 4, 8 or 16
- *   STAGED         1: the rows of B of a partial sum are copied together before they are used, for a
- *                  B whose rows lie so far apart that they would throw each other out of the cache
+ *   STAGED         1: the rows of B of a partial sum are copied together before they are used, for
+ *                  a B whose rows lie so far apart that they throw each other out of the cache
  *   ROWS, VECTORS  a register tile: 4 or 6 rows by 1 to 4 vectors of columns, one panel
  *   DEPTH          terms of a partial sum, and rows of B that a work-item of gemm_pack packs
  * Launch: work-groups of one work-item; the global sizes stand at the kernels. */

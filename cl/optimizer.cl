@@ -1,6 +1,6 @@
-/* optimizer.cl: Adam as Keras 3 computes it, or with CLT_SGD or CLT_RMSPROP one of these, over a flat
- * array and over a table whose gradient is rows at sorted ids. Nothing moves while the record's flag
- * is set.
+/* optimizer.cl: Adam as Keras 3 computes it, or with CLT_SGD or CLT_RMSPROP one of these, over a
+ * flat array and over a table whose gradient is rows at sorted ids. Nothing moves while the flag of
+ * the record is set.
  *
  * Every row of a table decays and moves at every step, used or not. optimizer_table does it so. The
  * lazy form leaves the same bits: optimizer_rows updates a step's own rows and writes the step down
@@ -31,8 +31,8 @@ static int zero_sixteen(int16 bits)
     return !any(bits != 0);
 }
 
-/* One update, the same text for one and for sixteen elements, for every row or a late one, so that a
- * zero gradient passed as a value gives what an absent row gets. RULE(FLOAT) is
+/* One update, the same text for one and for sixteen elements, for every row or a late one, so that
+ * a zero gradient passed as a value gives what an absent row gets. RULE(FLOAT) is
  *   Adam     m += (g - m) * (1 - beta1); v += (g * g - v) * (1 - beta2);
  *            p -= alpha * m / (sqrt(v) + epsilon)
  *   SGD      m = m * momentum - g * rate; p += m, or as Nesterov m * momentum - g * rate
