@@ -1,5 +1,7 @@
 /* table.c: CSV and TSV with a header (RFC 4180; Python's csv.reader(strict=True) of the dialects
- * excel and excel-tab). */
+ * excel and excel-tab). In a TSV that would be damaged otherwise, a backslash before a quote makes
+ * it one of the text: so R's write.table(qmethod = "escape") wrote Kaggle's labeledTrainData.tsv.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,12 +14,13 @@ typedef struct table {
     char *at, *end;
     size_t line; /* of `at`, from 1 */
     char delimiter;
+    bool escapes; /* \" is a quote of the text, too */
 } table;
 
 typedef struct field {
     char *text; /* without the quotes around it */
     size_t bytes;
-    bool doubled; /* quotes inside are still doubled */
+    bool quotes; /* of its text, still as they are written */
 } field;
 
 typedef struct row {
@@ -30,6 +33,7 @@ typedef struct row {
 static const char UNENDED[] = "a quoted field does not end";
 static const char STRAY[] =
     "a character behind a closing quote (a quote inside a quoted field is written twice)";
+static const char ESCAPED[] = "\\\" inside a quoted field, where a quote is written twice";
 
 static bool is_line_end(char c)
 {
@@ -52,6 +56,12 @@ static size_t count_lines(const char *at, const char *end)
     return lines;
 }
 
+/* Is there a backslash in front of a quote of a field that begins at `text`? */
+static bool is_escaped(const char *text, const char *quote)
+{
+    return quote > text && quote[-1] == '\\';
+}
+
 /* The rest of a field behind its opening quote. */
 static const char *scan_quoted(table *t, const char *limit, field *f)
 {
@@ -63,12 +73,14 @@ static const char *scan_quoted(table *t, const char *limit, field *f)
         }
         t->line += count_lines(t->at, quote);
         t->at = quote + 1;
-        if (t->at == t->end || *t->at != '"') {
-            f->bytes = (size_t)(quote - f->text);
-            return NULL;
+        if (!t->escapes || !is_escaped(f->text, quote)) {
+            if (t->at == t->end || *t->at != '"') {
+                f->bytes = (size_t)(quote - f->text);
+                return NULL;
+            }
+            t->at++; /* over the second */
         }
-        f->doubled = true;
-        t->at++;
+        f->quotes = true;
     }
 }
 
@@ -91,7 +103,7 @@ static const char *scan_field(table *t, const char *limit, field *f)
     if (f->text == behind) {
         f->bytes = (size_t)(t->at - behind);
     } else if (t->at > behind) {
-        fault = STRAY;
+        fault = is_escaped(f->text, behind - 1) ? ESCAPED : STRAY;
     }
     return fault;
 }
@@ -133,16 +145,21 @@ static void scan_row(table *t, const clt_columns *columns, row *r)
 }
 
 /* Writes a field with its quotes single; `to` may be its own text. Returns how many bytes. */
-static size_t copy_field(const field *f, char *to)
+static size_t copy_field(const table *t, const field *f, char *to)
 {
     const char *from = f->text, *end = from + f->bytes;
     size_t bytes = 0;
     while (from < end) {
-        const char *quote = f->doubled ? memchr(from, '"', (size_t)(end - from)) : NULL;
-        size_t part = (size_t)((quote != NULL ? quote + 1 : end) - from);
+        const char *quote = f->quotes ? memchr(from, '"', (size_t)(end - from)) : NULL;
+        bool escaped = quote != NULL && t->escapes && is_escaped(f->text, quote);
+        size_t part = (size_t)((quote != NULL ? quote - escaped : end) - from);
         memmove(to + bytes, from, part);
         bytes += part;
-        from += part + (quote != NULL);
+        from += part;
+        if (quote != NULL) {
+            to[bytes++] = '"';
+            from = quote + (escaped ? 1 : 2);
+        }
     }
     return bytes;
 }
@@ -170,7 +187,7 @@ static clt_status read_header(table *t, char delimiter, clt_columns *columns, cl
         if (name == NULL) {
             return CLT_FAILED;
         }
-        clt_columns_see(columns, name, copy_field(&f, name));
+        clt_columns_see(columns, name, copy_field(t, &f, name));
         free(name);
         last = t->at == t->end || *t->at != delimiter;
         t->at += !last;
@@ -215,8 +232,21 @@ static clt_status find_columns(table *t, const clt_corpus_options *options, clt_
     return CLT_OK;
 }
 
-static clt_status add_row(clt_corpus_builder *builder, const clt_columns *columns, row *r,
-                          clt_error *error)
+/* Has a TSV a backslash before a quote where only one of the text makes sense? */
+static bool find_escapes(table t, const clt_columns *columns)
+{
+    for (skip_blank_lines(&t); t.delimiter == '\t' && t.at < t.end; skip_blank_lines(&t)) {
+        row r;
+        scan_row(&t, columns, &r);
+        if (r.fault == ESCAPED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static clt_status add_row(clt_corpus_builder *builder, const table *t, const clt_columns *columns,
+                          row *r, clt_error *error)
 {
     if (r->fault != NULL) {
         return clt_fail(error, CLT_INPUT, 0, "%s", r->fault);
@@ -225,9 +255,9 @@ static clt_status add_row(clt_corpus_builder *builder, const clt_columns *column
         return clt_fail(error, CLT_INPUT, 0, "%zu fields, where the header has %zu", r->fields,
                         columns->count);
     }
-    r->text.bytes = copy_field(&r->text, r->text.text);
+    r->text.bytes = copy_field(t, &r->text, r->text.text);
     if (!builder->options->unlabelled) {
-        r->label.bytes = copy_field(&r->label, r->label.text);
+        r->label.bytes = copy_field(t, &r->label, r->label.text);
     }
     return clt_corpus_add(builder, r->line, r->text.text, r->text.bytes, r->label.text,
                           r->label.bytes, error);
@@ -244,10 +274,11 @@ clt_status clt_table_read(char *bytes, size_t size, const clt_corpus_options *op
         return status;
     }
     CLT_TRY(find_columns(&t, options, &columns, error));
+    t.escapes = find_escapes(t, &columns);
     for (skip_blank_lines(&t); t.at < t.end; skip_blank_lines(&t)) {
         row r;
         scan_row(&t, &columns, &r);
-        status = add_row(&builder, &columns, &r, error);
+        status = add_row(&builder, &t, &columns, &r, error);
         CLT_TRY(clt_corpus_bad_row(&builder, r.line, status, error));
     }
     CLT_TRY(clt_corpus_finish(&builder, corpus, error));

@@ -47,6 +47,36 @@ static void test_columns(void **state)
                  CLT_INPUT, "\xe2\x82\xac\xe2\x82\xac...':");
 }
 
+/* Kaggle's labeledTrainData.tsv. */
+static void test_escaped_quotes(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_corpus *corpus;
+    clt_corpus_options options = {.skip_bad_rows = true};
+    assert_ok(READ("id\tsentiment\treview\n"
+                   "\"1_8\"\t1\t\"no quotes\"\n"
+                   "\"2_9\"\t1\t\"\\\"The War\\\" of 1/2\\* it said \\\"\\\"\"\r\n"
+                   "\"3_1\"\t0\t\"\\\"All of it\\\"\"\n"
+                   "\"4_1\"\t\"\\\"0\\\"\"\tunquoted \\\"stays\\\"\n"
+                   "\"5_2\"\t0\t\"both \\\"\"\" ways\"",
+                   NULL, &corpus));
+    CHECK(corpus, "no quotes|1", "\"The War\" of 1/2\\* it said \"\"|1", "\"All of it\"|0",
+          "unquoted \\\"stays\\\"|\"0\"", "both \"\" ways|0");
+    clt_corpus_free(corpus);
+    /* Backslashes that only end a field are what RFC 4180 takes them for. */
+    assert_ok(READ("text\tlabel\n\"C:\\\"\tx\n\"say \"\"\\\"\"\"\ty\n\\\"\tz", NULL, &corpus));
+    CHECK(corpus, "C:\\|x", "say \"\\\"|y", "\\\"|z");
+    clt_corpus_free(corpus);
+    assert_fails(READ("text\tlabel\n\"\\\"a\\\"\tx\n", NULL, &corpus), CLT_INPUT,
+                 "line 2: a quoted field does not end");
+    assert_ok(READ("text\tlabel\n\"\\\"a\tx\n\"b\\\"\"c\tx\nd\ty\n", &options, &corpus));
+    CHECK(corpus, "d|y");
+    clt_corpus_free(corpus);
+    assert_fails(READ("text,label\n\"\\\"a\\\" b\",x\n", NULL, &corpus), CLT_INPUT,
+                 "line 2: \\\" inside a quoted field, where a quote is written twice");
+}
+
 static void test_without_labels(void **state)
 {
     (void)state;
@@ -164,9 +194,10 @@ static void test_many_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_columns),   cmocka_unit_test(test_without_labels),
-        cmocka_unit_test(test_bad_rows),  cmocka_unit_test(test_skips_bad_rows),
-        cmocka_unit_test(test_long_rows), cmocka_unit_test(test_many_classes),
+        cmocka_unit_test(test_columns),        cmocka_unit_test(test_without_labels),
+        cmocka_unit_test(test_escaped_quotes), cmocka_unit_test(test_bad_rows),
+        cmocka_unit_test(test_skips_bad_rows), cmocka_unit_test(test_long_rows),
+        cmocka_unit_test(test_many_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
