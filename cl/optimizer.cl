@@ -37,8 +37,15 @@ static int zero_sixteen(int16 bits)
  *            p -= alpha * m / (sqrt(v) + epsilon)
  *   SGD      m = m * momentum - g * rate; p += m, or as Nesterov m * momentum - g * rate
  *   RMSprop  v += (g * g - v) * (1 - rho); p -= rate * g / sqrt(v + epsilon)
- * and what decays loses p * decay before. */
+ * and what decays loses p * decay before. What a rule does not keep from step to step is 0 before
+ * each, and its array is not there. */
 #if defined(CLT_SGD)
+#ifdef CLT_MOMENTUM
+#define KEEPS_M 1
+#else
+#define KEEPS_M 0
+#endif
+#define KEEPS_V 0
 #ifdef CLT_NESTEROV
 #define MOVE *m * step.momentum - g * step.step_size
 #else
@@ -48,10 +55,14 @@ static int zero_sixteen(int16 bits)
     *m = *m * step.momentum - g * step.step_size;                                                  \
     *p += MOVE
 #elif defined(CLT_RMSPROP)
+#define KEEPS_M 0
+#define KEEPS_V 1
 #define RULE(FLOAT)                                                                                \
     *v = fma(fma(g, g, -*v), (FLOAT)step.one_minus_beta2, *v);                                     \
     *p -= step.step_size * g / sqrt(*v + step.epsilon)
 #else
+#define KEEPS_M 1
+#define KEEPS_V 1
 #define RULE(FLOAT)                                                                                \
     *m = fma(g - *m, (FLOAT)step.one_minus_beta1, *m);                                             \
     *v = fma(fma(g, g, -*v), (FLOAT)step.one_minus_beta2, *v);                                     \
@@ -85,6 +96,24 @@ static int zero_sixteen(int16 bits)
 UPDATE(one, float, as_int)
 UPDATE(sixteen, float16, as_int16)
 
+/* The elements from k on as pk, mk, vk, and back. */
+#define LOAD(FLOAT, PLACE)                                                                         \
+    FLOAT pk = *(__global const PLACE *)(p + k), mk = (FLOAT)0.0f, vk = (FLOAT)0.0f;               \
+    if (KEEPS_M) {                                                                                 \
+        mk = *(__global const PLACE *)(m + k);                                                     \
+    }                                                                                              \
+    if (KEEPS_V) {                                                                                 \
+        vk = *(__global const PLACE *)(v + k);                                                     \
+    }
+#define STORE(PLACE)                                                                               \
+    *(__global PLACE *)(p + k) = pk;                                                               \
+    if (KEEPS_M) {                                                                                 \
+        *(__global PLACE *)(m + k) = mk;                                                           \
+    }                                                                                              \
+    if (KEEPS_V) {                                                                                 \
+        *(__global PLACE *)(v + k) = vk;                                                           \
+    }
+
 /* The elements 0 .. count - 1 of p, m, v; their gradients, or all zero when NULL. */
 static void update_run(int count, __global const float *gradient, __global float *p,
                        __global float *m, __global float *v, step_constants step)
@@ -92,24 +121,20 @@ static void update_run(int count, __global const float *gradient, __global float
     int k = 0;
 #ifdef CLT_WHOLE_ROWS
     for (; k + 16 <= count; k += 16) {
-        float16 g = (float16)0.0f, pk = *(__global const clt_unaligned16 *)(p + k);
-        float16 mk = *(__global const clt_unaligned16 *)(m + k);
-        float16 vk = *(__global const clt_unaligned16 *)(v + k);
+        float16 g = (float16)0.0f;
+        LOAD(float16, clt_unaligned16)
         if (gradient != 0) {
             g = *(__global const clt_unaligned16 *)(gradient + k);
         }
         update_sixteen(g, &pk, &mk, &vk, step);
-        *(__global clt_unaligned16 *)(p + k) = pk;
-        *(__global clt_unaligned16 *)(m + k) = mk;
-        *(__global clt_unaligned16 *)(v + k) = vk;
+        STORE(clt_unaligned16)
     }
 #endif
     for (; k < count; k++) {
-        float g = gradient != 0 ? gradient[k] : 0.0f, pk = p[k], mk = m[k], vk = v[k];
+        float g = gradient != 0 ? gradient[k] : 0.0f;
+        LOAD(float, float)
         update_one(g, &pk, &mk, &vk, step);
-        p[k] = pk;
-        m[k] = mk;
-        v[k] = vk;
+        STORE(float)
     }
 }
 
@@ -120,21 +145,15 @@ static void replay_run(int count, __global float *p, __global float *m, __global
     int k = 0;
 #ifdef CLT_WHOLE_ROWS
     for (; k + 16 <= count; k += 16) {
-        float16 pk = *(__global const clt_unaligned16 *)(p + k);
-        float16 mk = *(__global const clt_unaligned16 *)(m + k);
-        float16 vk = *(__global const clt_unaligned16 *)(v + k);
+        LOAD(float16, clt_unaligned16)
         replay_sixteen(&pk, &mk, &vk, journal, from, to);
-        *(__global clt_unaligned16 *)(p + k) = pk;
-        *(__global clt_unaligned16 *)(m + k) = mk;
-        *(__global clt_unaligned16 *)(v + k) = vk;
+        STORE(clt_unaligned16)
     }
 #endif
     for (; k < count; k++) {
-        float pk = p[k], mk = m[k], vk = v[k];
+        LOAD(float, float)
         replay_one(&pk, &mk, &vk, journal, from, to);
-        p[k] = pk;
-        m[k] = mk;
-        v[k] = vk;
+        STORE(float)
     }
 }
 
@@ -145,8 +164,12 @@ static void fetch_row(int row, int features, __global const float *p, __global c
 {
 #ifdef CLT_WHOLE_ROWS
     clt_prefetch_rows(p, features, row, row + 1, features);
-    clt_prefetch_rows(m, features, row, row + 1, features);
-    clt_prefetch_rows(v, features, row, row + 1, features);
+    if (KEEPS_M) {
+        clt_prefetch_rows(m, features, row, row + 1, features);
+    }
+    if (KEEPS_V) {
+        clt_prefetch_rows(v, features, row, row + 1, features);
+    }
 #endif
 }
 

@@ -191,12 +191,16 @@ CLT_NODISCARD clt_status clt_optimizer_plan(clt_runtime *runtime, const clt_opti
                                             clt_error *error);
 void clt_optimizer_destroy(clt_optimizer *op);
 /* The rule, for a device whose cache of global memory has so many bytes (0: unknown): "lazy" where
- * p, m and v fill more than half of a CPU's cache, or more than four of another's; a cache counts
- * as 32 MiB at least. */
+ * p, m and v, kept or not, fill more than half of a CPU's cache, or more than four of another's; a
+ * cache counts as 32 MiB at least. */
 bool clt_optimizer_prefers_lazy(bool cpu, uint64_t cache_bytes, int table_rows, int features);
 
-/* A parameter buffer and the two moments of each element, all of one length. SGD uses m alone,
- * RMSprop v. */
+/* Which moments a rule keeps: Adam both, SGD with momentum m, RMSprop v. */
+bool clt_optimizer_keeps_m(const clt_optimizer_rule *rule);
+bool clt_optimizer_keeps_v(const clt_optimizer_rule *rule);
+
+/* A parameter buffer and the moments of each element, all of one length; none where a rule keeps
+ * none. */
 typedef struct clt_optimizer_state {
     clt_buffer p, m, v;
 } clt_optimizer_state;

@@ -10,9 +10,8 @@
 #include "util/memory.h"
 
 #define ELEMENTS_ON_CPU 4096
-#define ROWS_ON_CPU 64         /* of all rows */
-#define BATCH_ROWS_ON_CPU 16   /* of a batch's */
-#define BYTES_PER_ELEMENT 24.0 /* p, m, v read and written */
+#define ROWS_ON_CPU 64       /* of all rows */
+#define BATCH_ROWS_ON_CPU 16 /* of a batch's */
 #define FLOPS_PER_ELEMENT 12.0
 
 /* What only the device writes and reads; the same layout stands in cl/optimizer.cl. */
@@ -27,6 +26,7 @@ struct clt_optimizer {
     clt_runtime *runtime;
     clt_optimizer_kind kind;
     int table_rows, features;
+    double bytes; /* of an element: p, m, v read and written */
     bool lazy;
     int steps; /* queued since all rows were up to date; the journal has those that were good */
     clt_buffer own, journal, last; /* lazy: slices of `own`, all zero when rows are up to date */
@@ -52,6 +52,16 @@ const char *clt_optimizer_name(clt_optimizer_kind kind)
 double clt_optimizer_learning_rate(clt_optimizer_kind kind)
 {
     return kinds[kind].learning_rate;
+}
+
+bool clt_optimizer_keeps_m(const clt_optimizer_rule *rule)
+{
+    return rule->kind == CLT_ADAM || rule->momentum > 0.0;
+}
+
+bool clt_optimizer_keeps_v(const clt_optimizer_rule *rule)
+{
+    return rule->kind != CLT_SGD;
 }
 
 #define CACHE_AT_LEAST (32u << 20) /* some drivers name an inner cache or none */
@@ -104,12 +114,14 @@ clt_status clt_optimizer_plan(clt_runtime *runtime, const clt_optimizer_rule *ru
     made->kind = rule->kind;
     made->table_rows = table_rows;
     made->features = features;
+    made->bytes = 8.0 * (1 + clt_optimizer_keeps_m(rule) + clt_optimizer_keeps_v(rule));
     if (table_rows > 0) {
         made->lazy = pick_lazy(runtime, table_rows, features);
         clt_runtime_planned(runtime, "adam", made->lazy ? "lazy" : "dense");
     }
-    snprintf(prelude, sizeof prelude, "%s%s%s%s", clt_tiling_prelude(runtime),
-             kinds[rule->kind].prelude, rule->nesterov ? "#define CLT_NESTEROV\n" : "",
+    snprintf(prelude, sizeof prelude, "%s%s%s%s%s", clt_tiling_prelude(runtime),
+             kinds[rule->kind].prelude, rule->momentum > 0.0 ? "#define CLT_MOMENTUM\n" : "",
+             rule->nesterov ? "#define CLT_NESTEROV\n" : "",
              rule->weight_decay > 0.0 ? "#define CLT_DECAYS\n" : "");
     CLT_TRY(clt_program_build(runtime, "optimizer", prelude, &program, error));
     CLT_TRY(clt_kernel_create(program, "optimizer_dense", &made->dense, error));
@@ -182,7 +194,7 @@ clt_status clt_optimizer_dense(clt_optimizer *op, const clt_optimizer_step *step
                             clt_arg_float(step->decay),
                             clt_arg_float(step->momentum)};
     clt_profile_begin(op->runtime, kinds[op->kind].dense, FLOPS_PER_ELEMENT * (double)count,
-                      BYTES_PER_ELEMENT * (double)count);
+                      op->bytes * (double)count);
     clt_status status = clt_kernel_enqueue_1d(op->dense, (count + span - 1) / span,
                                               clt_kernel_item_group(op->dense), args,
                                               sizeof args / sizeof *args, error);
@@ -253,7 +265,7 @@ clt_status clt_optimizer_table(clt_optimizer *op, const clt_optimizer_step *step
 {
     double elements = (double)(op->lazy ? row_count : op->table_rows) * op->features;
     clt_profile_begin(op->runtime, kinds[op->kind].table, FLOPS_PER_ELEMENT * elements,
-                      BYTES_PER_ELEMENT * elements);
+                      op->bytes * elements);
     clt_status status = (op->lazy ? update_rows : update_all)(op, step, record, unique, row_count,
                                                               drows, state, error);
     clt_profile_end(op->runtime);
@@ -274,7 +286,7 @@ static clt_status catch_up(clt_optimizer *op, clt_buffer unique, int row_count, 
                             clt_arg_int(tiling.rows),    clt_arg_int(tiling.span),
                             clt_arg_buffer(op->journal), clt_arg_buffer(op->last)};
     clt_profile_begin(op->runtime, kinds[op->kind].catch_up, 0.0,
-                      BYTES_PER_ELEMENT * (double)row_count * op->features);
+                      op->bytes * (double)row_count * op->features);
     clt_status status =
         clt_tiling_enqueue(op->catch_up, &tiling, args, sizeof args / sizeof *args, error);
     clt_profile_end(op->runtime);

@@ -136,13 +136,30 @@ static void name_tensor(char name[NAME_ROOM], const char *block, const clt_param
 }
 
 enum { STATES_MAX = 3 };
-static const char *const states[STATES_MAX] = {"m", "v", "weights"};
 static const char BEST[] = "best";
 
-/* Those that a trainer has: the weights of training where the model's are their average. */
-static size_t state_count(const clt_trainer *trainer)
+/* A block of table and arena on the device. */
+typedef struct kept_state {
+    const char *name;
+    clt_buffer table, arena;
+} kept_state;
+
+/* Those that a trainer has: the moments that its optimizer keeps, and the weights of training where
+ * the model's are their average. */
+static size_t list_states(const clt_trainer *trainer, kept_state states[STATES_MAX])
 {
-    return trainer->ema != NULL ? 3 : 2;
+    const clt_network_state *network = clt_network_state_of(trainer->network);
+    size_t count = 0;
+    if (trainer->m_arena.bytes > 0) {
+        states[count++] = (kept_state){"m", trainer->m_table, trainer->m_arena};
+    }
+    if (trainer->v_arena.bytes > 0) {
+        states[count++] = (kept_state){"v", trainer->v_table, trainer->v_arena};
+    }
+    if (trainer->ema != NULL) {
+        states[count++] = (kept_state){"weights", network->table, network->arena};
+    }
+    return count;
 }
 
 static size_t block_count(const clt_layers *layers)
@@ -155,31 +172,26 @@ static bool has_best(const clt_trainer *trainer)
     return trainer->best != NULL && trainer->control.best_epoch >= 0;
 }
 
-/* The states, each a block of table and arena, from the device or to it. Waits. */
-static clt_status move_states(clt_trainer *trainer, float *block, bool to_device, clt_error *error)
+/* The states, one block behind the other, from the device or to it. Waits. */
+static clt_status move_states(clt_trainer *trainer, const kept_state *states, size_t count,
+                              float *block, bool to_device, clt_error *error)
 {
     const clt_layers *layers = &trainer->model->layers;
-    const clt_network_state *network = clt_network_state_of(trainer->network);
     size_t table = layers->parameters[0].count, arena = layers->arena;
-    const struct {
-        clt_buffer table, arena;
-    } parts[STATES_MAX] = {{trainer->m_table, trainer->m_arena},
-                           {trainer->v_table, trainer->v_arena},
-                           {network->table, network->arena}};
     clt_status status = CLT_OK;
-    for (size_t k = 0; status == CLT_OK && k < 2 * state_count(trainer); k++) {
-        clt_buffer buffer = k % 2 == 0 ? parts[k / 2].table : parts[k / 2].arena;
-        size_t count = k % 2 == 0 ? table : arena, bytes = count * sizeof(float);
+    for (size_t k = 0; status == CLT_OK && k < 2 * count; k++) {
+        clt_buffer buffer = k % 2 == 0 ? states[k / 2].table : states[k / 2].arena;
+        size_t elements = k % 2 == 0 ? table : arena, bytes = elements * sizeof(float);
         status = to_device ? clt_buffer_write(trainer->runtime, buffer, 0, bytes, block, error)
                            : clt_buffer_read(trainer->runtime, buffer, 0, bytes, block, error);
-        block += count;
+        block += elements;
     }
     return status;
 }
 
 /* What is written, while it is written. */
 typedef struct draft {
-    float *states;   /* state_count blocks */
+    float *states;   /* a block for each */
     double *history; /* [count, HISTORY_COLUMNS] */
     char *state;
     clt_stored_tensor tensors[CLT_MODEL_MORE_TENSORS];
@@ -237,14 +249,15 @@ static void list_history(const clt_history *history, draft *d)
 clt_status clt_checkpoint_write(clt_trainer *trainer, const char *path, clt_error *error)
 {
     const clt_layers *layers = &trainer->model->layers;
-    size_t block = block_count(layers);
+    kept_state states[STATES_MAX];
+    size_t block = block_count(layers), count = list_states(trainer, states);
     clt_metadata metadata = {STATE_KEY, NULL};
     clt_status status = CLT_FAILED;
     draft *d = clt_alloc(1, sizeof *d, "a checkpoint", error);
     if (d == NULL) {
         return CLT_FAILED;
     }
-    d->states = clt_alloc(state_count(trainer) * block, sizeof *d->states, "a checkpoint", error);
+    d->states = clt_alloc(count * block, sizeof *d->states, "a checkpoint", error);
     d->history = clt_alloc(trainer->history.count * HISTORY_COLUMNS, sizeof *d->history,
                            "a checkpoint", error);
     d->state = state_text(trainer, error);
@@ -252,9 +265,9 @@ clt_status clt_checkpoint_write(clt_trainer *trainer, const char *path, clt_erro
         goto done;
     }
     CLT_TRY(clt_trainer_download(trainer, error)); /* brings lazy rows up to date */
-    CLT_TRY(move_states(trainer, d->states, false, error));
-    for (size_t k = 0; k < state_count(trainer); k++) {
-        list_block(layers, states[k], d->states + k * block, d);
+    CLT_TRY(move_states(trainer, states, count, d->states, false, error));
+    for (size_t k = 0; k < count; k++) {
+        list_block(layers, states[k].name, d->states + k * block, d);
     }
     if (has_best(trainer)) {
         list_block(layers, BEST, trainer->best, d);
@@ -449,16 +462,17 @@ static clt_status take_states(const clt_checkpoint *checkpoint, clt_trainer *tra
                               clt_error *error)
 {
     const clt_layers *layers = &trainer->model->layers;
-    size_t block = block_count(layers);
-    clt_status status;
-    float *values = clt_alloc(state_count(trainer) * block, sizeof *values, "a checkpoint", error);
+    kept_state states[STATES_MAX];
+    size_t block = block_count(layers), count = list_states(trainer, states);
+    clt_status status = CLT_OK;
+    float *values = clt_alloc(count * block, sizeof *values, "a checkpoint", error);
     if (values == NULL) {
         return CLT_FAILED;
     }
-    for (size_t k = 0; k < state_count(trainer); k++) {
-        CLT_TRY(take_block(checkpoint, layers, states[k], values + k * block, error));
+    for (size_t k = 0; k < count; k++) {
+        CLT_TRY(take_block(checkpoint, layers, states[k].name, values + k * block, error));
     }
-    CLT_TRY(move_states(trainer, values, true, error));
+    CLT_TRY(move_states(trainer, states, count, values, true, error));
     if (has_best(trainer)) {
         CLT_TRY(take_block(checkpoint, layers, BEST, trainer->best, error));
     }

@@ -75,29 +75,39 @@ static clt_optimizer_rule rule_of(const clt_trainer_config *config)
                                 config->weight_decay};
 }
 
-/* The moments of the table and of the arena, zero. */
+/* The moments of the table and of the arena that the optimizer keeps, zero. */
 static clt_status create_moments(clt_trainer *trainer, clt_error *error)
 {
     const clt_network_state *state = clt_network_state_of(trainer->network);
-    size_t table = state->table.bytes, arena = state->arena.bytes;
-    size_t table_room = clt_align(table), arena_room = clt_align(arena);
-    size_t total = 2 * (table_room + arena_room);
+    const clt_optimizer_rule rule = rule_of(&trainer->config);
+    bool m = clt_optimizer_keeps_m(&rule), v = clt_optimizer_keeps_v(&rule);
+    size_t table = state->table.bytes, arena = state->arena.bytes, total = 0, offset = 0;
     clt_runtime *runtime = trainer->runtime;
-    clt_status status;
+    clt_status status = CLT_OK;
     const struct {
         clt_buffer *part;
-        size_t offset, bytes;
+        size_t bytes;
     } parts[] = {
-        {&trainer->m_table, 0, table},
-        {&trainer->v_table, table_room, table},
-        {&trainer->m_arena, 2 * table_room, arena},
-        {&trainer->v_arena, 2 * table_room + arena_room, arena},
+        {&trainer->m_table, m ? table : 0},
+        {&trainer->v_table, v ? table : 0},
+        {&trainer->m_arena, m ? arena : 0},
+        {&trainer->v_arena, v ? arena : 0},
     };
+    enum { PARTS = sizeof parts / sizeof *parts };
+    for (size_t k = 0; k < PARTS; k++) {
+        total += clt_align(parts[k].bytes);
+    }
+    if (total == 0) {
+        return CLT_OK;
+    }
     CLT_TRY(clt_buffer_create(runtime, total, "the moments", &trainer->moments, error));
     CLT_TRY(clt_buffer_zero(runtime, trainer->moments, 0, total, error));
-    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
-        CLT_TRY(clt_buffer_slice(runtime, trainer->moments, parts[k].offset, parts[k].bytes,
-                                 parts[k].part, error));
+    for (size_t k = 0; k < PARTS; k++) {
+        if (parts[k].bytes > 0) {
+            CLT_TRY(clt_buffer_slice(runtime, trainer->moments, offset, parts[k].bytes,
+                                     parts[k].part, error));
+        }
+        offset += clt_align(parts[k].bytes);
     }
 done:
     return status;

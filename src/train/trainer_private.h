@@ -37,7 +37,7 @@ struct clt_trainer {
     clt_buffer class_weights;           /* float [classes]; none: all 1 */
     clt_buffer record;
     clt_ticket reads[2];                           /* of the record, by step % 2 */
-    clt_buffer moments;                            /* m and v of table and arena */
+    clt_buffer moments;                            /* m and v of table and arena, where kept */
     clt_buffer m_table, v_table, m_arena, v_arena; /* slices of it */
     uint64_t step;                                 /* optimiser steps queued so far, all epochs */
     clt_place place;

@@ -245,8 +245,11 @@ static void momentum_is_resumed(void **state)
                         "sed -i 's/\"finished\": true/\"finished\": false/' fit.json; "
                         "rm model.safetensors checkpoint-12.safetensors; cd ..; "
                         "cltrain fit --resume went; "
-                        "cmp moved/model.safetensors went/model.safetensors");
+                        "cmp moved/model.safetensors went/model.safetensors; "
+                        "grep -oa 'trainer[.][mv][.]lstm[.]bias' moved/checkpoint-12.safetensors");
     assert_contains(run.err, "training goes on after 8 steps");
+    assert_contains(run.out, "trainer.m.lstm.bias\n"); /* what momentum needs, and no more */
+    assert_lacks(run.out, "trainer.v");
     clt_run_free(&run);
 }
 
