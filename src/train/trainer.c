@@ -63,6 +63,27 @@ clt_status clt_trainer_check(const clt_trainer_config *config, clt_error *error)
     return status == CLT_OK ? clt_control_check(config, error) : status;
 }
 
+/* Kernels that walk over all of a gradient count its elements in 32 bits, past its end too. The
+ * table's has a row for each different word of a batch. */
+enum { GRADIENT_ELEMENTS_MAX = 1 << 30 };
+static clt_status check_gradients(const clt_model *model, const clt_trainer_config *config,
+                                  clt_error *error)
+{
+    const int *table = model->layers.parameters[0].shape;
+    uint64_t rows = (uint64_t)config->batch * (uint64_t)model->reading.maxlen;
+    rows = rows < (uint64_t)table[0] ? rows : (uint64_t)table[0];
+    uint64_t elements = rows * (uint64_t)table[1], arena = model->layers.arena;
+    elements = elements > arena ? elements : arena;
+    if (elements > GRADIENT_ELEMENTS_MAX) {
+        return clt_fail(error, CLT_USAGE, 0,
+                        "a gradient of %llu numbers, of %s in batches of %d x %d words: at most "
+                        "%d; take narrower layers or a smaller batch",
+                        (unsigned long long)elements, model->text, (int)config->batch,
+                        (int)model->reading.maxlen, GRADIENT_ELEMENTS_MAX);
+    }
+    return CLT_OK;
+}
+
 /* Does the table stay as it is? */
 static bool is_frozen(const clt_trainer *trainer)
 {
@@ -145,7 +166,11 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
                                clt_error *error)
 {
     static const clt_trainer_config defaults = CLT_TRAINER_CONFIG_DEFAULT;
-    clt_status status = clt_trainer_check(config != NULL ? config : &defaults, error);
+    config = config != NULL ? config : &defaults;
+    clt_status status = clt_trainer_check(config, error);
+    if (status == CLT_OK) {
+        status = check_gradients(model, config, error);
+    }
     if (status != CLT_OK) {
         return status;
     }
@@ -155,7 +180,7 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
     }
     made->model = model;
     made->runtime = runtime;
-    made->config = config != NULL ? *config : defaults;
+    made->config = *config;
     if (made->config.checkpoints.folder != NULL) {
         made->folder = clt_strdup(made->config.checkpoints.folder, error);
         made->config.checkpoints.folder = made->folder;

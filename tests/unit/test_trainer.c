@@ -7,6 +7,7 @@
 
 #include "cltrain/trainer.h"
 #include "data/vocabulary.h"
+#include "model/model_private.h"
 #include "runtime/runtime_private.h"
 #include "support/runtime.h"
 #include "util/random.h"
@@ -348,6 +349,33 @@ static void test_refused(void **state)
     clt_model_free(model);
 }
 
+/* Nothing of these is allocated before they are refused. */
+static void test_too_large(void **state)
+{
+    static const struct {
+        const char *layers;
+        int32_t words, batch, maxlen;
+        const char *part;
+    } cases[] = {
+        {"embedding:65536,lstm:2,dense:1", 1 << 24, 128, 129, "a gradient of 1082130432 numbers"},
+        {"embedding:65536,lstm:2,dense:1", (1 << 14) + 1, 65536, 2, "1073807360 numbers"},
+        {"embedding:65536,lstm:2048:bidirectional,dense:1", 10, 1, 1, "1107"},
+        {"embedding:1,lstm:1,dense:1", 10, 65536, 65536, "a batch of 65536 samples x 65536"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        clt_error error;
+        clt_trainer *trainer = NULL;
+        clt_trainer_config config = CLT_TRAINER_CONFIG_DEFAULT;
+        clt_model model = {.text = (char *)(size_t)cases[k].layers};
+        config.batch = cases[k].batch;
+        model.reading.maxlen = cases[k].maxlen;
+        assert_ok(clt_layers_parse(cases[k].layers, cases[k].words, &model.layers, &error));
+        assert_fails(clt_trainer_create(&model, clt_test_runtime, &config, &trainer, &error),
+                     CLT_USAGE, cases[k].part);
+    }
+}
+
 static void test_predict_text(void **state)
 {
     (void)state;
@@ -381,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_nan_weights),
         cmocka_unit_test(test_stops),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_predict_text),
         cmocka_unit_test(test_lazy_adam_same_bits),
     };
