@@ -97,19 +97,10 @@ static inline void store(floatv sum, int column, int start, int n, int add, glob
     }
 
 #define END(r)                                                                                     \
-    if (i0 + r < m) {                                                                              \
-        global float *to = c + (size_t)(i0 + r) * ldc;                                             \
-        store(sum##r##0, j0, start0, n, add, to);                                                  \
-        if (vectors > 1) {                                                                         \
-            store(sum##r##1, j0 + WIDTH, start1, n, add, to);                                      \
-        }                                                                                          \
-        if (vectors > 2) {                                                                         \
-            store(sum##r##2, j0 + 2 * WIDTH, start2, n, add, to);                                  \
-        }                                                                                          \
-        if (vectors > 3) {                                                                         \
-            store(sum##r##3, j0 + 3 * WIDTH, start3, n, add, to);                                  \
-        }                                                                                          \
-    }
+    sums[r][0] = sum##r##0;                                                                        \
+    sums[r][1] = sum##r##1;                                                                        \
+    sums[r][2] = sum##r##2;                                                                        \
+    sums[r][3] = sum##r##3;
 
 /* One partial sum, p0 <= p < p1, of ROWS rows from i0 on and `vectors` vectors of columns from j0
  * on; b is row p0 of B. Rows past the last are copies of it and not stored. `vectors` is a constant
@@ -118,6 +109,7 @@ CLT_INLINE void tile(const int vectors, int i0, int j0, int p0, int p1, int m, i
                      global const float *a, int lda, B_SPACE const float *b, int ldb, int add,
                      global float *c, int ldc)
 {
+    floatv sums[ROWS][4];
     const int start0 = vector_start(j0, n), start1 = vector_start(j0 + WIDTH, n);
     const int start2 = vector_start(j0 + 2 * WIDTH, n), start3 = vector_start(j0 + 3 * WIDTH, n);
     const int at0 = SIDE_BY_SIDE ? 0 : start0, at1 = SIDE_BY_SIDE ? WIDTH : start1;
@@ -132,6 +124,15 @@ CLT_INLINE void tile(const int vectors, int i0, int j0, int p0, int p1, int m, i
         EACH_ROW(TERM)
     }
     EACH_ROW(END)
+/* Loops, because compilers need seconds for a copy of store() for each vector. */
+#pragma unroll 1
+    for (int r = 0; r < min(ROWS, m - i0); r++) {
+#pragma unroll 1
+        for (int v = 0; v < vectors; v++) {
+            const int column = j0 + v * WIDTH;
+            store(sums[r][v], column, vector_start(column, n), n, add, c + (size_t)(i0 + r) * ldc);
+        }
+    }
 }
 
 #if STAGED
