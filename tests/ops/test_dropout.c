@@ -1,6 +1,9 @@
 /* Dropout: the masks and the scaled values are the reference's, bit for bit. */
 #include "ref/ref.h"
 #include "support/device.h"
+
+#include <stdlib.h>
+
 #include "util/random.h"
 
 static const clt_dropout_counter counter = {0xfedcba9876543210u, 3, 0xfffffff0u, false};
@@ -142,5 +145,6 @@ int main(void)
         clt_device_test(test_shapes), clt_device_test(test_rates),
         clt_device_test(test_words),  clt_device_test(test_locked),
         clt_device_test(test_masks),  clt_device_test(test_the_threshold_is_kept)};
+    cmocka_set_test_filter(getenv("CLTRAIN_TEST_FILTER"));
     return cmocka_run_group_tests(tests, clt_test_device_open, clt_test_device_close);
 }
