@@ -30,6 +30,17 @@ static double dot(const double *a, const double *b, size_t count)
     return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
+/* Takes what lies along u out of v. */
+static void subtract_along(const double *u, double *v, size_t count)
+{
+    double along = dot(u, v, count);
+    for (size_t k = 0; k < count; k++) {
+        v[k] -= along * u[k];
+    }
+}
+
+enum { BLOCK = 16 }; /* vectors that stay in the cache while each earlier one goes over them */
+
 /* Keras: QR of a normal matrix whose longer side comes first, with positive diagonal of R. That is
  * the Gram-Schmidt process on `few` normal vectors of `many` elements; in double and with vectors
  * this far from parallel one pass is orthonormal to float's precision. */
@@ -42,21 +53,22 @@ static clt_status fill_orthogonal(clt_random *random, int rows, int columns, flo
     if (vectors == NULL) {
         return CLT_FAILED;
     }
-    for (size_t i = 0; i < few; i++) {
-        double *v = vectors + i * many;
-        for (size_t k = 0; k < many; k++) {
-            v[k] = clt_random_normal(random);
-        }
-        for (size_t j = 0; j < i; j++) {
-            const double *u = vectors + j * many;
-            double along = dot(u, v, many);
-            for (size_t k = 0; k < many; k++) {
-                v[k] -= along * u[k];
+    for (size_t k = 0; k < few * many; k++) {
+        vectors[k] = clt_random_normal(random);
+    }
+    for (size_t first = 0; first < few; first += BLOCK) {
+        size_t end = first + BLOCK < few ? first + BLOCK : few;
+        for (size_t j = 0; j < end; j++) {
+            double *u = vectors + j * many;
+            if (j >= first) {
+                double scale = 1.0 / sqrt(dot(u, u, many));
+                for (size_t k = 0; k < many; k++) {
+                    u[k] *= scale;
+                }
             }
-        }
-        double scale = 1.0 / sqrt(dot(v, v, many));
-        for (size_t k = 0; k < many; k++) {
-            v[k] *= scale;
+            for (size_t i = j < first ? first : j + 1; i < end; i++) {
+                subtract_along(u, vectors + i * many, many);
+            }
         }
     }
     for (size_t r = 0; r < (size_t)rows; r++) {
