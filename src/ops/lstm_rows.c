@@ -86,15 +86,16 @@ static size_t parts_of(const clt_lstm *op, const clt_lstm_call *call)
     return !rows->shared || call->x->start.mem != NULL ? 1 : parts < panels ? parts : panels;
 }
 
-static clt_status plan_training(clt_lstm *op, clt_program *program, const char *prelude,
-                                clt_error *error)
+static clt_status plan_training(clt_lstm *op, const char *prelude, clt_error *error)
 {
     clt_status status;
-    clt_program *gradient, *pack;
+    clt_program *program, *gradient, *pack;
     rows_state *rows = op->state;
     size_t samples = (size_t)op->limits.samples, h = (size_t)op->config.hidden;
     CLT_TRY(clt_program_build(op->runtime, "lstm_rows_pack", prelude, &pack, error));
     CLT_TRY(clt_kernel_create(pack, "lstm_rows_pack_transposed", &rows->pack_transposed, error));
+    CLT_TRY(clt_program_build(op->runtime, "lstm_rows_tile+lstm_rows_backward", prelude, &program,
+                              error));
     CLT_TRY(clt_kernel_create(program, "lstm_rows_backward", &rows->backward, error));
     if (rows->shared) {
         CLT_TRY(clt_kernel_create(program, "lstm_rows_backward_part", &rows->backward_part, error));
@@ -127,7 +128,7 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
     rows->shared = hidden >= SHARED;
     snprintf(prelude, sizeof prelude, "#define HIDDEN %d\n#define GROUPS %d\n#define SHARED %d\n",
              hidden, rows->groups, rows->shared);
-    CLT_TRY(clt_program_build(op->runtime, "lstm_rows", prelude, &program, error));
+    CLT_TRY(clt_program_build(op->runtime, "lstm_rows_tile+lstm_rows", prelude, &program, error));
     CLT_TRY(clt_program_build(op->runtime, "lstm_rows_pack", prelude, &pack, error));
     CLT_TRY(clt_kernel_create(pack, "lstm_rows_pack", &rows->pack, error));
     CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->forward, error));
@@ -142,7 +143,7 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
         CLT_TRY(clt_lstm_reserve(&op->scratch, &rows->between_c, samples, h, error));
     }
     if (op->limits.train) {
-        CLT_TRY(plan_training(op, program, prelude, error));
+        CLT_TRY(plan_training(op, prelude, error));
     }
 done:
     return status;

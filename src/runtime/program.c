@@ -1,4 +1,5 @@
-/* program.c: builds a program from [prelude, common.cl, NAME.cl], once per runtime and prelude. */
+/* program.c: builds a program from [prelude, common.cl, NAME.cl ...], once per runtime and prelude.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,38 +81,53 @@ static clt_status build_failed(clt_runtime *runtime, cl_program program, const c
     return status;
 }
 
+enum { FILES_MAX = 3 };
+
+typedef struct source_file {
+    char name[64], line[96]; /* before its text */
+    char *own;               /* its text, when that has to be freed */
+} source_file;
+
+/* common.cl and those of a program's name, in order. Returns their number. */
+static int name_files(const char *name, source_file *files)
+{
+    int count = 1;
+    snprintf(files[0].name, sizeof files[0].name, "common.cl");
+    for (size_t length; *name != 0 && count < FILES_MAX; name += length, count++) {
+        name += *name == '+';
+        length = strcspn(name, "+");
+        snprintf(files[count].name, sizeof files[count].name, "%.*s.cl", (int)length, name);
+    }
+    return count;
+}
+
 static clt_status build(clt_runtime *runtime, const char *name, const char *prelude,
                         cl_program *program, clt_error *error)
 {
-    char file[64], line_kernel[96];
-    const char *common = NULL, *kernel = NULL;
-    char *own_common = NULL, *own_kernel = NULL;
+    source_file files[FILES_MAX] = {0};
+    const char *sources[3 + 2 * FILES_MAX] = {runtime->pocl ? "#define CLT_POCL\n" : "",
+                                              "#line 1 \"prelude\"\n", prelude};
+    size_t lengths[3 + 2 * FILES_MAX];
+    unsigned count = 3;
     cl_int code;
     clt_status status;
-    snprintf(file, sizeof file, "%s.cl", name);
-    snprintf(line_kernel, sizeof line_kernel, "\n#line 1 \"%s\"\n", file);
     CLT_TRY(clt_runtime_alive(runtime, error));
-    CLT_TRY(source_text("common.cl", &common, &own_common, error));
-    CLT_TRY(source_text(file, &kernel, &own_kernel, error));
-    const char *sources[] = {runtime->pocl ? "#define CLT_POCL\n" : "",
-                             "#line 1 \"prelude\"\n",
-                             prelude,
-                             "\n#line 1 \"common.cl\"\n",
-                             common,
-                             line_kernel,
-                             kernel};
-    enum { COUNT = sizeof sources / sizeof *sources };
-    size_t lengths[COUNT];
-    for (size_t k = 0; k < COUNT; k++) {
+    for (int k = 0, file_count = name_files(name, files); k < file_count; k++) {
+        source_file *file = &files[k];
+        snprintf(file->line, sizeof file->line, "\n#line 1 \"%.63s\"\n", file->name);
+        sources[count++] = file->line;
+        CLT_TRY(source_text(file->name, &sources[count++], &file->own, error));
+    }
+    for (unsigned k = 0; k < count; k++) {
         lengths[k] = strlen(sources[k]);
     }
     *program = NULL;
-    clt_cache_load(runtime, sources, lengths, COUNT, build_options, program);
+    clt_cache_load(runtime, sources, lengths, count, build_options, program);
     if (*program != NULL) {
         goto done;
     }
     clt_runtime_log(runtime, CLT_LOG_COMPILE, "%s", name);
-    *program = clCreateProgramWithSource(runtime->context, COUNT, sources, lengths, &code);
+    *program = clCreateProgramWithSource(runtime->context, count, sources, lengths, &code);
     CLT_TRY(clt_runtime_check(runtime, code, "clCreateProgramWithSource", error));
     code = clBuildProgram(*program, 1, &runtime->id, build_options, NULL, NULL);
     if (code != CL_SUCCESS) {
@@ -125,10 +141,11 @@ static clt_status build(clt_runtime *runtime, const char *name, const char *prel
         *program = NULL;
         goto done;
     }
-    clt_cache_store(runtime, sources, lengths, COUNT, build_options, *program);
+    clt_cache_store(runtime, sources, lengths, count, build_options, *program);
 done:
-    free(own_common);
-    free(own_kernel);
+    for (int k = 0; k < FILES_MAX; k++) {
+        free(files[k].own);
+    }
     return status;
 }
 

@@ -70,11 +70,11 @@ CLT_NODISCARD clt_status clt_runtime_flush(clt_runtime *runtime, clt_error *erro
 CLT_NODISCARD clt_status clt_runtime_finish(clt_runtime *runtime, clt_error *error);
 
 /* ---- programs and kernels --------------------------------------------------------------------
- * A program is [prelude, common.cl, NAME.cl], each preceded by `#line 1 "FILE"`, built once per
+ * A program is [prelude, common.cl, NAME.cl ...], each preceded by `#line 1 "FILE"`, built once per
  * runtime for the same name and prelude; it belongs to the runtime. */
 typedef struct clt_program clt_program;
 
-/* name     the .cl file without its ending.
+/* name     the .cl file without its ending, or two of them that follow each other: "a+b".
  * prelude  "#define HIDDEN 60\n..." or "".
  * Errors   CLT_KERNEL with device, driver, options and the build log (its first lines in the
  *          message, all of it to the log callback). */

@@ -1,0 +1,146 @@
+/* lstm_rows_tile.cl: what lstm_rows.cl and lstm_rows_backward.cl share, which follow it: the loops
+ * over time of the LSTM for CPUs. A work-item carries a tile of up to ROWS samples of one shard
+ * through all time steps of a range, so that nothing is synchronised; its vectors hold 16
+ * neighbouring hidden units.
+ *
+ * Macros of the prelude: HIDDEN, the number of hidden units H; GROUPS of ROWS samples in a tile:
+ * more of them read the recurrent kernel less often, and leave fewer tiles; SHARED, 1 where a tile
+ * may have several parts. Launch of forward and backward: work-groups of one work-item, global
+ * (ceil(largest shard / TILE), S, parts); a tile past its shard's end does nothing. Of several
+ * parts each has some of the units, and a launch is one time step, because each part needs what all
+ * of them made of the step before.
+ *
+ * Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations,
+ * h_in, c_in [N, H] the state before the step (h_in as the product reads it), tanh_c [N, H], mask
+ * [N, H] or none: what the product with the recurrent kernel reads of h is multiplied by it.
+ * Packed sequences (src/ops/ops.h, clt_sequence) come with start [B] and the prefix: prefix_h,
+ * prefix_c [longest + 1, H], the state after n pads. A sample joins its tile at its start.
+ *
+ * Units are taken in blocks of 16; the last block has REST of them when 16 does not divide H, and
+ * only those are loaded and stored. A sample's bits do not depend on the other rows of its tile. */
+
+#define H HIDDEN
+#define G (4 * H)
+#define ROWS 4
+#define TILE (GROUPS * ROWS)
+#define LANES 16
+#define REST (H % LANES)
+#define BLOCKS ((H + LANES - 1) / LANES)
+#define PADDED (BLOCKS * LANES)
+#define PRODUCT_DEPTH 96 /* terms of a product whose part of a panel stays in the first cache */
+
+/* A tile's sums stay in registers for a panel of columns: 4 vectors a row, fewer in the last panel.
+ * Forward, a panel is the four gates of a block of units; backward, 64 units. */
+#define PANEL (4 * LANES)
+#define BACK_REST_VECTORS ((H % PANEL + LANES - 1) / LANES)
+
+/* Units first .. end - 1, end up to PADDED, of a tile's state [TILE][PADDED]: its rows and copies
+ * of the last one up to whole groups; zeros when `from` is none. */
+CLT_INLINE void load_state(int rows, int first, int end, global const float *from, float *state)
+{
+    for (int m = 0; m < (rows + ROWS - 1) / ROWS * ROWS; m++) {
+        for (int j = first; j < end; j++) {
+            state[m * PADDED + j] = from && j < H ? from[(size_t)min(m, rows - 1) * H + j] : 0.0f;
+        }
+    }
+}
+
+/* Units first .. end - 1 of rows from .. rows - 1, to rows of `width` elements. */
+CLT_INLINE void store_state(int from, int rows, int first, int end, const float *state, int width,
+                            global float *to)
+{
+    for (int m = from; m < rows; m++) {
+        for (int j = first; j < end; j++) {
+            to[(size_t)m * width + j] = state[m * PADDED + j];
+        }
+    }
+}
+
+/* Units first .. end - 1 of a tile's state *= mask, whose rows are those of the tile. */
+CLT_INLINE void mask_state(int rows, int first, int end, global const float *mask, float *state)
+{
+    for (int m = 0; m < (rows + ROWS - 1) / ROWS * ROWS; m++) {
+        for (int j = first; j < end; j++) {
+            state[m * PADDED + j] *= mask[(size_t)min(m, rows - 1) * H + j];
+        }
+    }
+}
+
+/* The positions before time t of samples whose starts are these, none later than t. */
+CLT_INLINE int packed_positions(int t, global const int *start, int samples)
+{
+    int count = 0;
+    for (int b = 0; b < samples; b++) {
+        count += t - start[b];
+    }
+    return count;
+}
+
+/* What the next step will read; a product fetches it into the cache on the way, 4 elements of each
+ * array and 16 of gates at a time. */
+typedef struct next_step {
+    global const float *gates, *tanh_c, *c_in;
+    int count; /* elements of tanh_c and c_in, a quarter of those of gates; 0: nothing */
+} next_step;
+
+/* sums[ROWS][vectors] = or += a[ROWS][count] . panel[count][vectors]; `vectors` is 1 .. 4 and, as
+ * `stride`, the length of a row of a, a constant where this is called. Loops over v run to 4,
+ * because compilers unroll them before they know `vectors`. */
+CLT_INLINE void product(const int vectors, const int count, const float *a, const int stride,
+                        global const float16 *panel, next_step next, int add, float16 (*sums)[4])
+{
+    float16 s[ROWS][4];
+#pragma unroll
+    for (int m = 0; m < ROWS; m++) {
+#pragma unroll
+        for (int v = 0; v < 4; v++) {
+            s[m][v] = add ? sums[m][v] : 0.0f;
+        }
+    }
+    for (int k = 0; k < count; k++) {
+        float16 b[4];
+        if (k % 4 == 0 && k < next.count) {
+            clt_prefetch(next.gates + 4 * k);
+            clt_prefetch(next.tanh_c + k);
+            clt_prefetch(next.c_in + k);
+        }
+#pragma unroll
+        for (int v = 0; v < 4; v++) {
+            b[v] = v < vectors ? panel[k * vectors + v] : 0.0f;
+        }
+#pragma unroll
+        for (int m = 0; m < ROWS; m++) {
+            const float16 x = a[m * stride + k];
+#pragma unroll
+            for (int v = 0; v < 4; v++) {
+                if (v < vectors) {
+                    s[m][v] = fma(x, b[v], s[m][v]);
+                }
+            }
+        }
+    }
+#pragma unroll
+    for (int m = 0; m < ROWS; m++) {
+#pragma unroll
+        for (int v = 0; v < 4; v++) {
+            sums[m][v] = s[m][v];
+        }
+    }
+}
+
+/* sums[GROUPS][ROWS][vectors] = a[rows][count] . panel[count][vectors], a part of the panel that
+ * stays in the first cache for all groups at a time. `next` of the first group; none: count 0. */
+CLT_INLINE void tile_product(const int vectors, const int count, int rows, const float *a,
+                             const int stride, global const float16 *panel, next_step next,
+                             float16 (*sums)[ROWS][4])
+{
+    for (int k = 0; k < count; k += PRODUCT_DEPTH) {
+        for (int r = 0; r < rows; r += ROWS) {
+            const next_step part = {next.gates + (size_t)r * G + 4 * k,
+                                    next.tanh_c + (size_t)r * H + k, next.c_in + (size_t)r * H + k,
+                                    next.count > 0 ? min(ROWS, rows - r) * H - k : 0};
+            product(vectors, min(PRODUCT_DEPTH, count - k), a + r * stride + k, stride,
+                    panel + k * vectors, part, k > 0, sums[r / ROWS]);
+        }
+    }
+}
