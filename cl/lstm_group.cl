@@ -11,8 +11,9 @@
  * Launch of forward and backward: groups of GROUP, global (ceil(largest shard / ROWS) * GROUP, S);
  * a group past its shard's end does nothing. The other kernels say theirs.
  * Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations,
- * h_in, c_in [N, H] the state before the step (h_in masked), tanh_c [N, H], mask [N, H] or none:
- * what the product with the recurrent kernel reads of h is multiplied by it.
+ * h_in, c_in [N, H] the state before the step (h_in as the product reads it), tanh_c [N, H], mask
+ * [N, H] or none: what the product with the recurrent kernel reads of h is multiplied by it. start
+ * [B] or none: before it sample b is masked, and its state passes.
  *
  * Item k has the columns k, k + GROUP, .. and the units of samples (cells) k, k + GROUP, .., so
  * that neighbours touch neighbouring memory. The units of a group's samples lie side by side at a
@@ -36,9 +37,11 @@ typedef struct group_rows {
     size_t first;        /* position of its first sample at time 0 */
     size_t sample;       /* its first */
     size_t state;        /* its first element of a state */
+    global const int *start; /* its first one's, or none */
 } group_rows;
 
-CLT_INLINE void find_group(int T, int B, int S, int t0, int t1, int reverse, group_rows *g)
+CLT_INLINE void find_group(int T, int B, int S, int t0, int t1, int reverse,
+                           global const int *start, group_rows *g)
 {
     const int shard = (int)get_group_id(1), r0 = (int)get_group_id(0) * ROWS;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
@@ -50,13 +53,24 @@ CLT_INLINE void find_group(int T, int B, int S, int t0, int t1, int reverse, gro
     g->first = (size_t)T * first + r0;
     g->sample = (size_t)(first + r0);
     g->state = g->sample * H;
+    g->start = start ? start + g->sample : 0;
 }
 
-/* The position of the group's first sample at a step in the direction of time. */
+/* The time of a step in the direction of time. */
+CLT_INLINE int time_of(const group_rows *g, int step)
+{
+    return g->reverse ? g->t1 - 1 - step : g->t0 + step;
+}
+
+/* The position of the group's first sample at a step. */
 CLT_INLINE size_t position_of(const group_rows *g, int step)
 {
-    const int t = g->reverse ? g->t1 - 1 - step : g->t0 + step;
-    return g->first + (size_t)t * g->size;
+    return g->first + (size_t)time_of(g, step) * g->size;
+}
+
+CLT_INLINE int is_masked(const group_rows *g, int step, int row)
+{
+    return g->start && time_of(g, step) < g->start[row];
 }
 
 CLT_INLINE int is_cell(const group_rows *g, int cell)
@@ -225,7 +239,7 @@ CLT_INLINE void columns_forward(const group_rows *g, int step, weights kept,
                 const float a = column / H == 2 ? clt_tanh(sum) : clt_sigmoid(sum);
                 gate[r * G + column] = a;
                 if (to->gates && r < g->count) {
-                    to->gates[(n + r) * G + column] = a;
+                    to->gates[(n + r) * G + column] = is_masked(g, step, r) ? 0.0f : a;
                 }
             }
         }
@@ -244,8 +258,9 @@ CLT_INLINE void cells_forward(const group_rows *g, int step, local const float *
         const int cell = (int)get_local_id(0) + m * GROUP;
         if (is_cell(g, cell)) {
             local const float *a = gate + cell / H * G + cell % H;
-            const float c1 = fma(a[H], c[m], a[0] * a[2 * H]), t = clt_tanh(c1);
-            const float h1 = a[3 * H] * t;
+            const int masked = is_masked(g, step, cell / H);
+            const float c1 = masked ? c[m] : fma(a[H], c[m], a[0] * a[2 * H]), t = clt_tanh(c1);
+            const float h1 = masked ? h_own[m] : a[3 * H] * t;
             local float *shared = h + cell / H * PADDED + cell % H;
             if (to->gates) {
                 to->h_in[n + cell] = *shared;
@@ -266,11 +281,12 @@ CLT_INLINE void cells_forward(const group_rows *g, int step, local const float *
  * [B, width], of which h begins at `column`, hT, cT [B, H]: none where not wanted; gates none:
  * nothing is saved. */
 kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
-lstm_group_forward(int T, int B, int S, int t0, int t1, int reverse,
+lstm_group_forward(int T, int B, int S, int t0, int t1, int reverse, global const int *start,
                    global const float *restrict projected, global const int *restrict index,
                    global const float *restrict recurrent_kernel, global const float *restrict bias,
-                   global const float *restrict mask, global const float *h0, global const float *c0, global float *restrict y,
-                   global float *y_last, int width, int column, global float *hT, global float *cT,
+                   global const float *restrict mask, global const float *h0,
+                   global const float *c0, global float *restrict y, global float *y_last,
+                   int width, int column, global float *hT, global float *cT,
                    global float *restrict gates, global float *restrict h_in,
                    global float *restrict c_in, global float *restrict tanh_c)
 {
@@ -281,7 +297,7 @@ lstm_group_forward(int T, int B, int S, int t0, int t1, int reverse,
     input in = {projected, index};
     weights kept;
     float c[CELLS], h_own[CELLS];
-    find_group(T, B, S, t0, t1, reverse, &group);
+    find_group(T, B, S, t0, t1, reverse, start, &group);
     if (group.count <= 0) {
         return;
     }
@@ -347,9 +363,10 @@ CLT_INLINE void load_cells(const group_rows *g, int step, const backward_arrays 
 }
 
 /* First phase: the item's cells, from dh and dc after the step to the gates' gradients, in memory
- * and in dz [ROWS][4][PADDED], and dc before it. */
+ * and in dz [ROWS][4][PADDED], dc before it, and of dh what passes it beside them. The gates of a
+ * masked step are 0, and so are their gradients. */
 CLT_INLINE void cells_backward(const group_rows *g, int step, const saved_cell *saved,
-                               const float *dh, float *dc, local float *dz,
+                               float *dh, float *dc, local float *dz,
                                const backward_arrays *arrays)
 {
     const size_t n = position_of(g, step);
@@ -365,7 +382,9 @@ CLT_INLINE void cells_backward(const group_rows *g, int step, const saved_cell *
             to[PADDED] = gate[H] = dc1 * s.c_in * (s.f * (1.0f - s.f));
             to[2 * PADDED] = gate[2 * H] = dc1 * s.i * fma(-s.g, s.g, 1.0f);
             to[3 * PADDED] = gate[3 * H] = dh1 * s.tanh_c * (s.o * (1.0f - s.o));
-            dc[m] = dc1 * s.f;
+            const int masked = is_masked(g, step, cell / H);
+            dc[m] = masked ? dc[m] : dc1 * s.f;
+            dh[m] = masked ? dh1 : 0.0f;
         }
     }
 }
@@ -395,7 +414,7 @@ CLT_INLINE void columns_backward(weights kept, global const float *packed, local
     }
 }
 
-/* dh of the item's cells before a step: the four gates' parts. */
+/* dh of the item's cells before a step: what passed it, and the four gates' parts. */
 CLT_INLINE void add_parts(const group_rows *g, int step, local const float *part,
                           global const float *mask, float *dh)
 {
@@ -403,7 +422,7 @@ CLT_INLINE void add_parts(const group_rows *g, int step, local const float *part
         const int cell = (int)get_local_id(0) + m * GROUP;
         if (is_cell(g, cell)) {
             local const float *p = part + cell / H * G + cell % H;
-            dh[m] = ((p[0] + p[H]) + (p[2 * H] + p[3 * H])) * mask_of(g, step, cell, mask);
+            dh[m] += ((p[0] + p[H]) + (p[2 * H] + p[3 * H])) * mask_of(g, step, cell, mask);
         }
     }
 }
@@ -412,9 +431,10 @@ CLT_INLINE void add_parts(const group_rows *g, int step, local const float *part
  * dy_sequence of every state [N, width], of which it begins at `column`. dhT, dcT [B, H] or none;
  * dh0, dc0: none, not wanted. The gates become their gradients. */
 kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
-lstm_group_backward(int T, int B, int S, int t0, int t1, int reverse,
+lstm_group_backward(int T, int B, int S, int t0, int t1, int reverse, global const int *start,
                     global const float *restrict packed, global const float *restrict mask,
-                    global const float *restrict dy, int dy_sequence, int width, int column, global const float *dhT,
+                    global const float *restrict dy, int dy_sequence, int width, int column,
+                    global const float *dhT,
                     global const float *dcT, global float *restrict gates,
                     global const float *restrict c_in, global const float *restrict tanh_c,
                     global float *dh0, global float *dc0)
@@ -426,7 +446,7 @@ lstm_group_backward(int T, int B, int S, int t0, int t1, int reverse,
     weights kept;
     float dh[CELLS], dc[CELLS];
     saved_cell saved[CELLS];
-    find_group(T, B, S, t0, t1, reverse, &group);
+    find_group(T, B, S, t0, t1, reverse, start, &group);
     if (group.count <= 0) {
         return;
     }

@@ -1,11 +1,21 @@
 /* lstm_rows.cl: the LSTM for CPUs forward. lstm_rows_tile.cl comes before it. */
 
-/* The rows from `from` on become copies of one. */
+/* The rows from `from` on become copies of one, or zeros. */
 CLT_INLINE void spread_state(int from, global const float *one, float *state)
 {
     for (int m = from; m < TILE; m++) {
         for (int j = 0; j < H; j++) {
-            state[m * PADDED + j] = one[j];
+            state[m * PADDED + j] = one ? one[j] : 0.0f;
+        }
+    }
+}
+
+/* Rows past the last, up to whole groups, become copies of it. */
+CLT_INLINE void repeat_last(int rows, float *state)
+{
+    for (int m = rows; m < (rows + ROWS - 1) / ROWS * ROWS; m++) {
+        for (int j = 0; j < H; j++) {
+            state[m * PADDED + j] = state[(rows - 1) * PADDED + j];
         }
     }
 }
@@ -88,18 +98,41 @@ CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_stat
     }
 }
 
+/* At the masked positions of rows from .. rows - 1, whose samples' first one is at `origin`: y is
+ * `state`, or zeros when that is none; what is saved adds nothing to gradients. */
+CLT_INLINE void pass_masked(int from, int rows, global const int *start, size_t origin, int size,
+                            const float *state, forward_arrays to)
+{
+    for (int m = from; m < rows; m++) {
+        for (int t = 0; t < start[m]; t++) {
+            const size_t n = origin + (size_t)t * size + m;
+            for (int j = 0; j < G && to.gates; j++) {
+                to.gates[n * G + j] = 0.0f;
+            }
+            for (int j = 0; j < H && to.gates; j++) {
+                to.h_in[n * H + j] = 0.0f;
+            }
+            for (int j = 0; j < H && to.y; j++) {
+                to.y[n * to.width + j] = state ? state[m * PADDED + j] : 0.0f;
+            }
+        }
+    }
+}
+
 /* projected [row_count, 4H]; the next row is 4H elements further, or 0: then all are the first one.
- * index [N] or none, packed: see lstm_rows_pack.cl. h0, c0 [B, H] or none. start, prefix_h, prefix_c:
- * none, not packed. y [N, width], y_last [B, width], of which h begins at `column`, hT, cT [B, H]:
- * none where not wanted; gates none: nothing is saved. */
+ * index [N] or none, packed: see lstm_rows_pack.cl. h0, c0 [B, H] or none. start: none, neither
+ * packed nor masked; dense: positions before it exist. prefix_h, prefix_c or none. y [N, width],
+ * y_last [B, width], of which h begins at `column`, hT, cT [B, H]: none where not wanted; gates
+ * none: nothing is saved. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const float *projected,
                   int next_row, global const int *index, global const float *packed,
                   global const float *bias, global const float *mask, global const float *h0,
-                  global const float *c0, global const int *start, global const float *prefix_h,
-                  global const float *prefix_c, global float *y, global float *y_last, int width,
-                  int column, global float *hT, global float *cT, global float *gates,
-                  global float *h_in, global float *c_in, global float *tanh_c)
+                  global const float *c0, global const int *start, int dense,
+                  global const float *prefix_h, global const float *prefix_c, global float *y,
+                  global float *y_last, int width, int column, global float *hT, global float *cT,
+                  global float *gates, global float *h_in, global float *c_in,
+                  global float *tanh_c)
 {
     const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
@@ -111,16 +144,21 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
     const int parts = SHARED ? (int)get_global_size(2) : 1;
     int block0 = part * BLOCKS / parts, block1 = (part + 1) * BLOCKS / parts;
     const int j0 = block0 * LANES, j1 = min(H, block1 * LANES);
-    const size_t state = (size_t)(first + r0) * H;
+    const size_t state = (size_t)(first + r0) * H, last = (size_t)(first + r0) * width + column;
+    const size_t origin = (size_t)T * first + r0;
     const forward_arrays to = {y ? y + column : 0, gates, h_in, c_in, tanh_c, width};
-    /* Samples of the shard and rows of the tile that take part at time t: packed, they grow. */
+    /* Samples of the shard and rows of the tile that take part at time t. With start they grow,
+     * or in reverse, where those leave that have reached it, become fewer. */
     int present = size, rows = min(TILE, size - r0), t = reverse ? t1 - 1 : t0, steps = t1 - t0;
     size_t n = (size_t)T * first + (size_t)t * size + r0;
     if (start) {
         start += first;
+        steps = T - start[r0];
+    }
+    if (start && !reverse) {
         t = start[r0];
-        steps = T - t;
-        n = (size_t)T * first + packed_positions(t, start, r0) + r0;
+        n = (size_t)T * first + r0 +
+            (dense ? (size_t)t * size : (size_t)packed_positions(t, start, r0));
         present = r0;
         rows = 0;
     }
@@ -128,20 +166,34 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
     load_state(rows, 0, PADDED, h0 ? h0 + state : 0, h[0]);
     load_state(rows, j0, block1 * LANES, c0 ? c0 + state : 0, c);
     for (int step = 0;; step++) {
-        while (start && present < size && start[present] <= t) {
+        while (start && !reverse && present < size && start[present] <= t) {
             present++;
+        }
+        while (start && reverse && present > r0 && start[present - 1] > t) {
+            present--;
         }
         const int joined = rows;
         rows = min(TILE, present - r0);
         if (rows > joined) {
-            spread_state(joined, prefix_h + (size_t)t * H, h[step % 2]);
-            spread_state(joined, prefix_c + (size_t)t * H, c);
+            spread_state(joined, prefix_h ? prefix_h + (size_t)t * H : 0, h[step % 2]);
+            spread_state(joined, prefix_c ? prefix_c + (size_t)t * H : 0, c);
+            if (dense) {
+                pass_masked(joined, rows, start + r0, origin, size, 0, to);
+            }
+        }
+        if (rows < joined) {
+            pass_masked(rows, joined, start + r0, origin, size, h[step % 2], to);
+            if (y_last) {
+                store_state(rows, joined, 0, H, h[step % 2], width, y_last + last);
+            }
+            repeat_last(rows, h[step % 2]);
+            repeat_last(rows, c);
         }
         if (step == steps) {
             break;
         }
-        const int has_state = step > 0 || h0 || (start && t > 0);
-        const size_t next = reverse ? n - size : n + present;
+        const int has_state = step > 0 || h0 || (prefix_h && t > 0);
+        const size_t next = reverse ? n - size : n + (dense ? size : present);
         float *before = h[step % 2];
         float *after = h[(step + 1) % 2];
         if (mask && has_state) {
@@ -168,12 +220,11 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
         n = next;
         t += reverse ? -1 : 1;
     }
-    const float *last = h[steps % 2];
     if (y_last) {
-        store_state(0, rows, j0, j1, last, width, y_last + (size_t)(first + r0) * width + column);
+        store_state(0, rows, j0, j1, h[steps % 2], width, y_last + last);
     }
     if (hT) {
-        store_state(0, rows, j0, j1, last, H, hT + state);
+        store_state(0, rows, j0, j1, h[steps % 2], H, hT + state);
     }
     if (cT) {
         store_state(0, rows, j0, j1, c, H, cT + state);

@@ -84,17 +84,33 @@ CLT_INLINE void add_state(global const float *values, float *state)
     }
 }
 
+/* The gradients of a masked sample's last state in reverse, which is put out at `masked` positions
+ * from `n` on as well. */
+CLT_INLINE void join_backward(int masked, size_t n, int size, int sample, global const float *dy,
+                              int dy_sequence, int width, int column, float *dh, float *dc)
+{
+    for (int j = 0; j < H; j++) {
+        dh[j] = dc[j] = 0.0f;
+    }
+    if (dy && !dy_sequence) {
+        add_state(dy + (size_t)sample * width + column, dh);
+    }
+    for (int t = 0; dy && dy_sequence && t < masked; t++) {
+        add_state(dy + (n + (size_t)t * size) * width + column, dh);
+    }
+}
+
 /* dy: none, the gradient of the last state [B, width], or with dy_sequence of every state
  * [N, width], of which it begins at `column`. dhT, dcT [B, H] or none; packed: see
- * lstm_rows_pack.cl; dh0, dc0: none, not wanted. With start, these are the gradients of
- * each sample's state there. */
+ * lstm_rows_pack.cl; dh0, dc0: none, not wanted. With start, these are the gradients of each
+ * sample's state there; dense: positions before it exist. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global const float *packed,
                    global const float *mask, global const float *dy, int dy_sequence, int width,
                    int column, global const float *dhT, global const float *dcT,
-                   global const int *start,
-                   global float *gates, global const float *c_in, global const float *tanh_c,
-                   global float *dh0, global float *dc0)
+                   global const int *start, int dense, global float *gates,
+                   global const float *c_in, global const float *tanh_c, global float *dh0,
+                   global float *dc0)
 {
     const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
@@ -103,14 +119,14 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         return;
     }
     const size_t state = (size_t)(first + r0) * H;
-    /* Samples of the shard and rows of the tile that take part at time t: packed, they become
-     * fewer. */
+    /* Samples of the shard and rows of the tile that take part at time t. With start they become
+     * fewer, or in reverse, where those join that have reached it, they grow. */
     int present = size, rows = min(TILE, size - r0);
-    size_t n = 0;
+    size_t n = (size_t)T * first + r0;
     if (start) {
         start += first;
         t0 = start[r0];
-        n = (size_t)T * first + packed_positions(T, start, size) + r0;
+        n += dense ? 0 : packed_positions(T, start, size);
     }
     float dh[TILE * PADDED], dc[TILE * PADDED], dz[TILE * G + LANES];
     load_state(rows, 0, PADDED, dhT ? dhT + state : 0, dh);
@@ -121,20 +137,31 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
     for (int m = 0; m < rows && dy && !dy_sequence; m++) {
         add_state(dy + (size_t)(first + r0 + m) * width + column, dh + m * PADDED);
     }
+    if (start && reverse) {
+        present = r0;
+        rows = 0;
+    }
     for (int step = t1 - t0 - 1;; step--) {
         const int t = reverse ? t1 - 1 - step : t0 + step, staying = rows;
-        while (start && present > r0 && start[present - 1] > t) {
+        while (start && !reverse && present > r0 && start[present - 1] > t) {
             present--;
         }
+        while (start && reverse && present < size && start[present] <= t) {
+            present++;
+        }
         rows = min(TILE, present - r0);
-        if (rows < staying) {
+        for (int m = staying; m < rows; m++) {
+            join_backward(start[r0 + m], (size_t)T * first + r0 + m, size, first + r0 + m, dy,
+                          dy_sequence, width, column, dh + m * PADDED, dc + m * PADDED);
+        }
+        if (rows < staying && dh0) {
             store_state(rows, staying, 0, H, dh, H, dh0 + state);
             store_state(rows, staying, 0, H, dc, H, dc0 + state);
         }
         if (step < 0) {
             break;
         }
-        n = start ? n - present : (size_t)T * first + (size_t)t * size + r0;
+        n = start && !dense ? n - present : (size_t)T * first + (size_t)t * size + r0;
         for (int m = 0; m < rows; m++) {
             const size_t p = n + m;
             row_backward(0, H, dh + m * PADDED, dc + m * PADDED, dz + m * G,
@@ -144,7 +171,8 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
         if (step == 0 && !dh0) {
             break;
         }
-        const size_t n1 = step == 0 || n < present ? n : reverse ? n + size : n - present;
+        const int back = start && !dense ? present : size;
+        const size_t n1 = step == 0 || n < back ? n : reverse ? n + size : n - back;
         const next_step next = {gates + n1 * G, tanh_c + n1 * H, c_in + n1 * H, step > 0};
         panels_backward(0, H, rows, dz, packed, next, dh);
         if (mask) {

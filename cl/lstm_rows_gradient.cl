@@ -95,14 +95,14 @@ CLT_INLINE void gradient_panel(const int vectors, const int lanes, int count,
 }
 
 /* partial[S, H, 4H] = h_in^T . dgates over the positions of each shard, in order; packed, with
- * start, those of its prefix follow. */
+ * start, those of its prefix follow, if it has one. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-lstm_rows_gradient(int T, int B, int S, global const int *start, global const float *h_in,
-                   global const float *dgates, global float *partial)
+lstm_rows_gradient(int T, int B, int S, global const int *start, int has_prefix,
+                   global const float *h_in, global const float *dgates, global float *partial)
 {
     const int column = (int)get_global_id(0) * PANEL, shard = (int)get_global_id(1);
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
-    int count = T * (end - first) + (start ? start[end - 1] : 0);
+    int count = T * (end - first) + (has_prefix ? start[end - 1] : 0);
     for (int b = first; start && b < end; b++) {
         count -= start[b];
     }

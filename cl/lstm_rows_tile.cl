@@ -13,8 +13,9 @@
  * Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations,
  * h_in, c_in [N, H] the state before the step (h_in as the product reads it), tanh_c [N, H], mask
  * [N, H] or none: what the product with the recurrent kernel reads of h is multiplied by it.
- * Packed sequences (src/ops/ops.h, clt_sequence) come with start [B] and the prefix: prefix_h,
- * prefix_c [longest + 1, H], the state after n pads. A sample joins its tile at its start.
+ * Sequences with start [B] (src/ops/ops.h, clt_sequence) are packed, masked or both. A sample joins
+ * its tile at its start, or in reverse leaves it there. What it has read before is the prefix:
+ * prefix_h, prefix_c [longest + 1, H], the state after n pads; none if masked.
  *
  * Units are taken in blocks of 16; the last block has REST of them when 16 does not divide H, and
  * only those are loaded and stored. A sample's bits do not depend on the other rows of its tile. */

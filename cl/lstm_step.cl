@@ -4,7 +4,8 @@
  * Macro of the prelude: UNITS, neighbouring hidden units of one sample in a work-item.
  * Launch: B * ceil(H / UNITS) work-items, any work-group size; ids past the end do nothing.
  * Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations,
- * h_in, c_in [N, H] the state before the step (h_in as the product read it), tanh_c [N, H]. */
+ * h_in, c_in [N, H] the state before the step (h_in as the product read it), tanh_c [N, H]. start
+ * [B] or none: before it sample b is masked, and its state passes. */
 
 static int position(int T, int B, int S, int t, int b)
 {
@@ -16,7 +17,8 @@ static int position(int T, int B, int S, int t, int b)
 /* h, c [B, H]: the state, moved on by one step. z [B, 4H]: h . recurrent_kernel, or none.
  * index [N] or none; y: none, [B, width], or [N, width] with y_sequence, of which h begins at
  * `column`; gates none: nothing is saved. */
-kernel void lstm_step_forward(int H, int T, int B, int S, int t, global const float *restrict z,
+kernel void lstm_step_forward(int H, int T, int B, int S, int t, global const int *start,
+                              global const float *restrict z,
                               global const float *restrict projected,
                               global const int *restrict index, global const float *restrict bias,
                               global float *restrict h, global float *restrict c,
@@ -30,6 +32,21 @@ kernel void lstm_step_forward(int H, int T, int B, int S, int t, global const fl
         return;
     }
     const size_t n = (size_t)position(T, B, S, t, b), G = 4 * (size_t)H;
+    const int masked = start && t < start[b];
+    for (int j = j0; j < min(j0 + UNITS, H) && masked; j++) {
+        for (int g = 0; g < 4 && gates; g++) {
+            gates[n * G + (size_t)g * H + j] = 0.0f;
+        }
+        if (gates) {
+            h_in[n * H + j] = 0.0f; /* adds nothing to gradients */
+        }
+        if (y) {
+            y[(y_sequence ? n : (size_t)b) * width + column + j] = h[(size_t)b * H + j];
+        }
+    }
+    if (masked) {
+        return;
+    }
     global const float *x = projected + (index ? (size_t)index[n] : n) * G;
     for (int j = j0; j < min(j0 + UNITS, H); j++) {
         const size_t state = (size_t)b * H + j;
@@ -58,13 +75,14 @@ kernel void lstm_step_forward(int H, int T, int B, int S, int t, global const fl
     }
 }
 
-/* h [B, H] *= mask [N, H] at time t: before a product, or of dh behind it. */
-kernel void lstm_step_mask(int H, int T, int B, int S, int t, global const float *restrict mask,
-                           global float *restrict h)
+/* h [B, H] *= mask [N, H] at time t: before a product, or of dh behind it. What passes a masked
+ * step is not multiplied. */
+kernel void lstm_step_mask(int H, int T, int B, int S, int t, global const int *start,
+                           global const float *restrict mask, global float *restrict h)
 {
     const int blocks = (H - 1) / UNITS + 1;
     const int b = (int)get_global_id(0) / blocks, j0 = (int)get_global_id(0) % blocks * UNITS;
-    if (b >= B) {
+    if (b >= B || (start && t < start[b])) {
         return;
     }
     const size_t n = (size_t)position(T, B, S, t, b);
@@ -75,10 +93,11 @@ kernel void lstm_step_mask(int H, int T, int B, int S, int t, global const float
 
 /* dh, dc [B, H]: the gradients of the state after the step; dc becomes that of c before it.
  * dy: none, [B, width], or [N, width] with dy_sequence, of which it begins at `column`. The gate
- * gradients replace `gates` and are also written to dz [B, 4H]. */
-kernel void lstm_step_backward(int H, int T, int B, int S, int t, global const float *restrict dy,
-                               int dy_sequence, int width, int column,
-                               global const float *restrict dh, global float *restrict dc,
+ * gradients replace `gates` and are also written to dz [B, 4H]. With start, dh becomes what passes
+ * the step beside them. */
+kernel void lstm_step_backward(int H, int T, int B, int S, int t, global const int *start,
+                               global const float *restrict dy, int dy_sequence, int width,
+                               int column, global float *restrict dh, global float *restrict dc,
                                global float *restrict gates, global const float *restrict c_in,
                                global const float *restrict tanh_c, global float *restrict dz)
 {
@@ -90,14 +109,22 @@ kernel void lstm_step_backward(int H, int T, int B, int S, int t, global const f
     const size_t n = (size_t)position(T, B, S, t, b), G = 4 * (size_t)H;
     global float *gate = gates + n * G;
     global float *dgate = dz + (size_t)b * G;
+    const int masked = start && t < start[b];
     for (int j = j0; j < min(j0 + UNITS, H); j++) {
         const size_t state = (size_t)b * H + j;
         const size_t ji = (size_t)j, jf = (size_t)H + j, jg = 2 * (size_t)H + j,
                      jo = 3 * (size_t)H + j;
-        const float i = gate[ji], f = gate[jf], g = gate[jg], o = gate[jo];
-        const float tanh_c1 = tanh_c[n * H + j];
         const size_t row = dy_sequence ? n : (size_t)b;
         const float dh1 = dh[state] + (dy ? dy[row * width + column + j] : 0.0f);
+        if (start) {
+            dh[state] = masked ? dh1 : 0.0f;
+        }
+        if (masked) {
+            dgate[ji] = dgate[jf] = dgate[jg] = dgate[jo] = 0.0f;
+            continue;
+        }
+        const float i = gate[ji], f = gate[jf], g = gate[jg], o = gate[jo];
+        const float tanh_c1 = tanh_c[n * H + j];
         const float dc1 = fma(dh1 * o, fma(-tanh_c1, tanh_c1, 1.0f), dc[state]);
         gate[ji] = dgate[ji] = dc1 * g * (i * (1.0f - i));
         gate[jf] = dgate[jf] = dc1 * c_in[n * H + j] * (f * (1.0f - f));

@@ -3,12 +3,14 @@
  *
  * y, dy [samples, width]: the features of each kind begin at column `last`, `mean`, `maximum`; a
  * negative one is not wanted. A NaN anywhere is the largest value.
+ * start [samples] or none: of sample b only the steps from start[b] on are there; without any, y is
+ * 0. Backward, the others' dx is 0.
  * Backward, dx [N, features] is overwritten. Steps that share the largest value share its gradient
  * evenly, as reduce_max of JAX and of TensorFlow has it.
  * Launch: src/ops/tiling.h over [samples, features]. */
 
 /* FLOAT is a value of STORED's features. Both walk over the time steps of one sample, `stride`
- * apart. */
+ * apart; there is at least one. */
 #define POOL(FORWARD, BACKWARD, FLOAT, STORED)                                                     \
     CLT_INLINE void FORWARD(global const float *x, size_t stride, int timesteps, global float *y,  \
                             int last, int mean, int maximum)                                       \
@@ -75,49 +77,67 @@ static size_t first_row(int b, int samples, int timesteps, int shards, size_t *s
     return (size_t)timesteps * first + (b - first);
 }
 
-__kernel void pool_forward(__global const float *restrict x, __global float *restrict y,
-                           int samples, int timesteps, int shards, int features, int width,
-                           int last, int mean, int maximum, int rows, int span)
+/* A sample without steps. */
+static void clear(__global float *to, int begin, int end)
+{
+    for (int d = begin; d < end && to; d++) {
+        to[d] = 0.0f;
+    }
+}
+
+__kernel void pool_forward(__global const int *start, __global const float *restrict x,
+                           __global float *restrict y, int samples, int timesteps, int shards,
+                           int features, int width, int last, int mean, int maximum, int rows,
+                           int span)
 {
     int begin = get_global_id(0) * span, end = min(begin + span, features);
     int first = get_global_id(1) * rows, until = min(first + rows, samples);
     for (int b = first; b < until; b++) {
         size_t step, row = first_row(b, samples, timesteps, shards, &step);
-        __global const float *from = x + row * features;
+        const int masked = start ? start[b] : 0, steps = timesteps - masked;
+        __global const float *from = x + (row + masked * step) * features;
         __global float *to = y + (size_t)b * width;
-        int d = begin;
+        int d = steps > 0 ? begin : end;
+        if (steps <= 0) {
+            clear(last >= 0 ? to + last : 0, begin, end);
+            clear(mean >= 0 ? to + mean : 0, begin, end);
+            clear(maximum >= 0 ? to + maximum : 0, begin, end);
+        }
 #ifdef CLT_WHOLE_ROWS
         for (; d + 16 <= end; d += 16) {
-            forward16(from + d, step * features, timesteps, to + d, last, mean, maximum);
+            forward16(from + d, step * features, steps, to + d, last, mean, maximum);
         }
 #endif
         for (; d < end; d++) {
-            forward_one(from + d, step * features, timesteps, to + d, last, mean, maximum);
+            forward_one(from + d, step * features, steps, to + d, last, mean, maximum);
         }
     }
 }
 
-__kernel void pool_backward(__global const float *restrict x, __global const float *restrict dy,
-                            __global float *restrict dx, int samples, int timesteps, int shards,
-                            int features, int width, int last, int mean, int maximum, int rows,
-                            int span)
+__kernel void pool_backward(__global const int *start, __global const float *restrict x,
+                            __global const float *restrict dy, __global float *restrict dx,
+                            int samples, int timesteps, int shards, int features, int width,
+                            int last, int mean, int maximum, int rows, int span)
 {
     int begin = get_global_id(0) * span, end = min(begin + span, features);
     int first = get_global_id(1) * rows, until = min(first + rows, samples);
     for (int b = first; b < until; b++) {
         size_t step, row = first_row(b, samples, timesteps, shards, &step);
+        const int masked = start ? start[b] : 0, steps = timesteps - masked;
+        for (int t = 0; t < masked; t++) {
+            clear(dx + (row + t * step) * features, begin, end);
+        }
+        row += masked * step;
         __global const float *from = x + row * features, *dfrom = dy + (size_t)b * width;
         __global float *to = dx + row * features;
-        int d = begin;
+        int d = steps > 0 ? begin : end;
 #ifdef CLT_WHOLE_ROWS
         for (; d + 16 <= end; d += 16) {
-            backward16(from + d, step * features, timesteps, dfrom + d, to + d, last, mean,
-                       maximum);
+            backward16(from + d, step * features, steps, dfrom + d, to + d, last, mean, maximum);
         }
 #endif
         for (; d < end; d++) {
-            backward_one(from + d, step * features, timesteps, dfrom + d, to + d, last, mean,
-                         maximum);
+            backward_one(from + d, step * features, steps, dfrom + d, to + d, last, mean, maximum);
         }
     }
 }

@@ -53,7 +53,9 @@ LARGE = 20000
 # kinds joined by +; both: every LSTM is bidirectional; frozen: the embedding stays as it starts, and
 # has no gradient; clip: kind and limit; decay: of the weights; weights: class_weight of fit, by label;
 # ema: momentum of the weights' average, which is what is validated;
-# optimizer: of keras.optimizers, at its own learning rate; seed: where it is not the case's place here.
+# optimizer: of keras.optimizers, at its own learning rate; seed: where it is not the case's place here;
+# mask: id 0 is masked, and stands in samples too, but for a maximum: Keras's takes in the zeros of a
+# mask before the words, ours does not, and only with pads behind are both the same.
 CASES = {
     "tutorial": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, scale=None),
     "trained": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4),
@@ -95,6 +97,15 @@ CASES = {
     "rmsprop": dict(seed=30, V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, optimizer="RMSprop"),
     "rmsprop_clipped": dict(seed=31, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, both=True,
                             optimizer="RMSprop", decay=0.2, clip=("global_norm", 0.1)),
+    "mask_pre": dict(seed=20, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, mask=True),
+    "mask_post": dict(seed=21, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, mask=True, sides=(1, 1)),
+    "mask_pools": dict(seed=22, V=30, D=5, T=7, H=[17, 5], B=20, n=50, epochs=4, mask=True,
+                       pool="mean+last"),
+    "mask_max": dict(seed=23, V=30, D=5, T=7, H=[5], B=20, n=50, epochs=4, mask=True, pool="max+last",
+                     sides=(1, 0)),
+    "mask_both": dict(seed=24, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, mask=True, both=True),
+    "mask_both_stacked": dict(seed=25, V=30, D=5, T=7, H=[5, 17], B=20, n=50, epochs=4, mask=True,
+                              both=True, pool="mean", sides=(1, 1)),
 }
 
 
@@ -115,6 +126,8 @@ def make_samples(rng, count, case):
     limit = case.get("ids", case["V"])
     lengths = rng.integers(1, max(2, 2 * case["T"]), count)
     samples = [rng.integers(1, limit, n).tolist() for n in lengths]
+    if "mask" in case and "max" not in case.get("pool", ""):
+        samples = [[w if rng.random() > 0.2 else 0 for w in s[:-1]] + s[-1:] for s in samples]
     means, classes = np.array([np.mean(s) for s in samples]), case.get("classes", 2)
     labels = np.searchsorted(limit * np.arange(1, classes) / classes, means).astype(np.int32)
     flipped = rng.random(count) < 0.2
@@ -141,7 +154,8 @@ def pool(kind, states):
 
 def build(case):
     inputs = keras.Input((case["T"],), dtype="int32")
-    x = keras.layers.Embedding(case["V"], case["D"], trainable="frozen" not in case)(inputs)
+    x = keras.layers.Embedding(case["V"], case["D"], mask_zero="mask" in case,
+                               trainable="frozen" not in case)(inputs)
     for k, hidden in enumerate(case["H"]):
         lstm = keras.layers.LSTM(hidden, return_sequences=gives_sequence(case, k))
         x = (keras.layers.Bidirectional(lstm) if "both" in case else lstm)(x)
@@ -184,8 +198,8 @@ def model_string(case):
               for k, h in enumerate(case["H"])]
     if "pool" in case:
         layers.append(f"pool:{case['pool']}")
-    frozen = ":frozen" if "frozen" in case else ""
-    return ",".join([f"embedding:{case['D']}{frozen}", *layers, f"dense:{case.get('classes', 1)}"])
+    options = (":frozen" if "frozen" in case else "") + (":mask_zero" if "mask" in case else "")
+    return ",".join([f"embedding:{case['D']}{options}", *layers, f"dense:{case.get('classes', 1)}"])
 
 
 def tensor_names(case):
@@ -438,17 +452,18 @@ def make_control():
 
 
 def make_lstm_dropout():
-    """An LSTM with given masks: of its input, of its state, of both.
+    """An LSTM with given masks: of its input, of its state, of both, and with masked steps as well.
 
     CASE/shape   I32: samples, time steps, features, units
     CASE/x [B, T, D], CASE/dy [B, T, H], CASE/input_mask [B, D], CASE/state_mask [B, H]: ones, none
     CASE/kernel, recurrent_kernel, bias; CASE/y: every state; CASE/dx, dkernel, ..: of sum(y * dy)
+    CASE/start [B] I32: before it a sample is masked
 
     With a recurrent dropout Keras draws four masks, one a gate; all four are the same here.
     """
     file = {}
     for k, (name, rates) in enumerate(
-            dict(input=(0.3, 0.0), state=(0.0, 0.4), both=(0.5, 0.25)).items()):
+            dict(input=(0.3, 0.0), state=(0.0, 0.4), both=(0.5, 0.25), masked=(0.5, 0.25)).items()):
         rng = np.random.default_rng(k)
         samples, steps, features, units = shape = (11, 6, 5, 7)
         layer = keras.layers.LSTM(units, return_sequences=True, dropout=rates[0],
@@ -466,15 +481,17 @@ def make_lstm_dropout():
         values = [normal(*variable.shape, scale=0.5) for variable in layer.trainable_variables]
         x, dy = normal(samples, steps, features), normal(samples, steps, units)
         frozen = [v.value for v in layer.non_trainable_variables]
+        start = np.arange(samples, dtype=np.int32) % (steps + 1) * (name == "masked")
+        words = np.arange(steps) >= start[:, None] if start.any() else None
 
         def weighted(values, x):
-            y = layer.stateless_call(values, frozen, x, training=True)[0]
+            y = layer.stateless_call(values, frozen, x, mask=words, training=True)[0]
             return (y * dy).sum(), y
 
         (_, y), (dvalues, dx) = jax.value_and_grad(weighted, (0, 1), has_aux=True)(values, x)
         parts = ["kernel", "recurrent_kernel", "bias"]
         case = dict(shape=np.array(shape, np.int32), x=x, dy=dy, input_mask=masks[0],
-                    state_mask=masks[1], y=y, dx=dx, **dict(zip(parts, values)),
+                    state_mask=masks[1], start=start, y=y, dx=dx, **dict(zip(parts, values)),
                     **{f"d{part}": value for part, value in zip(parts, dvalues)})
         file.update({f"{name}/{key}": np.array(value) for key, value in case.items()})
     return file

@@ -23,7 +23,8 @@ typedef struct clt_model clt_model;
  *
  * layers   the model string: layers comma-separated, `name:number` with options after colons.
  *          embedding:D            first, exactly once; num_words rows; `frozen`: not trained;
- *                                 `dropout=P`: each word but the pad falls out of a step whole
+ *                                 `dropout=P`: each word but the pad falls out of a step whole;
+ *                                 `mask_zero`: id 0 is no word, and all layers pass over it
  *          lstm:H                 the last state; `sequence`: every state, to stack or to pool;
  *                                 `bidirectional`: forward and backward, 2H features;
  *                                 `dropout=P` of its input, `recurrent_dropout=P` of its state:

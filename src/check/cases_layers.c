@@ -4,6 +4,7 @@
 #include "ref/ref.h"
 
 #define LOSS_SAMPLES_MAX 128
+#define SAMPLES_MAX 16 /* of a mask */
 #define WORDS_MAX 300
 
 static size_t area(int a, int b)
@@ -83,7 +84,7 @@ static clt_status run_dropout(clt_check *check, const clt_case *c, clt_error *er
 {
     clt_dropout *op = NULL;
     clt_array *x, *y;
-    clt_extent extent = {c->samples, c->timesteps, clt_shards_of(c->samples)};
+    clt_extent extent = clt_extent_of(c->samples, c->timesteps);
     clt_dropout_counter counter = {123456789, 3, 77, c->flag};
     size_t count = area(c->samples * (c->timesteps > 0 ? c->timesteps : 1), c->features);
     clt_status status;
@@ -103,7 +104,7 @@ static clt_status run_masks(clt_check *check, const clt_case *c, clt_error *erro
 {
     clt_dropout *op = NULL;
     clt_array *x, *y, *mask;
-    clt_extent extent = {c->samples, c->timesteps, clt_shards_of(c->samples)};
+    clt_extent extent = clt_extent_of(c->samples, c->timesteps);
     clt_dropout_counter counter = {123456789, 3, 77, c->flag};
     size_t count = area(c->samples * c->timesteps, c->features);
     clt_status status;
@@ -150,23 +151,33 @@ done:
     return status;
 }
 
-/* hidden kinds: the mean; and the last; and the largest. */
+/* hidden kinds: the mean; and the last; and the largest. flag: masked. */
 static clt_status run_pool(clt_check *check, const clt_case *c, clt_error *error)
 {
     clt_pool *op = NULL;
-    clt_array *x, *y, *dy, *dx;
-    clt_extent extent = {c->samples, c->timesteps, clt_shards_of(c->samples)};
+    clt_array *x, *y, *dy, *dx, *start;
+    clt_buffer mask = {0};
+    int32_t masked[SAMPLES_MAX];
+    clt_extent extent = clt_extent_of(c->samples, c->timesteps);
     clt_pool_config config = {c->features, c->hidden, {CLT_POOL_MEAN, CLT_POOL_LAST, CLT_POOL_MAX}};
     size_t in = area(c->samples * c->timesteps, c->features);
     size_t out = area(c->samples * c->hidden, c->features);
     clt_status status;
+    if (c->flag) {
+        for (int b = 0; b < c->samples; b++) {
+            masked[b] = b % (c->timesteps + 1);
+        }
+        extent.start = masked;
+        CLT_TRY(clt_check_integers(check, "start", (size_t)c->samples, masked, &start, error));
+        mask = start->device;
+    }
     CLT_TRY(clt_check_input(check, "x", in, 1.0, &x, error));
     CLT_TRY(clt_check_input(check, "dy", out, 1.0, &dy, error));
     CLT_TRY(clt_check_output(check, "y", out, false, &y, error));
     CLT_TRY(clt_check_output(check, "dx", in, false, &dx, error));
     CLT_TRY(clt_pool_plan(check->runtime, &config, &op, error));
-    CLT_TRY(clt_pool_forward(op, &extent, x->device, y->device, error));
-    CLT_TRY(clt_pool_backward(op, &extent, x->device, dy->device, dx->device, error));
+    CLT_TRY(clt_pool_forward(op, &extent, mask, x->device, y->device, error));
+    CLT_TRY(clt_pool_backward(op, &extent, mask, x->device, dy->device, dx->device, error));
     clt_ref_pool_forward_f32(&extent, &config, x->host, y->host);
     clt_ref_pool_backward_f32(&extent, &config, x->host, dy->host, dx->host);
     CLT_TRY(clt_check_compare(check, y, error));
@@ -182,7 +193,7 @@ static clt_status run_dense(clt_check *check, const clt_case *c, clt_error *erro
     clt_dense *op = NULL;
     clt_array *kernel, *bias, *x, *y, *dy, *dx, *dkernel, *dbias;
     int in = c->features, out = c->hidden;
-    clt_extent extent = {c->samples, 1, clt_shards_of(c->samples)};
+    clt_extent extent = clt_extent_of(c->samples, 1);
     clt_status status;
     CLT_TRY(clt_check_input(check, "kernel", area(in, out), 0.5, &kernel, error));
     CLT_TRY(clt_check_input(check, "bias", (size_t)out, 0.5, &bias, error));
@@ -260,6 +271,7 @@ const clt_case clt_cases_layers[] = {
     {"pool", NULL, NULL, 9, 7, 13, 3, false, 1e-6, run_pool},
     {"pool", NULL, NULL, 128, 40, 60, 3, false, 1e-6, run_pool},
     {"pool", NULL, NULL, 20, 5, 33, 1, false, 1e-6, run_pool},
+    {"pool, masked", NULL, NULL, 9, 7, 13, 3, true, 1e-6, run_pool},
     {"dense", NULL, NULL, 3, 0, 13, 1, false, 2e-6, run_dense},
     {"dense", NULL, NULL, 128, 0, 60, 1, false, 1e-5, run_dense},
     {"dense", NULL, NULL, 20, 0, 33, 5, false, 1e-5, run_dense},

@@ -6,6 +6,8 @@
 #include "ref/ref.h"
 #include "util/memory.h"
 
+#define MASKED_MAX 16 /* samples */
+
 static size_t area(int a, int b)
 {
     return (size_t)a * (size_t)b;
@@ -21,11 +23,12 @@ typedef struct direction {
 /* And those of a case: two directions lie side by side in y, and their drows are added. */
 typedef struct lstm_arrays {
     clt_array *rows, *y, *dy, *drows;
-    clt_array *mask; /* of the recurrent state, or none */
+    clt_array *mask;  /* of the recurrent state, or none */
+    clt_array *start; /* of masked steps, or none */
     clt_check_batch batch;
     direction directions[2];
     int count;
-    bool masked;
+    bool drops;
 } lstm_arrays;
 
 static clt_status create_direction(clt_check *check, direction *p, clt_error *error)
@@ -54,7 +57,7 @@ static clt_status create_arrays(clt_check *check, const clt_case *c, lstm_arrays
     size_t rows = area(s->batch.row_count, c->features);
     CLT_TRY(clt_check_input(check, "rows", rows, 1.0, &s->rows, error));
     CLT_TRY(clt_check_input(check, "dy", y, 0.1, &s->dy, error));
-    if (s->masked) {
+    if (s->drops) {
         size_t cells = area(c->samples * c->timesteps, c->hidden);
         CLT_TRY(clt_check_input(check, "recurrent mask", cells, 1.0, &s->mask, error));
     }
@@ -67,7 +70,8 @@ static clt_status create_arrays(clt_check *check, const clt_case *c, lstm_arrays
                                                     .sequence = c->flag,
                                                     .width = width,
                                                     .column = d * c->hidden,
-                                                    .adds_drows = d == 1};
+                                                    .adds_drows = d == 1,
+                                                    .masked = s->start != NULL};
         CLT_TRY(create_direction(check, &s->directions[d], error));
     }
 done:
@@ -125,6 +129,10 @@ static clt_status run_direction(clt_check *check, direction *p, const lstm_array
                       .index = s->batch.index->device,
                       .offsets = s->batch.offsets->device,
                       .positions = s->batch.positions->device};
+    if (s->start != NULL) {
+        x.start = s->start->device;
+        x.masked = true;
+    }
     CLT_TRY(clt_lstm_forward(p->op, &parameters, &x, all, NULL, s->y->device, NULL, error));
     CLT_TRY(clt_lstm_backward(p->op, &parameters, &x, all, s->dy->device, NULL, s->drows->device,
                               &dparameters, NULL, error));
@@ -133,12 +141,17 @@ done:
     return status;
 }
 
-static clt_status run(clt_check *check, const clt_case *c, int directions, bool masked,
-                      clt_error *error)
+/* drops: the recurrent product reads the state through a mask. start: of masked steps, or NULL. */
+static clt_status run(clt_check *check, const clt_case *c, int directions, bool drops,
+                      const int32_t *start, clt_error *error)
 {
-    lstm_arrays s = {.count = directions, .masked = masked};
+    lstm_arrays s = {.count = directions, .drops = drops};
     clt_status status;
+    if (start != NULL) {
+        CLT_TRY(clt_check_integers(check, "start", (size_t)c->samples, start, &s.start, error));
+    }
     CLT_TRY(create_arrays(check, c, &s, error));
+    s.batch.extent.start = start;
     for (int d = 0; d < directions; d++) {
         CLT_TRY(run_direction(check, &s.directions[d], &s, error));
     }
@@ -159,19 +172,41 @@ done:
 /* flag: the whole sequence is the output, and time runs backward. */
 static clt_status run_lstm(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return run(check, c, 1, false, error);
+    return run(check, c, 1, false, NULL, error);
 }
 
 /* flag: the whole sequence is the output. */
 static clt_status run_both(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return run(check, c, 2, false, error);
+    return run(check, c, 2, false, NULL, error);
 }
 
 /* As run_lstm, with a mask of the recurrent state. */
+static clt_status run_drops(clt_check *check, const clt_case *c, clt_error *error)
+{
+    return run(check, c, 1, true, NULL, error);
+}
+
+static clt_status run_start(clt_check *check, const clt_case *c, bool drops, clt_error *error)
+{
+    const clt_shards shards = clt_shards_of(c->samples);
+    int32_t start[MASKED_MAX];
+    for (int b = 0; b < c->samples; b++) {
+        int s = clt_shard_of_sample(&shards, b);
+        start[b] = b + 1 < shards.first[s + 1] ? b - shards.first[s] : c->timesteps;
+    }
+    return run(check, c, 2, drops, start, error);
+}
+
+/* As run_both, from no masked step to nothing else. */
 static clt_status run_masked(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return run(check, c, 1, true, error);
+    return run_start(check, c, false, error);
+}
+
+static clt_status run_both_masks(clt_check *check, const clt_case *c, clt_error *error)
+{
+    return run_start(check, c, true, error);
 }
 
 /* Errors of single products and activations (a few 1e-7) carried through the time steps; gradients
@@ -183,7 +218,10 @@ static clt_status run_masked(clt_check *check, const clt_case *c, clt_error *err
         {"lstm, reverse sequence", "lstm", variant, 9, 6, 17, 33, true, TOLERANCE, run_lstm},      \
         {"lstm, both directions", "lstm", variant, 5, 7, 3, 13, false, TOLERANCE, run_both},       \
         {"lstm, both directions", "lstm", variant, 9, 6, 17, 33, true, TOLERANCE, run_both},       \
-        {"lstm, recurrent dropout", "lstm", variant, 9, 6, 17, 33, true, TOLERANCE, run_masked},   \
+        {"lstm, recurrent dropout", "lstm", variant, 9, 6, 17, 33, true, TOLERANCE, run_drops},    \
+        {"lstm, masked", "lstm", variant, 6, 7, 3, 13, false, TOLERANCE, run_masked},              \
+        {"lstm, masked", "lstm", variant, 9, 6, 17, 33, true, TOLERANCE, run_masked},              \
+        {"lstm, masked, dropout", "lstm", variant, 9, 6, 17, 33, true, TOLERANCE, run_both_masks}, \
     {                                                                                              \
         "lstm", "lstm", variant, 40, 20, 128, 60, false, TOLERANCE, run_lstm                       \
     }

@@ -12,7 +12,7 @@ static clt_status run_record(clt_check *check, const clt_case *c, clt_error *err
     clt_reduce *op = NULL;
     clt_array *loss, *hit, *values, *record, *sums, *counts;
     clt_limits limits = {c->samples, 1, true};
-    clt_extent extent = {c->samples, 1, clt_shards_of(c->samples)};
+    clt_extent extent = clt_extent_of(c->samples, 1);
     size_t samples = (size_t)c->samples, count = (size_t)c->features;
     clt_buffer saved, scratch;
     int32_t hits[256];

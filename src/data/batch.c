@@ -96,9 +96,21 @@ void clt_batch_destroy(clt_batch *batch)
     *batch = (clt_batch){0};
 }
 
-static int pads_of(const clt_dataset *dataset, const clt_reading *reading, uint32_t sample)
+int clt_batch_pads(const clt_dataset *dataset, const clt_reading *reading, bool masks,
+                   uint32_t sample)
 {
-    return clt_leading_pads(reading, dataset->offsets[sample + 1] - dataset->offsets[sample]);
+    size_t count = dataset->offsets[sample + 1] - dataset->offsets[sample];
+    if (!masks) {
+        return clt_leading_pads(reading, count);
+    }
+    size_t kept = count < (size_t)reading->maxlen ? count : (size_t)reading->maxlen;
+    const int32_t *ids = dataset->ids + dataset->offsets[sample];
+    ids += reading->truncating == CLT_PRE ? count - kept : 0;
+    int pads = reading->maxlen;
+    for (size_t k = 0; k < kept; k++) {
+        pads -= ids[k] != 0;
+    }
+    return pads;
 }
 
 /* The leading pads that enough samples have to share them; 0 where the batch is not packed. */
@@ -113,7 +125,7 @@ static int shared_pads(const clt_batch *batch, const clt_dataset *dataset,
     }
     memset(having, 0, ((size_t)reading->maxlen + 1) * sizeof *having);
     for (int b = 0; b < count; b++) {
-        having[pads_of(dataset, reading, order[b])]++;
+        having[clt_batch_pads(dataset, reading, false, order[b])]++;
     }
     for (sharers = (int)having[pads]; sharers < needed; sharers += (int)having[pads]) {
         pads--;
@@ -121,18 +133,33 @@ static int shared_pads(const clt_batch *batch, const clt_dataset *dataset,
     return pads;
 }
 
+static void set_starts(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
+                       const uint32_t *order)
+{
+    batch->extent.start = batch->start;
+    batch->packed_mask = batch->packs;
+    for (int b = 0; b < batch->extent.samples; b++) {
+        batch->start[b] = clt_batch_pads(dataset, reading, true, order[b]);
+        batch->packed_mask &= batch->start[b] < batch->extent.timesteps;
+    }
+}
+
 static void set_extent(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
                        const uint32_t *order, int count)
 {
-    int shared = shared_pads(batch, dataset, reading, order, count);
-    const clt_shards shards = clt_shards_of(count);
-    batch->extent =
-        (clt_extent){.samples = count, .timesteps = batch->layout.timesteps, .shards = shards};
+    batch->extent = clt_extent_of(count, batch->layout.timesteps);
+    const clt_shards shards = batch->extent.shards;
+    batch->packed_mask = false;
     batch->longest = 0;
+    if (batch->masks) {
+        set_starts(batch, dataset, reading, order);
+        return;
+    }
+    int shared = shared_pads(batch, dataset, reading, order, count);
     for (int s = 0; s < shards.count; s++) {
         int least = shared;
         for (int b = shards.first[s + 1] - 1; b >= shards.first[s]; b--) {
-            int pads = shared > 0 ? pads_of(dataset, reading, order[b]) : 0;
+            int pads = shared > 0 ? clt_batch_pads(dataset, reading, false, order[b]) : 0;
             least = pads < least ? pads : least;
             batch->start[b] = least;
             batch->longest = least > batch->longest ? least : batch->longest;
@@ -141,12 +168,12 @@ static void set_extent(clt_batch *batch, const clt_dataset *dataset, const clt_r
 }
 
 /* Sets at_time[t] to the position of (t, the shard's first sample), were that one present, and
- * returns the position behind the shard's last one. */
+ * returns the position behind the shard's last one. Behind a mask all positions may exist. */
 static size_t lay_out(const clt_batch *batch, int first, int end)
 {
     size_t *at_time = ((const batch_scratch *)batch->scratch)->at_time;
     size_t position = (size_t)batch->extent.timesteps * (size_t)first;
-    int present = first;
+    int present = batch->masks && !batch->packed_mask ? end : first;
     for (int t = 0; t < batch->extent.timesteps; t++) {
         while (present < end && batch->start[present] <= t) {
             present++;
@@ -155,6 +182,27 @@ static size_t lay_out(const clt_batch *batch, int first, int end)
         position += (size_t)(present - first);
     }
     return position;
+}
+
+/* The words to the end, in order. */
+static void move_words(int32_t *padded, int count)
+{
+    int end = count;
+    for (int t = count - 1; t >= 0; t--) {
+        if (padded[t] != 0) {
+            padded[--end] = padded[t];
+        }
+    }
+    memset(padded, 0, (size_t)end * sizeof *padded);
+}
+
+/* Behind a mask whose positions exist, those of sample b. Nothing reads them as words. */
+static void clear_masked(clt_batch *batch, int first, int b)
+{
+    const size_t *at_time = ((const batch_scratch *)batch->scratch)->at_time;
+    for (int t = 0; t < batch->start[b]; t++) {
+        batch->index[at_time[t] + (size_t)(b - first)] = 0;
+    }
 }
 
 /* Pads every sample: its target, and for each position a sort entry or, by id, its index. Entries
@@ -174,6 +222,12 @@ static size_t collect(clt_batch *batch, const clt_dataset *dataset, const clt_re
             batch->targets[b] = dataset->labels != NULL ? dataset->labels[sample] : 0;
             clt_pad_sequence(reading, dataset->ids + begin, dataset->offsets[sample + 1] - begin,
                              scratch->padded);
+            if (batch->masks) {
+                move_words(scratch->padded, batch->extent.timesteps);
+            }
+            if (batch->masks && !batch->packed_mask) {
+                clear_masked(batch, first, b);
+            }
             for (int t = batch->start[b]; t < batch->extent.timesteps; t++) {
                 uint64_t position = scratch->at_time[t] + (size_t)(b - first);
                 if (batch->by_id) {
@@ -183,9 +237,12 @@ static size_t collect(clt_batch *batch, const clt_dataset *dataset, const clt_re
                 }
             }
         }
-        for (int n = 0; !batch->by_id && n < batch->start[end - 1]; n++) {
+        for (int n = 0; !batch->by_id && !batch->masks && n < batch->start[end - 1]; n++) {
             *entry++ = prefix++; /* of id 0 */
         }
+    }
+    if (!batch->by_id && entry == scratch->entries) {
+        *entry++ = 0; /* no sample has a word: one masked position, so that there is a row */
     }
     return (size_t)(entry - scratch->entries);
 }

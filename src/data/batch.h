@@ -30,8 +30,10 @@ typedef struct clt_batch {
     clt_batch_layout layout;
     clt_extent extent; /* of this batch; samples <= layout.samples */
     bool packs;        /* set by the caller: fill packs */
+    bool masks;        /* set by the caller: fill masks */
     bool by_id;        /* index holds ids; no unique, positions and offsets */
-    int longest;       /* the largest start: 0, the batch is not packed */
+    bool packed_mask;  /* masked, and the positions before start do not exist */
+    int longest;       /* of a shared prefix: 0, there is none */
     int row_count;     /* U; 0 by id */
     size_t used;       /* elements to upload */
     int32_t *packed;   /* [layout.total]; the pointers below point into it */
@@ -41,6 +43,11 @@ typedef struct clt_batch {
 
 /* The zeros that clt_pad_sequence puts before a sample of `count` ids. */
 int clt_leading_pads(const clt_reading *reading, size_t count);
+
+/* The positions that a sample leaves free before it; with `masks` all that are not a word, wherever
+ * clt_pad_sequence has them. */
+int clt_batch_pads(const clt_dataset *dataset, const clt_reading *reading, bool masks,
+                   uint32_t sample);
 
 CLT_NODISCARD clt_status clt_batch_create(int samples, int timesteps, clt_batch *batch,
                                           clt_error *error);
@@ -52,7 +59,12 @@ void clt_batch_destroy(clt_batch *batch);
  *
  * With batch->packs it leaves out leading pads that many samples share (clt_sequence.start): all
  * that a sample has, up to what an eighth of the batch has. Inside a shard start never falls from
- * one sample to the next, so an order by leading pads there leaves out the most. */
+ * one sample to the next, so an order by leading pads there leaves out the most.
+ *
+ * With batch->masks id 0 is no word: a mask lets each position of it pass without effect, so that
+ * words are moved to the end of their sample and start is where they begin. The order inside a
+ * shard has to be by clt_batch_pads. Positions before start are not among `positions`; with
+ * batch->packs they do not exist, if all samples have a word, and else their index is 0. */
 void clt_batch_fill(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
                     const uint32_t *order, int count);
 

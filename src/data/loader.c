@@ -123,6 +123,13 @@ void clt_loader_pack(clt_loader *loader, bool whole)
     loader->sorts_all = whole;
 }
 
+void clt_loader_mask(clt_loader *loader)
+{
+    for (int k = 0; k < RING; k++) {
+        loader->ring[k].masks = true;
+    }
+}
+
 const uint32_t *clt_loader_order(const clt_loader *loader)
 {
     return loader->order;
@@ -144,8 +151,8 @@ static void sort_by_pads(clt_loader *loader, size_t first, size_t count)
     for (int pass = 0; pass < 2; pass++) {
         for (size_t k = 0; k < count; k++) {
             uint32_t sample = loader->sorted[k];
-            size_t length = dataset->offsets[sample + 1] - dataset->offsets[sample];
-            size_t *place = &loader->places[clt_leading_pads(&loader->reading, length)];
+            size_t *place = &loader->places[clt_batch_pads(dataset, &loader->reading,
+                                                           loader->ring[0].masks, sample)];
             if (pass == 1) {
                 order[*place] = sample;
             }

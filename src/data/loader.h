@@ -26,6 +26,9 @@ void clt_loader_fill_by_id(clt_loader *loader);
  */
 void clt_loader_pack(clt_loader *loader, bool whole);
 
+/* Id 0 is no word: batches are masked. Before the first pass. */
+void clt_loader_mask(clt_loader *loader);
+
 /* The sample of the data set in each place of this pass: batch n begins with place n * batch. */
 const uint32_t *clt_loader_order(const clt_loader *loader);
 

@@ -21,8 +21,8 @@ static const struct {
     const char *name, *type, *use;
     int most; /* units */
 } kinds[] = {
-    [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding", "embedding:D[:dropout=P][:frozen]",
-                             UNITS_MAX},
+    [CLT_LAYER_EMBEDDING] = {"embedding", "Embedding",
+                             "embedding:D[:dropout=P][:frozen][:mask_zero]", UNITS_MAX},
     [CLT_LAYER_LSTM] = {"lstm", "LSTM",
                         "lstm:H[:bidirectional][:sequence][:dropout=P][:recurrent_dropout=P]"
                         "[:per-step]",
@@ -266,6 +266,8 @@ static clt_status parse_options(const word *w, clt_layer *layer, char *options)
             layer->per_step = true;
         } else if (layer->kind == CLT_LAYER_EMBEDDING && strcmp(option, "frozen") == 0) {
             layer->frozen = true;
+        } else if (layer->kind == CLT_LAYER_EMBEDDING && strcmp(option, "mask_zero") == 0) {
+            layer->mask_zero = true;
         } else if (layer->kind == CLT_LAYER_LSTM &&
                    strncmp(option, RECURRENT_OPTION, strlen(RECURRENT_OPTION)) == 0) {
             status = parse_rate(w, option + strlen(RECURRENT_OPTION), &layer->recurrent_rate);
@@ -405,7 +407,8 @@ static size_t format_layer(const clt_layer *layer, char *text, size_t room)
     }
     size_t used = (size_t)snprintf(text, room, "%s:%d", name, layer->outputs);
     used += format_option(DROPOUT_OPTION, layer->rate, text + used, room - used);
-    return used + (size_t)snprintf(text + used, room - used, "%s", layer->frozen ? ":frozen" : "");
+    return used + (size_t)snprintf(text + used, room - used, "%s%s", layer->frozen ? ":frozen" : "",
+                                   layer->mask_zero ? ":mask_zero" : "");
 }
 
 char *clt_layers_format(const clt_layers *layers, clt_error *error)

@@ -25,6 +25,7 @@ typedef struct clt_layer {
     int outputs;    /* features out */
     bool sequence;  /* out: every time step, not only one vector */
     bool frozen;    /* embedding: it stays as it starts */
+    bool mask_zero; /* embedding: id 0 is no word, for all layers behind */
     int hidden;     /* lstm: units of a direction */
     int directions; /* lstm: 1, or 2: bidirectional */
     double rate;    /* dropout; embedding: of whole words; lstm: of its input, at all time steps */

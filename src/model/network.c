@@ -23,6 +23,11 @@ bool clt_network_packs(const clt_network *network)
     return network->packs;
 }
 
+bool clt_network_masks(const clt_network *network)
+{
+    return network->layers->layers[0].mask_zero;
+}
+
 const clt_limits *clt_network_limits(const clt_network *network)
 {
     return &network->limits;
@@ -86,7 +91,8 @@ static clt_status plan_lstm(clt_network *network, clt_stage *s, clt_error *error
                                   .sequence = layer->sequence,
                                   .width = layer->outputs,
                                   .column = d * layer->hidden,
-                                  .adds_drows = d == 1 && s->dropout == NULL};
+                                  .adds_drows = d == 1 && s->dropout == NULL,
+                                  .masked = clt_network_masks(network)};
         status = clt_lstm_plan(network->runtime, &config, &network->limits, &s->lstm[d], error);
         if (status == CLT_OK) {
             clt_space space = clt_lstm_space(s->lstm[d]);
@@ -126,11 +132,13 @@ static clt_status plan_stage(clt_network *network, int k, clt_error *error)
     return status;
 }
 
-/* For a layer that reads the table's rows from the padded side on, and gives its last state. */
+/* For a layer that reads the table's rows from the padded side on, and gives its last state. With a
+ * mask that is always the side before the texts. */
 static void plan_packs(clt_network *network, clt_side padding)
 {
     const clt_stage *first = clt_network_first_stage(network);
-    bool reads = padding == CLT_PRE && first->layer->directions == 1 && first[-1].indexed &&
+    bool before = padding == CLT_PRE || clt_network_masks(network);
+    bool reads = before && first->layer->directions == 1 && first[-1].indexed &&
                  first->dropout == NULL && first->recurrent_dropout == NULL;
     network->packs = reads && clt_lstm_packs(first->lstm[0]);
     clt_runtime_planned(network->runtime, "prefix", network->packs ? "on" : "off");

@@ -20,8 +20,12 @@ CLT_NODISCARD clt_status clt_network_create(clt_runtime *runtime, const clt_mode
                                             clt_error *error);
 void clt_network_destroy(clt_network *network); /* NULL allowed */
 
-/* Whether batches are to be packed (clt_batch): the pads before texts are then computed once. */
+/* Whether batches are to be packed (clt_batch): the pads before texts are then computed once, or
+ * not at all. */
 bool clt_network_packs(const clt_network *network);
+
+/* Whether batches are to be masked (clt_batch). */
+bool clt_network_masks(const clt_network *network);
 
 /* Copies the network's weights from the device to the model's arrays; they stay as they were when
  * that fails. Waits.

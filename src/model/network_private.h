@@ -38,7 +38,8 @@ struct clt_network {
     clt_buffer workspace, scratch;
     clt_buffer vocabulary[2]; /* of a direction, float [V, 4H]: clt_network_project_vocabulary */
     bool by_id;               /* of the batch: its index is into `vocabulary` */
-    int longest;              /* of the batch: its largest start */
+    bool packed_mask;         /* of the batch */
+    int longest;              /* of the batch: its prefix */
     clt_buffer reduce_saved;
     size_t scratch_bytes, reduce_bytes;
     clt_network_state state;

@@ -13,8 +13,13 @@ static clt_sequence sequence_of(const clt_network *network, int k)
     while (clt_stage_in_place(&network->stages[k])) {
         sequence.rows = network->stages[--k].y;
     }
-    if (s->indexed && network->longest > 0) {
+    if (clt_network_masks(network)) {
         sequence.start = network->start;
+        sequence.masked = true;
+        sequence.packed = network->packed_mask;
+    } else if (s->indexed && network->longest > 0) {
+        sequence.start = network->start;
+        sequence.packed = true;
         sequence.longest = network->longest;
     }
     if (s->indexed && network->by_id) {
@@ -28,6 +33,12 @@ static clt_sequence sequence_of(const clt_network *network, int k)
         sequence.positions = network->positions;
     }
     return sequence;
+}
+
+static clt_buffer mask_of(const clt_network *network)
+{
+    const clt_buffer none = {0};
+    return clt_network_masks(network) ? network->start : none;
 }
 
 /* The buffer that holds stage k's output, or with `gradient` that one's gradient. */
@@ -124,7 +135,9 @@ static clt_sequence input_of(const clt_network *network, int k, int direction)
     return (clt_sequence){.extent = *extent,
                           .features = s->layer->inputs,
                           .row_count = extent->samples * extent->timesteps,
-                          .rows = s->input[direction]};
+                          .rows = s->input[direction],
+                          .start = mask_of(network),
+                          .masked = clt_network_masks(network)};
 }
 
 static clt_status drop_inputs(clt_network *network, int k, clt_error *error)
@@ -200,8 +213,8 @@ static clt_status forward_stage(clt_network *network, int k, uint32_t step, clt_
     case CLT_LAYER_DROPOUT:
         return forward_dropout(network, k, step, error);
     case CLT_LAYER_POOL:
-        return clt_pool_forward(s->pool, &state->extent, output_of(network, k - 1, false), s->y,
-                                error);
+        return clt_pool_forward(s->pool, &state->extent, mask_of(network),
+                                output_of(network, k - 1, false), s->y, error);
     case CLT_LAYER_DENSE:
         return clt_dense_forward(s->dense, state->extent.samples,
                                  network->parameters[layer->parameter],
@@ -248,6 +261,7 @@ clt_status clt_network_upload(clt_network *network, const clt_batch *batch, clt_
     network->state.extent = batch->extent;
     network->state.row_count = batch->row_count;
     network->by_id = batch->by_id;
+    network->packed_mask = batch->packed_mask;
     network->longest = batch->longest;
     return clt_buffer_write_later(network->runtime, network->batch, 0, batch->used * 4,
                                   batch->packed, error);
@@ -319,8 +333,8 @@ static clt_status backward_stage(clt_network *network, int k, clt_error *error)
         return status;
     }
     case CLT_LAYER_POOL:
-        return clt_pool_backward(s->pool, &state->extent, output_of(network, k - 1, false), dy, dx,
-                                 error);
+        return clt_pool_backward(s->pool, &state->extent, mask_of(network),
+                                 output_of(network, k - 1, false), dy, dx, error);
     case CLT_LAYER_DENSE:
         return clt_dense_backward(s->dense, &state->extent, network->parameters[layer->parameter],
                                   output_of(network, k - 1, false), dy, dx,

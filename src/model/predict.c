@@ -93,6 +93,9 @@ clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
     if (clt_network_packs(network)) {
         clt_loader_pack(loader, true);
     }
+    if (clt_network_masks(network)) {
+        clt_loader_mask(loader);
+    }
     CLT_TRY(clt_loader_start(loader, false, 0, 0, 0, error));
     while ((batch = clt_loader_next(loader)) != NULL) {
         pending *read = &reads[step % 2];

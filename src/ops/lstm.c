@@ -87,7 +87,7 @@ static clt_status reserve(clt_lstm *op, clt_error *error)
         }
     }
     CLT_TRY(clt_lstm_reserve(&op->scratch, &op->projected, projected, columns, error));
-    if (op->packs) {
+    if (op->has_prefix) {
         CLT_TRY(reserve_prefix(op, error));
     }
 done:
@@ -165,14 +165,14 @@ static const clt_lstm_loop *choose(const clt_runtime *runtime, const clt_lstm_co
 }
 
 /* The prefix is one long chain of steps, the samples' tiles lie side by side: worth it where each
- * compute unit has several of them. */
+ * compute unit has several of them. A mask needs none. */
 static bool choose_packs(const clt_lstm *op)
 {
     const char *forced = clt_runtime_forced(op->runtime, "prefix");
     bool able = op->variant == &clt_lstm_rows && !op->config.reverse && !op->config.sequence;
     bool worth = (int64_t)op->limits.samples >=
                  SAMPLES_PER_UNIT * (int64_t)clt_runtime_device(op->runtime)->compute_units;
-    return able && (forced != NULL ? strcmp(forced, "on") == 0 : worth);
+    return able && (forced != NULL ? strcmp(forced, "on") == 0 : op->config.masked || worth);
 }
 
 static clt_status plan_products(clt_lstm *op, clt_error *error)
@@ -235,6 +235,7 @@ clt_status clt_lstm_plan(clt_runtime *runtime, const clt_lstm_config *config,
     made->limits = *limits;
     made->variant = choose(runtime, config);
     made->packs = choose_packs(made);
+    made->has_prefix = made->packs && !config->masked;
     clt_runtime_planned(runtime, "lstm", made->variant->name);
     if (limits->train) {
         CLT_TRY(plan_sums(made, error));

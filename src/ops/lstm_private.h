@@ -78,14 +78,15 @@ struct clt_lstm {
     clt_limits limits;
     const clt_lstm_loop *variant;
     void *state; /* the variant's */
-    bool packs;
+    bool packs, has_prefix;
 
     clt_lstm_slices saved, scratch;
     /* Saved when training, in position order. */
     clt_buffer gates;      /* [N, 4H] i, f, c, o after their activations; backward: gradients */
     clt_buffer h_in, c_in; /* [N, H] the state before the step; h_in masked */
     clt_buffer tanh_c;     /* [N, H] */
-    /* Saved when training, else scratch, with packs: the prefix, one row for each number of pads.
+    /* Saved when training, else scratch, with has_prefix: the prefix, one row for each number of
+     * pads.
      */
     clt_buffer prefix_gates, prefix_h, prefix_c, prefix_tanh_c;
     /* Scratch. */

@@ -102,7 +102,7 @@ static clt_status plan_training(clt_lstm *op, const char *prelude, clt_error *er
     }
     CLT_TRY(clt_program_build(op->runtime, "lstm_rows_gradient", prelude, &gradient, error));
     CLT_TRY(clt_kernel_create(gradient, "lstm_rows_gradient", &rows->gradient, error));
-    if (op->packs) {
+    if (op->has_prefix) {
         CLT_TRY(
             clt_kernel_create(program, "lstm_rows_backward_prefix", &rows->backward_prefix, error));
         CLT_TRY(clt_lstm_reserve(&op->scratch, &rows->dstart.h, samples, h, error));
@@ -132,7 +132,7 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
     CLT_TRY(clt_program_build(op->runtime, "lstm_rows_pack", prelude, &pack, error));
     CLT_TRY(clt_kernel_create(pack, "lstm_rows_pack", &rows->pack, error));
     CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->forward, error));
-    if (op->packs) {
+    if (op->has_prefix) {
         CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->prefix, error));
     }
     /* 4H rows of units or H rows of the gates of units, in whole vectors and so at most 15 more. */
@@ -156,6 +156,11 @@ static clt_status enqueue(clt_kernel *kernel, size_t x, size_t y, size_t z, cons
     return clt_kernel_enqueue(kernel, 3, global, local, args, arg_count, error);
 }
 
+static bool has_prefix(const clt_sequence *x)
+{
+    return x->start.mem != NULL && !x->masked;
+}
+
 /* The state after 0 .. longest pads: what a step saves is the state before it. */
 static clt_status forward_prefix(clt_lstm *op, const clt_lstm_call *call, clt_error *error)
 {
@@ -177,6 +182,7 @@ static clt_status forward_prefix(clt_lstm *op, const clt_lstm_call *call, clt_er
                             clt_arg_buffer(none),
                             clt_arg_buffer(none),
                             clt_arg_buffer(none),
+                            clt_arg_int(0),
                             clt_arg_buffer(none),
                             clt_arg_buffer(none),
                             clt_arg_buffer(none),
@@ -215,6 +221,7 @@ static clt_status forward_range(clt_lstm *op, const clt_lstm_call *call, clt_lst
                             clt_arg_buffer(from.h),
                             clt_arg_buffer(from.c),
                             clt_arg_buffer(call->x->start),
+                            clt_arg_int(!call->x->packed),
                             clt_arg_buffer(op->prefix_h),
                             clt_arg_buffer(op->prefix_c),
                             clt_arg_buffer(op->config.sequence ? call->y : none),
@@ -261,7 +268,7 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
     size_t h = (size_t)op->config.hidden, parts = parts_of(op, call);
     const clt_arg pack[] = {clt_arg_buffer(call->recurrent_kernel), clt_arg_buffer(rows->packed)};
     CLT_TRY(enqueue(rows->pack, clt_ceil_divide(h, LANES), h, 1, pack, 2, error));
-    if (call->x->start.mem != NULL) {
+    if (has_prefix(call->x)) {
         CLT_TRY(forward_prefix(op, call, error));
     }
     if (parts > 1) {
@@ -333,8 +340,7 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
     clt_status status;
     rows_state *rows = op->state;
     const clt_extent *extent = &call->x->extent;
-    bool is_packed = call->x->start.mem != NULL;
-    clt_lstm_state to = is_packed ? rows->dstart : call->to;
+    clt_lstm_state to = has_prefix(call->x) ? rows->dstart : call->to;
     size_t h = (size_t)op->config.hidden, parts = parts_of(op, call);
     const clt_arg pack[] = {clt_arg_buffer(call->recurrent_kernel), clt_arg_buffer(rows->packed)};
     const clt_arg args[] = {clt_arg_int(extent->timesteps),
@@ -352,6 +358,7 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
                             clt_arg_buffer(call->from.h),
                             clt_arg_buffer(call->from.c),
                             clt_arg_buffer(call->x->start),
+                            clt_arg_int(!call->x->packed),
                             clt_arg_buffer(op->gates),
                             clt_arg_buffer(op->c_in),
                             clt_arg_buffer(op->tanh_c),
@@ -364,7 +371,7 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
     }
     CLT_TRY(enqueue(rows->backward, tiles_of(&extent->shards, rows->groups),
                     (size_t)extent->shards.count, 1, args, sizeof args / sizeof *args, error));
-    if (is_packed) {
+    if (has_prefix(call->x)) {
         CLT_TRY(backward_prefix(op, call, error));
     }
 done:
@@ -374,11 +381,12 @@ done:
 static clt_status recurrent_gradient(clt_lstm *op, const clt_sequence *x, clt_error *error)
 {
     const clt_extent *extent = &x->extent;
+    const clt_buffer none = {0}, start = x->packed ? x->start : none;
     rows_state *rows = op->state;
     const clt_arg args[] = {clt_arg_int(extent->timesteps),    clt_arg_int(extent->samples),
-                            clt_arg_int(extent->shards.count), clt_arg_buffer(x->start),
-                            clt_arg_buffer(op->h_in),          clt_arg_buffer(op->gates),
-                            clt_arg_buffer(op->projected)};
+                            clt_arg_int(extent->shards.count), clt_arg_buffer(start),
+                            clt_arg_int(has_prefix(x)),        clt_arg_buffer(op->h_in),
+                            clt_arg_buffer(op->gates),         clt_arg_buffer(op->projected)};
     return enqueue(rows->gradient, clt_ceil_divide(4 * (size_t)op->config.hidden, PANEL),
                    (size_t)extent->shards.count, 1, args, sizeof args / sizeof *args, error);
 }

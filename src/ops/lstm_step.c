@@ -52,8 +52,12 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
     char prelude[32];
     int hidden = op->config.hidden, columns = 4 * hidden, samples = op->limits.samples;
     const clt_gemm_config forward = {.use = "lstm step", .m = samples, .n = columns, .k = hidden};
-    const clt_gemm_config backward = {
-        .use = "lstm step back", .b_transposed = true, .m = samples, .n = hidden, .k = columns};
+    const clt_gemm_config backward = {.use = "lstm step back",
+                                      .b_transposed = true,
+                                      .accumulate = op->config.masked, /* what passes a mask */
+                                      .m = samples,
+                                      .n = hidden,
+                                      .k = columns};
     const clt_gemm_config gradient = {.use = "lstm recurrent gradient",
                                       .a_transposed = true,
                                       .m = hidden,
@@ -111,6 +115,7 @@ static clt_status mask_state(clt_lstm *op, const clt_lstm_call *call, int t, clt
                             clt_arg_int(extent->samples),
                             clt_arg_int(extent->shards.count),
                             clt_arg_int(t),
+                            clt_arg_buffer(call->x->start),
                             clt_arg_buffer(call->recurrent_mask),
                             clt_arg_buffer(step->h)};
     if (call->recurrent_mask.mem == NULL) {
@@ -147,6 +152,7 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
                                 clt_arg_int(samples),
                                 clt_arg_int(extent->shards.count),
                                 clt_arg_int(clt_lstm_time(op, call->range, k)),
+                                clt_arg_buffer(call->x->start),
                                 clt_arg_buffer(product ? step->z : none),
                                 clt_arg_buffer(call->projected),
                                 clt_arg_buffer(call->x->index),
@@ -189,6 +195,7 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
                                 clt_arg_int(samples),
                                 clt_arg_int(extent->shards.count),
                                 clt_arg_int(clt_lstm_time(op, call->range, k)),
+                                clt_arg_buffer(call->x->start),
                                 clt_arg_buffer(has_dy ? call->y : none),
                                 clt_arg_int(op->config.sequence),
                                 clt_arg_int(op->config.width),

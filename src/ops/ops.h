@@ -31,15 +31,22 @@ typedef struct clt_limits {
  * pads, row 0, so that its state is the same as that of every sample that has read so many pads:
  * the prefix. A shard's positions are in order of time and then sample, as always, and the first of
  * them is where it always is. Behind its last one the prefix has positions of its own: n pads read,
- * n below the shard's largest start. Inside a shard start does not fall. */
+ * n below the shard's largest start. Inside a shard start does not fall.
+ *
+ * Masked, sample b's words are at the times from start[b] on; before that a step leaves the state
+ * as it is and puts it out again (Keras's mask_zero). The positions before it exist, and belong to
+ * no row, or with `packed` they do not. A masked sequence comes in one piece, without states in or
+ * out. */
 typedef struct clt_sequence {
     clt_extent extent;
-    int features;         /* D */
-    int row_count;        /* U; without an index N = T * B */
-    clt_buffer rows;      /* float [row_count, D] */
-    clt_buffer index;     /* int [N]: the row of each position; none: position n is row n */
-    clt_buffer start;     /* int [B]; none: not packed */
-    int longest;          /* the largest start */
+    int features;     /* D */
+    int row_count;    /* U; without an index N = T * B */
+    clt_buffer rows;  /* float [row_count, D] */
+    clt_buffer index; /* int [N]: the row of each position; none: position n is row n */
+    clt_buffer start; /* int [B]; none: neither packed nor masked */
+    bool masked;      /* else it has a prefix */
+    bool packed;
+    int longest;          /* of a prefix: the largest start */
     clt_buffer projected; /* float [row_count, 4H]: clt_lstm_project of rows; none: not yet */
     clt_buffer offsets;   /* int [row_count * S + 1] } positions ordered by row, shard, sample,  */
     clt_buffer positions; /* int [N]                 } time; none without an index               */
@@ -132,12 +139,13 @@ typedef struct clt_pool clt_pool;
 CLT_NODISCARD clt_status clt_pool_plan(clt_runtime *runtime, const clt_pool_config *config,
                                        clt_pool **op, clt_error *error);
 void clt_pool_destroy(clt_pool *op);
-/* x [N, D] without an index, y [B, count * D]. */
-CLT_NODISCARD clt_status clt_pool_forward(clt_pool *op, const clt_extent *extent, clt_buffer x,
-                                          clt_buffer y, clt_error *error);
+/* x [N, D] without an index, y [B, count * D]; start int [B]: the mask, or none. */
+CLT_NODISCARD clt_status clt_pool_forward(clt_pool *op, const clt_extent *extent, clt_buffer start,
+                                          clt_buffer x, clt_buffer y, clt_error *error);
 /* x as in forward; y is not asked for, so that a dropout may have worked in its place. */
-CLT_NODISCARD clt_status clt_pool_backward(clt_pool *op, const clt_extent *extent, clt_buffer x,
-                                           clt_buffer dy, clt_buffer dx, clt_error *error);
+CLT_NODISCARD clt_status clt_pool_backward(clt_pool *op, const clt_extent *extent, clt_buffer start,
+                                           clt_buffer x, clt_buffer dy, clt_buffer dx,
+                                           clt_error *error);
 
 /* ---- dense.c, cl/dense.cl -------------------------------------------------------------------- */
 typedef struct clt_dense clt_dense;

@@ -51,7 +51,7 @@ void clt_pool_destroy(clt_pool *op)
     }
 }
 
-/* Both kernels: two or three buffers, then the same numbers. */
+/* Both kernels: start, two or three buffers, then the same numbers. */
 static clt_status enqueue(clt_pool *op, const char *name, clt_kernel *kernel,
                           const clt_extent *extent, const clt_buffer *buffers, int buffer_count,
                           clt_error *error)
@@ -70,7 +70,7 @@ static clt_status enqueue(clt_pool *op, const char *name, clt_kernel *kernel,
                            tiling.rows,
                            tiling.span};
     enum { NUMBERS = sizeof numbers / sizeof *numbers };
-    clt_arg args[3 + NUMBERS];
+    clt_arg args[4 + NUMBERS];
     for (int k = 0; k < buffer_count; k++) {
         args[k] = clt_arg_buffer(buffers[k]);
     }
@@ -79,22 +79,22 @@ static clt_status enqueue(clt_pool *op, const char *name, clt_kernel *kernel,
     }
     /* Forward reads the sequence; backward writes one, and reads one for the largest value. */
     double elements = (double)extent->samples * extent->timesteps * features;
-    clt_profile_begin(op->runtime, name, 0.0, 4.0 * elements * (buffer_count - 1));
+    clt_profile_begin(op->runtime, name, 0.0, 4.0 * elements * (buffer_count - 2));
     clt_status status = clt_tiling_enqueue(kernel, &tiling, args, buffer_count + NUMBERS, error);
     clt_profile_end(op->runtime);
     return status;
 }
 
-clt_status clt_pool_forward(clt_pool *op, const clt_extent *extent, clt_buffer x, clt_buffer y,
-                            clt_error *error)
+clt_status clt_pool_forward(clt_pool *op, const clt_extent *extent, clt_buffer start, clt_buffer x,
+                            clt_buffer y, clt_error *error)
 {
-    const clt_buffer buffers[] = {x, y};
-    return enqueue(op, "pool forward", op->forward, extent, buffers, 2, error);
+    const clt_buffer buffers[] = {start, x, y};
+    return enqueue(op, "pool forward", op->forward, extent, buffers, 3, error);
 }
 
-clt_status clt_pool_backward(clt_pool *op, const clt_extent *extent, clt_buffer x, clt_buffer dy,
-                             clt_buffer dx, clt_error *error)
+clt_status clt_pool_backward(clt_pool *op, const clt_extent *extent, clt_buffer start, clt_buffer x,
+                             clt_buffer dy, clt_buffer dx, clt_error *error)
 {
-    const clt_buffer buffers[] = {x, dy, dx};
-    return enqueue(op, "pool backward", op->backward, extent, buffers, 3, error);
+    const clt_buffer buffers[] = {start, x, dy, dx};
+    return enqueue(op, "pool backward", op->backward, extent, buffers, 4, error);
 }

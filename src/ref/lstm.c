@@ -50,6 +50,11 @@ static int REF(lstm_time)(const clt_lstm_config *config, clt_lstm_range range, i
     return config->reverse ? range.t1 - 1 - k : range.t0 + k;
 }
 
+static bool REF(lstm_masked)(const clt_extent *extent, int t, int b)
+{
+    return extent->start != NULL && t < extent->start[b];
+}
+
 /* sums[columns] += vector[n] . matrix[n, columns] */
 static void REF(add_product)(const REAL *vector, size_t n, const REAL *matrix, size_t columns,
                              REAL *sums)
@@ -130,17 +135,19 @@ void REF(lstm_forward)(const clt_extent *extent, const clt_lstm_config *config,
         for (int k = 0; k < range.t1 - range.t0; k++) {
             int t = REF(lstm_time)(config, range, k);
             size_t n = clt_position(&extent->shards, extent->timesteps, t, b);
-            const REAL *x = rows + (index != NULL ? (size_t)index[n] : n) * features;
             REAL *mask = a.mask + n * hidden, *h_in = a.h_in + n * hidden;
             for (size_t j = 0; j < hidden; j++) {
                 mask[j] = recurrent_mask != NULL ? recurrent_mask[n * hidden + j] : 1;
                 h_in[j] = h[j] * mask[j];
             }
-            memset(z, 0, 4 * hidden * sizeof(REAL));
-            REF(add_product)(x, features, kernel, 4 * hidden, z);
-            REF(add_product)(h_in, hidden, recurrent_kernel, 4 * hidden, z);
-            REF(add)(bias, 4 * hidden, z);
-            REF(lstm_cell)(&a, n, z, h, c);
+            if (!REF(lstm_masked)(extent, t, b)) {
+                const REAL *x = rows + (index != NULL ? (size_t)index[n] : n) * features;
+                memset(z, 0, 4 * hidden * sizeof(REAL));
+                REF(add_product)(x, features, kernel, 4 * hidden, z);
+                REF(add_product)(h_in, hidden, recurrent_kernel, 4 * hidden, z);
+                REF(add)(bias, 4 * hidden, z);
+                REF(lstm_cell)(&a, n, z, h, c);
+            }
             if (config->sequence) {
                 memcpy(y + n * width, h, hidden * sizeof(REAL));
             }
@@ -194,6 +201,11 @@ static void REF(lstm_through_time)(const clt_extent *extent, const clt_lstm_conf
             if (dy != NULL && (config->sequence || k == range.t1 - range.t0 - 1)) {
                 size_t row = config->sequence ? n : (size_t)b;
                 REF(add)(dy + row * width + (size_t)config->column, hidden, dh);
+            }
+            if (REF(lstm_masked)(extent, t, b)) {
+                memset(a->dgates + n * 4 * hidden, 0, 4 * hidden * sizeof(REAL));
+                memset(a->h_in + n * hidden, 0, hidden * sizeof(REAL));
+                continue;
             }
             REF(lstm_cell_backward)(a, n, dh, dc);
             memset(dh, 0, hidden * sizeof(REAL));

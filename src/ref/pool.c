@@ -30,16 +30,27 @@ static size_t REF(pool_stride)(const clt_extent *extent, int sample, int feature
     return (size_t)(extent->shards.first[s + 1] - extent->shards.first[s]) * (size_t)features;
 }
 
+/* The sample's masked steps, and the first position behind them. */
+static size_t REF(pool_first)(const clt_extent *extent, int sample, int *masked)
+{
+    *masked = extent->start != NULL ? extent->start[sample] : 0;
+    int t = *masked < extent->timesteps ? *masked : 0;
+    return clt_position(&extent->shards, extent->timesteps, t, sample);
+}
+
 void REF(pool_forward)(const clt_extent *extent, const clt_pool_config *config, const REAL *x,
                        REAL *y)
 {
     size_t features = (size_t)config->features, width = (size_t)config->count * features;
     for (int b = 0; b < extent->samples; b++, y += width) {
-        size_t first = clt_position(&extent->shards, extent->timesteps, 0, b) * features;
+        int masked;
+        size_t first = REF(pool_first)(extent, b, &masked) * features;
         size_t stride = REF(pool_stride)(extent, b, config->features);
         for (size_t d = 0; d < features; d++) {
-            REAL value[CLT_POOL_KINDS];
-            (void)REF(pool_values)(x + first + d, stride, extent->timesteps, value);
+            REAL value[CLT_POOL_KINDS] = {0};
+            if (masked < extent->timesteps) {
+                (void)REF(pool_values)(x + first + d, stride, extent->timesteps - masked, value);
+            }
             for (int k = 0; k < config->count; k++) {
                 y[(size_t)k * features + d] = value[config->kinds[k]];
             }
@@ -50,12 +61,20 @@ void REF(pool_forward)(const clt_extent *extent, const clt_pool_config *config, 
 void REF(pool_backward)(const clt_extent *extent, const clt_pool_config *config, const REAL *x,
                         const REAL *dy, REAL *dx)
 {
-    int T = extent->timesteps;
     size_t features = (size_t)config->features, width = (size_t)config->count * features;
     for (int b = 0; b < extent->samples; b++, dy += width) {
-        size_t first = clt_position(&extent->shards, T, 0, b) * features;
+        int masked;
+        size_t first = REF(pool_first)(extent, b, &masked) * features;
+        size_t start = clt_position(&extent->shards, extent->timesteps, 0, b) * features;
         size_t stride = REF(pool_stride)(extent, b, config->features);
+        int T = extent->timesteps - masked;
         for (size_t d = 0; d < features; d++) {
+            for (int t = 0; t < masked; t++) {
+                dx[start + (size_t)t * stride + d] = 0;
+            }
+            if (T == 0) {
+                continue;
+            }
             REAL value[CLT_POOL_KINDS], dvalue[CLT_POOL_KINDS] = {0};
             int ties = REF(pool_values)(x + first + d, stride, T, value);
             for (int k = 0; k < config->count; k++) {

@@ -39,7 +39,8 @@ void REF(dropout_words)(const int32_t *unique, int row_count, int features, doub
                         const clt_dropout_counter *counter, REAL *rows);
 
 /* y [B, count * D]: for each of config's kinds, over the time steps of x [N, D], the last one, the
- * mean (its sum in order of t), or the largest value (NaN where there is one). */
+ * mean (its sum in order of t), or the largest value (NaN where there is one). Masked steps
+ * (extent->start) do not count, and get no gradient; without others y is 0. */
 void REF(pool_forward)(const clt_extent *extent, const clt_pool_config *config, const REAL *x,
                        REAL *y);
 
@@ -68,7 +69,9 @@ void REF(dense_backward)(const clt_extent *extent, int inputs, int outputs, cons
  *        sequence share it.
  * y      the state after range's last step [B, width], or with config->sequence every state of
  *        the range at its position [N, width] (others untouched, and so are other columns).
- * hT, cT [B, H]: the state after range's last step; NULL: not wanted. */
+ * hT, cT [B, H]: the state after range's last step; NULL: not wanted.
+ * Masked (extent->start), a step before a sample's start leaves the state as it is, and y is that
+ * (keras/src/backend/jax/rnn.py). */
 size_t REF(lstm_saved)(const clt_extent *extent, const clt_lstm_config *config);
 void REF(lstm_forward)(const clt_extent *extent, const clt_lstm_config *config,
                        clt_lstm_range range, const REAL *kernel, const REAL *recurrent_kernel,

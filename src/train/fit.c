@@ -387,6 +387,9 @@ clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
     if (clt_network_packs(trainer->network)) {
         clt_loader_pack(loader, false);
     }
+    if (clt_network_masks(trainer->network)) {
+        clt_loader_mask(loader);
+    }
     while (status == CLT_OK && trainer->place.epoch < trainer->config.epochs &&
            !clt_control_stops(&trainer->config, &trainer->control)) {
         status = run_epoch(trainer, loader, validation, logits, error);

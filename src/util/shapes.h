@@ -16,7 +16,17 @@ typedef struct clt_extent {
     int samples;       /* B */
     int timesteps;     /* T */
     clt_shards shards; /* of B */
+    /* On the host, [B]: sample b is masked before start[b], so that nothing happens there and its
+     * state stays as it is; NULL: no mask. Inside a shard start does not fall. */
+    const int32_t *start;
 } clt_extent;
+
+/* Without a mask. */
+static inline clt_extent clt_extent_of(int samples, int timesteps)
+{
+    return (clt_extent){
+        .samples = samples, .timesteps = timesteps, .shards = clt_shards_of(samples)};
+}
 
 typedef struct clt_lstm_config {
     int features;  /* D */
@@ -26,6 +36,7 @@ typedef struct clt_lstm_config {
     /* Two directions may share what is around them: */
     int width, column; /* a row of y has `width` elements, H of them from `column` on; 0: H */
     bool adds_drows;   /* drows accumulates */
+    bool masked;       /* its sequences come with a mask */
 } clt_lstm_config;
 
 static inline int clt_lstm_width(const clt_lstm_config *config)

@@ -16,7 +16,8 @@
 
 #define RUN                                                                                        \
     "cltrain fit --data demo:250 --limit 240 --num-words 1000 --maxlen 60 --batch 8 --verbose 0 "  \
-    "--model embedding:16,dropout:0.2,lstm:12:dropout=0.3:recurrent_dropout=0.2,dense:1 "
+    "--model "                                                                                     \
+    "embedding:16:mask_zero,dropout:0.2,lstm:12:dropout=0.3:recurrent_dropout=0.2,dense:1 "
 #define WHOLE RUN "--epochs 40 "
 enum { LAST_STEP = 1150 }; /* that a kill waits for, of 1,200 */
 
@@ -336,8 +337,9 @@ static void other_data_and_other_models(void **state)
         {"/\"training\"/d; /\"validation\": \"[0-9]/d; /\"words\"/d; s/demo:250/demo:251/",
          "it has another vocabulary, as of other data"},
         {"s/lstm:12/lstm:11/",
-         "its model is embedding:16,dropout:0.2,lstm:12:dropout=0.3:recurrent_dropout=0.2,dense:1, "
-         "not"},
+         "its model is "
+         "embedding:16:mask_zero,dropout:0.2,lstm:12:dropout=0.3:recurrent_dropout=0.2,"
+         "dense:1, not"},
         {"s/\"maxlen\": \"60\"/\"maxlen\": \"61\"/", "its maxlen is 60, not 61"},
         {"s/\"batch\": \"8\"/\"batch\": \"9\"/", "its batch is 8, not 9"},
         {"s/\"batch\": \"8\"/\"batch\": \"many\"/", "fit.json: batch is \"many\", not a whole"},

@@ -1,5 +1,5 @@
 /* The reference LSTM with masks of its input and of its state against Keras's, which was given the
- * same masks (make_lstm_dropout of tools/make_golden.py). */
+ * same masks, alone and with masked steps (make_lstm_dropout of tools/make_golden.py). */
 #include "support/test.h"
 
 #include <math.h>
@@ -14,14 +14,19 @@ enum { B = 11, T = 6, D = 5, H = 7, N = B * T, G = 4 * H };
 
 static clt_safetensors file;
 
-static const float *tensor(const char *name, const char *part, size_t count)
+static const void *values(const char *name, const char *part, size_t bytes)
 {
     char full[64];
     snprintf(full, sizeof full, "%s/%s", name, part);
     const clt_stored_tensor *stored = clt_safetensors_find(&file, full);
     assert_non_null(stored);
-    assert_int_equal(stored->bytes, count * sizeof(float));
+    assert_int_equal(stored->bytes, bytes);
     return stored->data;
+}
+
+static const float *tensor(const char *name, const char *part, size_t count)
+{
+    return values(name, part, count * sizeof(float));
 }
 
 static void assert_near(const char *name, const char *part, const float *got, size_t count,
@@ -38,16 +43,16 @@ static void assert_near(const char *name, const char *part, const float *got, si
     }
 }
 
-/* values[position of (t, b)] = those of sample b at t, times the sample's mask. */
+/* to[position of (t, b)] = those of sample b at t, times the sample's mask. */
 static void place(const clt_extent *extent, int features, const float *from, const float *mask,
-                  float *values)
+                  float *to)
 {
     for (int b = 0; b < B; b++) {
         for (int t = 0; t < T; t++) {
             size_t n = clt_position(&extent->shards, T, t, b) * (size_t)features;
             for (int d = 0; d < features; d++) {
                 float value = from != NULL ? from[(b * T + t) * features + d] : 1.0f;
-                values[n + (size_t)d] = value * (mask != NULL ? mask[b * features + d] : 1.0f);
+                to[n + (size_t)d] = value * (mask != NULL ? mask[b * features + d] : 1.0f);
             }
         }
     }
@@ -56,7 +61,7 @@ static void place(const clt_extent *extent, int features, const float *from, con
 static void test_case(void **state)
 {
     const char *name = *state;
-    const clt_extent extent = {B, T, clt_shards_of(B)};
+    clt_extent extent = clt_extent_of(B, T);
     const clt_lstm_config config = {.features = D, .hidden = H, .sequence = true};
     const clt_lstm_range all = {0, T};
     const float *kernel = tensor(name, "kernel", D * G);
@@ -66,6 +71,7 @@ static void test_case(void **state)
     float dkernel[D * G] = {0}, drecurrent[H * G] = {0}, dbias[G] = {0};
     float saved[(12 * N + 8) * H];
     assert_int_equal(sizeof saved / sizeof *saved, clt_ref_lstm_saved_f32(&extent, &config));
+    extent.start = values(name, "start", B * sizeof *extent.start);
     place(&extent, D, tensor(name, "x", N * D), input_mask, x);
     place(&extent, H, NULL, tensor(name, "state_mask", B * H), mask);
     place(&extent, H, tensor(name, "dy", N * H), NULL, dy);
@@ -110,6 +116,7 @@ int main(void)
         {"input", test_case, NULL, NULL, (void *)"input"},
         {"state", test_case, NULL, NULL, (void *)"state"},
         {"both", test_case, NULL, NULL, (void *)"both"},
+        {"masked", test_case, NULL, NULL, (void *)"masked"},
     };
     return cmocka_run_group_tests(tests, open_file, close_file);
 }

@@ -98,7 +98,7 @@ static void read_pool(const char *at, clt_pool_config *pool)
 static size_t build_lstm(network *net, const char *text, int k, size_t features)
 {
     static const char *const directions[] = {"forward.", "backward."};
-    clt_extent largest = {net->g->batch, net->g->reading.maxlen, clt_shards_of(net->g->batch)};
+    clt_extent largest = clt_extent_of(net->g->batch, net->g->reading.maxlen);
     size_t hidden = strtoul(text, NULL, 10), end = strcspn(text, ",");
     size_t positions = (size_t)largest.samples * (size_t)largest.timesteps;
     const char *both = strstr(text, ":bidirectional"), *sequence = strstr(text, ":sequence");
@@ -150,6 +150,7 @@ static void build(const golden *g, network *net)
     add_tensor(net, "dense", 0, "", "kernel", features * outputs);
     add_tensor(net, "dense", 0, "", "bias", outputs);
     assert_ok(clt_batch_create(g->batch, g->reading.maxlen, &net->batch, &error));
+    net->batch.masks = strstr(g->layers, ":mask_zero") != NULL;
     net->rows = floats(positions * (size_t)net->features);
     net->drows = floats(positions * (size_t)net->features);
     net->logits = floats((size_t)g->batch * outputs);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cltrain/trainer.h"
+#include "data/loader.h"
 #include "golden/tolerance.h"
 #include "model/network.h"
 #include "support/runtime.h"
@@ -102,16 +103,18 @@ static void check_gradients(const setting *s)
     clt_limits limits = {g->batch, g->reading.maxlen, true};
     clt_network *network;
     clt_loss *loss_op;
-    clt_batch batch;
+    clt_loader *loader;
     clt_buffer loss, hit, class_weights = {0};
-    uint32_t *order = calloc(samples, sizeof *order);
-    assert_non_null(order);
-    for (size_t k = 0; k < samples; k++) {
-        order[k] = (uint32_t)k;
-    }
-    assert_ok(clt_batch_create(g->batch, g->reading.maxlen, &batch, &error));
-    clt_batch_fill(&batch, g->train, &g->reading, order, g->batch);
+    clt_dataset first = first_samples(g->train, g->batch);
     assert_ok(clt_network_create(clt_test_runtime, s->model, &limits, 1, NULL, &network, &error));
+    assert_ok(clt_loader_create(&first, &g->reading, g->batch, &loader, &error));
+    if (clt_network_packs(network)) {
+        clt_loader_pack(loader, false);
+    }
+    if (clt_network_masks(network)) {
+        clt_loader_mask(loader);
+    }
+    assert_ok(clt_loader_start(loader, false, 0, 0, 0, &error));
     assert_ok(clt_loss_plan(clt_test_runtime, g->outputs, &loss_op, &error));
     assert_ok(clt_buffer_create(clt_test_runtime, samples * sizeof(float), "loss", &loss, &error));
     assert_ok(clt_buffer_create(clt_test_runtime, samples * sizeof(int32_t), "hit", &hit, &error));
@@ -122,16 +125,20 @@ static void check_gradients(const setting *s)
         assert_ok(
             clt_buffer_write(clt_test_runtime, class_weights, 0, bytes, g->class_weights, &error));
     }
-    assert_ok(clt_network_upload(network, &batch, &error));
+    assert_ok(clt_network_upload(network, clt_loader_next(loader), &error));
     assert_ok(clt_network_forward(network, 0, &error));
     const clt_network_state *state = clt_network_state_of(network);
     assert_ok(clt_loss_forward(loss_op, g->batch, state->logits, state->targets, class_weights,
                                loss, hit, state->dlogits, &error));
     assert_ok(clt_network_backward(network, &error));
 
-    float *values = floats(logits), mean = 0.0f;
-    assert_ok(clt_buffer_read(clt_test_runtime, state->logits, 0, logits * sizeof *values, values,
+    float *values = floats(logits), *in_order = floats(logits), mean = 0.0f;
+    assert_ok(clt_buffer_read(clt_test_runtime, state->logits, 0, logits * sizeof *values, in_order,
                               &error));
+    for (size_t k = 0; k < logits; k++) {
+        size_t outputs = (size_t)g->outputs, sample = clt_loader_order(loader)[k / outputs];
+        values[sample * outputs + k % outputs] = in_order[k];
+    }
     bool good = golden_near(g, "logits", NULL, values, logits, NULL, TOLERANCE_LOGITS, 0.0);
     assert_ok(clt_buffer_read(clt_test_runtime, loss, 0, samples * sizeof *values, values, &error));
     for (size_t k = 0; k < samples; k++) {
@@ -150,13 +157,13 @@ static void check_gradients(const setting *s)
     }
     free(arena);
     free(values);
-    free(order);
+    free(in_order);
     clt_buffer_release(clt_test_runtime, &loss);
     clt_buffer_release(clt_test_runtime, &hit);
     clt_buffer_release(clt_test_runtime, &class_weights);
     clt_loss_destroy(loss_op);
     clt_network_destroy(network);
-    clt_batch_destroy(&batch);
+    clt_loader_destroy(loader, false);
     assert_true(good); /* only then is a difference in what follows the optimizer's */
 }
 

@@ -40,7 +40,7 @@ static double dense_function(void *context)
 static void test_dense(void **state)
 {
     (void)state;
-    const clt_extent extent = {B, 0, clt_shards_of(B)};
+    const clt_extent extent = clt_extent_of(B, 0);
     dense_problem p;
     double dx[B * INPUTS], dkernel[INPUTS * OUTPUTS] = {0}, dbias[OUTPUTS] = {0};
     clt_test_normal_f64(p.kernel, INPUTS * OUTPUTS, 1.0, 1);
@@ -238,7 +238,7 @@ static void test_dropout(void **state)
 {
     (void)state;
     for (int timesteps = 0; timesteps <= T; timesteps += T) {
-        dropout_problem p = {.extent = {B, timesteps, clt_shards_of(B)},
+        dropout_problem p = {.extent = clt_extent_of(B, timesteps),
                              .count = timesteps > 0 ? N * D : B * D};
         double dx[N * D];
         clt_test_normal_f64(p.x, p.count, 1.0, 1);
@@ -253,7 +253,7 @@ static void test_dropout(void **state)
 static void test_masks_have_logical_places(void **state)
 {
     (void)state;
-    const clt_extent large = {B, T, clt_shards_of(B)}, small = {4, T, clt_shards_of(4)};
+    const clt_extent large = clt_extent_of(B, T), small = clt_extent_of(4, T);
     float ones[N * D], y[N * D], z[N * D];
     for (int k = 0; k < N * D; k++) {
         ones[k] = 1.0f;
@@ -279,7 +279,7 @@ static void test_locked_masks(void **state)
 {
     (void)state;
     const clt_dropout_counter locked = {counter.seed, counter.layer, counter.step, true};
-    const clt_extent extent = {B, T, clt_shards_of(B)};
+    const clt_extent extent = clt_extent_of(B, T);
     float ones[N * D], y[N * D], z[N * D];
     for (int k = 0; k < N * D; k++) {
         ones[k] = 1.0f;
@@ -360,9 +360,15 @@ static void test_pool(void **state)
         {D, 1, {CLT_POOL_MAX}},
         {D, 3, {CLT_POOL_MAX, CLT_POOL_LAST, CLT_POOL_MEAN}},
     };
-    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
-        pool_problem p = {.extent = {B, T, clt_shards_of(B)}, .config = lists[k]};
+    enum { LISTS = sizeof lists / sizeof *lists };
+    int32_t start[B];
+    for (int b = 0; b < B; b++) {
+        start[b] = b % (T + 1);
+    }
+    for (size_t k = 0; k < 2 * LISTS; k++) {
+        pool_problem p = {.extent = clt_extent_of(B, T), .config = lists[k % LISTS]};
         double dx[N * D];
+        p.extent.start = k < LISTS ? NULL : start;
         clt_test_normal_f64(p.x, N * D, 1.0, 1);
         clt_test_normal_f64(p.dy, (size_t)(p.config.count * B * D), 1.0, 2);
         clt_ref_pool_backward_f64(&p.extent, &p.config, p.x, p.dy, dx);
@@ -374,7 +380,7 @@ static void test_pool(void **state)
 static void test_ties_share_the_gradient(void **state)
 {
     (void)state;
-    const clt_extent extent = {1, 3, clt_shards_of(1)};
+    const clt_extent extent = clt_extent_of(1, 3);
     const clt_pool_config most = {2, 1, {CLT_POOL_MAX}};
     const double x[] = {1.0, 2.0, 3.0, 2.0, 3.0, 0.0}, dy[] = {6.0, 4.0};
     const double want[] = {0.0, 2.0, 3.0, 2.0, 3.0, 0.0};

@@ -26,8 +26,8 @@ typedef struct problem {
     clt_test_batch batch;
     clt_lstm_config config;
     bool indexed;
-    bool state;  /* h0 and c0 are given and hT and cT count */
-    bool masked; /* what the recurrent product reads of h */
+    bool state; /* h0 and c0 are given and hT and cT count */
+    bool drops; /* the recurrent product reads h through a mask */
     split cut;
     int row_count;
     size_t y_count;
@@ -82,7 +82,7 @@ static void forward(problem *p)
         const double *c = k > 0 ? p->cT : p->state ? p->c0 : NULL;
         clt_ref_lstm_forward_f64(&p->batch.extent, &p->config, range_of(p, k), p->kernel,
                                  p->recurrent, p->bias, p->rows, p->row_count,
-                                 p->indexed ? p->batch.index : NULL, p->masked ? p->mask : NULL, h,
+                                 p->indexed ? p->batch.index : NULL, p->drops ? p->mask : NULL, h,
                                  c, p->y, p->hT, p->cT, p->saved);
     }
 }
@@ -134,14 +134,17 @@ static void check_gradients(problem *p)
 
 static void test_every_option(void **state)
 {
+    /* From no masked step to nothing else, in both shards. */
+    static const int32_t start[B] = {0, 1, 1, 3, 4, 0, 0, 2, 2, 4};
     (void)state;
-    for (int options = 0; options < 32; options++) {
+    for (int options = 0; options < 64; options++) {
         for (size_t k = 0; k < sizeof splits / sizeof *splits; k++) {
             problem *p = new_problem(options & 1, options & 2, options & 4, options & 8, splits[k]);
-            p->masked = options & 16;
-            print_message("reverse %d sequence %d index %d state %d mask %d ranges %d\n",
+            p->drops = options & 16;
+            p->batch.extent.start = options & 32 ? start : NULL;
+            print_message("reverse %d sequence %d index %d state %d drops %d masked %d ranges %d\n",
                           options & 1, options >> 1 & 1, options >> 2 & 1, options >> 3 & 1,
-                          options >> 4, splits[k].count);
+                          options >> 4 & 1, options >> 5, splits[k].count);
             check_gradients(p);
             free_problem(p);
         }
@@ -382,7 +385,7 @@ static const known_answer torch_answers[2] = {
 static void test_known_answer(void **state)
 {
     (void)state;
-    const clt_extent extent = {1, 3, clt_shards_of(1)};
+    const clt_extent extent = clt_extent_of(1, 3);
     const double dhT[2] = {1, 1}, dcT[2] = {2, 2};
     for (int reverse = 0; reverse < 2; reverse++) {
         const known_answer *want = &torch_answers[reverse];

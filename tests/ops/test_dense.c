@@ -8,7 +8,7 @@ static void check_dense(clt_test_device *device, int samples, int inputs, int ou
 {
     clt_error error;
     clt_dense *op = NULL;
-    const clt_extent extent = {samples, 0, clt_shards_of(samples)};
+    const clt_extent extent = clt_extent_of(samples, 0);
     size_t in = (size_t)samples * (size_t)inputs, out = (size_t)samples * (size_t)outputs;
     size_t weights = (size_t)inputs * (size_t)outputs, biases = (size_t)outputs;
     float *kernel = clt_test_normals(device, weights, 1.0 / sqrt(inputs), 1);
@@ -70,7 +70,7 @@ static void test_bits(void **state)
     clt_error error;
     clt_test_device *device = *state;
     clt_dense *op = NULL;
-    const clt_extent extent = {samples, 0, clt_shards_of(samples)};
+    const clt_extent extent = clt_extent_of(samples, 0);
     const float zeros[inputs] = {0};
     float *bits[2], *logits[2];
     float *x = clt_test_normals(device, samples * inputs, 1.0, 1);

@@ -13,7 +13,7 @@ static void check_dropout(clt_test_device *device, int samples, int timesteps, i
 {
     clt_error error;
     clt_dropout *op = NULL;
-    const clt_extent extent = {samples, timesteps, clt_shards_of(samples)};
+    const clt_extent extent = clt_extent_of(samples, timesteps);
     size_t rows = (size_t)samples * (size_t)(timesteps > 0 ? timesteps : 1);
     size_t count = rows * (size_t)features, bytes = count * sizeof(float);
     float *x = clt_test_normals(device, count, 1.0, 1), *want = clt_test_alloc(device, bytes);
@@ -37,7 +37,7 @@ static void test_locked(void **state)
         clt_error error;
         clt_dropout *op = NULL;
         int samples = shapes[k][0], timesteps = shapes[k][1], features = shapes[k][2];
-        const clt_extent extent = {samples, timesteps, clt_shards_of(samples)};
+        const clt_extent extent = clt_extent_of(samples, timesteps);
         size_t count = (size_t)samples * (size_t)timesteps * (size_t)features;
         size_t bytes = count * sizeof(float);
         float *x = clt_test_normals(device, count, 1.0, 1);
@@ -66,7 +66,7 @@ static void test_masks(void **state)
         clt_error error;
         clt_dropout *op = NULL;
         int samples = shapes[k][0], timesteps = shapes[k][1], features = shapes[k][2];
-        const clt_extent extent = {samples, timesteps, clt_shards_of(samples)};
+        const clt_extent extent = clt_extent_of(samples, timesteps);
         size_t rows = (size_t)samples * (size_t)(timesteps > 0 ? timesteps : 1);
         size_t count = rows * (size_t)features, bytes = count * sizeof(float);
         float *y = clt_test_normals(device, count, 1.0, 2), *want = clt_test_alloc(device, bytes);

@@ -34,8 +34,8 @@ typedef struct lstm_case {
 
 static clt_lstm_config config_of(const lstm_case *c)
 {
-    return (clt_lstm_config){c->features, c->hidden, c->reverse,  c->sequence,
-                             c->width,    c->column, c->width > 0};
+    return (clt_lstm_config){c->features, c->hidden, c->reverse,   c->sequence,
+                             c->width,    c->column, c->width > 0, false};
 }
 
 enum { Y, H_T, C_T, D_ROWS, D_KERNEL, D_RECURRENT, D_BIAS, D_H0, D_C0, OUTPUTS };

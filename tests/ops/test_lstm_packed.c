@@ -49,7 +49,7 @@ static packed_data make_data(clt_test_device *device, const packed_case *c)
         pads[b] = c->pads[b % count];
     }
     packed_data d = {.plain = clt_test_batch_pad(c->samples, c->timesteps, 12, 3, pads)};
-    d.packed = clt_test_batch_pack(&d.plain, pads);
+    d.packed = clt_test_batch_pack(&d.plain, pads, false);
     size_t hidden = (size_t)c->hidden, features = (size_t)c->features;
     d.state = (size_t)c->samples * hidden;
     d.rows = (size_t)d.plain.row_count * features;

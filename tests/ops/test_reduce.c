@@ -72,7 +72,7 @@ static clt_record read_record(clt_test_device *device, clt_buffer record)
 static void check_record(clt_test_device *device, int samples, const size_t *counts, int calls)
 {
     clt_error error;
-    const clt_extent extent = {samples, 0, clt_shards_of(samples)};
+    const clt_extent extent = clt_extent_of(samples, 0);
     const clt_record clear = {0};
     size_t gradients = 0;
     for (int k = 0; k < calls; k++) {
@@ -121,7 +121,7 @@ static void test_bad_is_sticky(void **state)
 {
     enum { samples = 13, count = 1500 };
     const float wrong[] = {NAN, -NAN, INFINITY, -INFINITY};
-    const clt_extent extent = {samples, 0, clt_shards_of(samples)};
+    const clt_extent extent = clt_extent_of(samples, 0);
     const int32_t hit[samples] = {0};
     const clt_record clear = {0};
     clt_error error;
@@ -159,7 +159,7 @@ static void test_bad_is_sticky(void **state)
 /* The largest finite loss is not bad: the test is of the exponent, not of a limit. */
 static void test_large_is_not_bad(void **state)
 {
-    const clt_extent extent = {1, 0, clt_shards_of(1)};
+    const clt_extent extent = clt_extent_of(1, 0);
     const float loss[] = {FLT_MAX};
     const int32_t hit[] = {1};
     const clt_record clear = {0};

@@ -60,7 +60,7 @@ static size_t position_of(const clt_test_batch *batch, int t, int b, int n)
 static int prefix_of(const clt_test_batch *batch, int b)
 {
     int s = clt_shard_of_sample(&batch->extent.shards, b);
-    return batch->start != NULL && b + 1 == batch->extent.shards.first[s + 1] ? batch->start[b] : 0;
+    return batch->longest > 0 && b + 1 == batch->extent.shards.first[s + 1] ? batch->start[b] : 0;
 }
 
 /* A counting sort over (row, shard) of the positions taken in order of sample, then time. */
@@ -100,7 +100,7 @@ clt_test_batch clt_test_batch_create(int samples, int timesteps, int vocabulary,
 clt_test_batch clt_test_batch_pad(int samples, int timesteps, int vocabulary, uint64_t seed,
                                   const int32_t *pads)
 {
-    clt_test_batch batch = {.extent = {samples, timesteps, clt_shards_of(samples)},
+    clt_test_batch batch = {.extent = clt_extent_of(samples, timesteps),
                             .vocabulary = vocabulary,
                             .position_count = samples * timesteps};
     size_t n = (size_t)batch.position_count;
@@ -123,7 +123,7 @@ clt_test_batch clt_test_batch_pad(int samples, int timesteps, int vocabulary, ui
     return batch;
 }
 
-clt_test_batch clt_test_batch_pack(const clt_test_batch *plain, const int32_t *start)
+clt_test_batch clt_test_batch_pack(const clt_test_batch *plain, const int32_t *start, bool masked)
 {
     clt_test_batch batch = *plain;
     const clt_extent *extent = &batch.extent;
@@ -137,8 +137,10 @@ clt_test_batch clt_test_batch_pack(const clt_test_batch *plain, const int32_t *s
     for (size_t k = 0; k < n; k++) {
         batch.index[k] = 1 << 30; /* nobody reads it */
     }
-    for (int b = 0; b < extent->samples; b++) {
+    for (int b = 0; b < extent->samples && !masked; b++) {
         batch.longest = start[b] > batch.longest ? start[b] : batch.longest;
+    }
+    for (int b = 0; b < extent->samples; b++) {
         for (int t = start[b]; t < extent->timesteps; t++) {
             batch.index[position_of(&batch, t, b, 0)] =
                 plain->index[clt_position(&extent->shards, extent->timesteps, t, b)];

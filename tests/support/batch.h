@@ -18,7 +18,7 @@ typedef struct clt_test_batch {
     int32_t *offsets;   /* [U * S + 1] into positions, by (row, shard) */
     int32_t *positions; /* [N] ordered by row, shard, sample, time */
     int32_t *start;     /* [B] of a packed batch, else NULL */
-    int longest;        /* its largest start */
+    int longest;        /* its prefix: the largest start, or 0, masked */
 } clt_test_batch;
 
 /* Ids below `vocabulary`, the small ones far more often, as words are. */
@@ -27,8 +27,8 @@ clt_test_batch clt_test_batch_create(int samples, int timesteps, int vocabulary,
 clt_test_batch clt_test_batch_pad(int samples, int timesteps, int vocabulary, uint64_t seed,
                                   const int32_t *pads);
 /* `plain` packed (clt_sequence): sample b begins at start[b], before which it has pads alone. Start
- * does not fall inside a shard. */
-clt_test_batch clt_test_batch_pack(const clt_test_batch *plain, const int32_t *start);
+ * does not fall inside a shard. `masked`: it has no prefix. */
+clt_test_batch clt_test_batch_pack(const clt_test_batch *plain, const int32_t *start, bool masked);
 void clt_test_batch_free(clt_test_batch *batch);
 
 /* Normal numbers of the given standard deviation; equal seeds give equal numbers, and the float

@@ -160,6 +160,7 @@ clt_sequence clt_test_sequence(clt_test_device *device, const clt_test_batch *ba
                      ? clt_test_input(device, batch->start,
                                       (size_t)batch->extent.samples * sizeof(int32_t))
                      : none,
+        .packed = batch->start != NULL,
         .longest = batch->longest,
         .rows = clt_test_input(device, rows, u * row),
         .index = clt_test_input(device, batch->index, n * sizeof(int32_t)),

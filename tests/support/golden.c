@@ -42,6 +42,12 @@ const char *const golden_cases[] = {
     "hidden_13",
     "hidden_300",
     "steps_300",
+    "mask_pre",
+    "mask_post",
+    "mask_pools",
+    "mask_max",
+    "mask_both",
+    "mask_both_stacked",
 };
 const size_t golden_case_count = sizeof golden_cases / sizeof *golden_cases;
 

@@ -87,7 +87,7 @@ static size_t position_of(const clt_batch *batch, int t, int b)
     int s = clt_shard_of_sample(shards, b), first = shards->first[s];
     size_t position = (size_t)batch->extent.timesteps * (size_t)first +
                       positions_before(batch, s, t) + (size_t)(b - first);
-    if (batch->longest == 0) {
+    if (batch->longest == 0 && !batch->packed_mask) {
         assert_int_equal(position, clt_position(shards, batch->extent.timesteps, t, b));
     }
     return position;
@@ -276,6 +276,82 @@ static void test_all_pads_or_none(void **state)
     clt_batch_destroy(&batch);
 }
 
+static int by_masked(const void *a, const void *b)
+{
+    return clt_batch_pads(sorted_dataset, sorted_reading, true, *(const uint32_t *)a) -
+           clt_batch_pads(sorted_dataset, sorted_reading, true, *(const uint32_t *)b);
+}
+
+/* Masked: the words of a sample, without the zeros anywhere in it, stand at its end. */
+static void check_masked(const clt_batch *batch, const clt_dataset *dataset,
+                         const clt_reading *reading, const uint32_t *order)
+{
+    const clt_extent *extent = &batch->extent;
+    int32_t padded[100];
+    int words = 0;
+    bool all_have_words = true;
+    assert_ptr_equal(extent->start, batch->start);
+    for (int b = 0; b < extent->samples; b++) {
+        const size_t *offset = &dataset->offsets[order[b]];
+        clt_pad_sequence(reading, dataset->ids + offset[0], offset[1] - offset[0], padded);
+        int left = reading->maxlen;
+        for (int t = reading->maxlen - 1; t >= 0; t--) {
+            if (padded[t] != 0) {
+                size_t position = batch->packed_mask
+                                      ? position_of(batch, --left, b)
+                                      : clt_position(&extent->shards, reading->maxlen, --left, b);
+                int32_t at = batch->index[position];
+                assert_int_equal(batch->by_id ? at : batch->unique[at], padded[t]);
+                words++;
+            }
+        }
+        assert_int_equal(batch->start[b], left);
+        all_have_words &= left < reading->maxlen;
+        for (int t = 0; t < left && !batch->packed_mask; t++) {
+            assert_int_equal(batch->index[clt_position(&extent->shards, reading->maxlen, t, b)], 0);
+        }
+    }
+    assert_int_equal(batch->packed_mask, batch->packs && all_have_words);
+    if (!batch->by_id) {
+        size_t segments = (size_t)batch->row_count * (size_t)extent->shards.count;
+        assert_int_equal(batch->offsets[segments], words > 0 ? words : 1);
+    }
+}
+
+static void test_masked(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_reading reading = CLT_READING_DEFAULT;
+    reading.maxlen = 30;
+    for (uint32_t k = 0; k < 16; k++) {
+        clt_batch batch;
+        uint32_t order[40];
+        int count = k % 3 == 0 ? 40 : 1 + (int)k;
+        /* at times nothing but zeros, or texts of ten times as many words */
+        clt_dataset dataset = make_dataset(40, k % 4 == 3 ? 300 : 40, k == 5 ? 1 : 9, k);
+        reading.padding = k & 1 ? CLT_PRE : CLT_POST;
+        reading.truncating = k & 2 ? CLT_PRE : CLT_POST;
+        for (uint32_t b = 0; b < 40; b++) {
+            order[b] = b;
+        }
+        sorted_dataset = &dataset;
+        sorted_reading = &reading;
+        qsort(order, (size_t)count, sizeof *order, by_masked);
+        assert_ok(clt_batch_create(40, reading.maxlen, &batch, &error));
+        batch.masks = true;
+        for (int packs = 0; packs < 2; packs++) {
+            batch.packs = packs == 1;
+            clt_batch_fill(&batch, &dataset, &reading, order, count);
+            check_masked(&batch, &dataset, &reading, order);
+            clt_batch_fill_by_id(&batch, &dataset, &reading, order, count);
+            check_masked(&batch, &dataset, &reading, order);
+        }
+        clt_batch_destroy(&batch);
+        free_dataset(&dataset);
+    }
+}
+
 static void test_large_ids(void **state)
 {
     (void)state;
@@ -343,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_brute_force),
         cmocka_unit_test(test_all_pads_or_none),
+        cmocka_unit_test(test_masked),
         cmocka_unit_test(test_large_ids),
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_refusals),

@@ -129,7 +129,7 @@ static void test_squares_left(void **state)
     enum { COUNT = 4 };
     const float values[COUNT] = {1.0f, 2.0f, 3.0f, 4.0f};
     const clt_limits limits = {1, 1, true};
-    const clt_extent extent = {1, 1, clt_shards_of(1)};
+    const clt_extent extent = clt_extent_of(1, 1);
     clt_error error;
     clt_reduce *op = NULL;
     clt_buffer in, hit, record, saved, none = {0};

@@ -111,6 +111,13 @@ static void test_embedding_options(void **state)
     again = clt_layers_format(&layers, &error);
     assert_string_equal(again, "embedding:8:dropout=0.25:frozen,lstm:5,dense:1");
     free(again);
+    assert_false(layers.layers[0].mask_zero);
+    assert_ok(
+        clt_layers_parse("embedding:8:mask_zero:frozen,lstm:5,dense:1", 100, &layers, &error));
+    assert_true(layers.layers[0].mask_zero && layers.layers[0].frozen);
+    again = clt_layers_format(&layers, &error);
+    assert_string_equal(again, "embedding:8:frozen:mask_zero,lstm:5,dense:1");
+    free(again);
 }
 
 static void test_lstm_dropout(void **state)
@@ -218,7 +225,8 @@ static void test_refused(void **state)
         {"embedding:4,lstm:3:dropout=0:per-step,dense:1", "give dropout=P"},
         {"embedding:4,lstm:3:recurrent_dropout=1,dense:1", "'1' is not a rate: 0 <= P < 1"},
         {"embedding:4:recurrent_dropout=0.5,lstm:3,dense:1", "unknown option 'recurrent_dropout"},
-        {"embedding:4:dropout,lstm:3,dense:1", "use embedding:D[:dropout=P][:frozen]"},
+        {"embedding:4,lstm:3:mask_zero,dense:1", "unknown option 'mask_zero'"},
+        {"embedding:4:dropout,lstm:3,dense:1", "use embedding:D[:dropout=P][:frozen][:mask_zero]"},
         {"embedding:4:dropout=1,lstm:3,dense:1", "'1' is not a rate"},
         {"embedding:4:dropout=,lstm:3,dense:1", "'' is not a rate"},
         {"embedding:4,lstm:3:sequence,pool,dense:1", "incomplete; use pool:last"},

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/batch.h"
+#include "data/loader.h"
 #include "model/network.h"
 #include "ref/ref.h"
 #include "support/gradient.h"
@@ -244,15 +244,24 @@ static void check_inference(const clt_model *model, const clt_model *plain, cons
     assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
 }
 
+/* From no word of a sample to all that are read. */
+static void clear_words(clt_dataset *samples)
+{
+    for (int b = 0; b < BATCH; b++) {
+        for (int k = 0; k < b && b <= reading.maxlen; k++) {
+            samples->ids[samples->offsets[b + 1] - 1 - (size_t)k] = 0;
+        }
+    }
+}
+
 static void check_model(const char *with, const char *without)
 {
     clt_error error;
     clt_model *model, *plain;
     clt_layers *layers = malloc(sizeof *layers);
     clt_dataset *samples;
-    clt_batch batch;
+    clt_loader *loader;
     clt_network *network;
-    uint32_t order[BATCH];
     const clt_limits limits = {BATCH, reading.maxlen, true};
     assert_non_null(layers);
     assert_ok(clt_layers_parse(with, WORDS, layers, &error));
@@ -265,13 +274,15 @@ static void check_model(const char *with, const char *without)
     }
     memcpy(clt_model_tensor(plain, "embedding.embeddings", NULL), table,
            layers->parameters[0].count * sizeof *table);
-    assert_ok(clt_batch_create(BATCH, reading.maxlen, &batch, &error));
-    for (uint32_t k = 0; k < BATCH; k++) {
-        order[k] = k;
+    assert_ok(clt_loader_create(samples, &reading, BATCH, &loader, &error));
+    if (layers->layers[0].mask_zero) {
+        clear_words(samples);
+        clt_loader_mask(loader);
     }
-    clt_batch_fill(&batch, samples, &reading, order, BATCH);
-    check_inference(model, plain, &batch);
-    chain *c = new_chain(model, layers, &batch);
+    assert_ok(clt_loader_start(loader, false, 0, 0, 0, &error));
+    const clt_batch *batch = clt_loader_next(loader);
+    check_inference(model, plain, batch);
+    chain *c = new_chain(model, layers, batch);
     forward(c);
     backward(c);
     assert_ok(clt_network_create(clt_test_runtime, model, &limits, SEED, NULL, &network, &error));
@@ -279,7 +290,7 @@ static void check_model(const char *with, const char *without)
     check_training(network, c, layers->layers[0].frozen);
     clt_network_destroy(network);
     free_chain(c);
-    clt_batch_destroy(&batch);
+    clt_loader_destroy(loader, false);
     clt_dataset_free(samples);
     clt_model_free(model);
     clt_model_free(plain);
@@ -309,6 +320,19 @@ static void test_states_fall_out(void **state)
                 "embedding:9,lstm:6:sequence,lstm:5:bidirectional,dense:1");
 }
 
+/* No mask at steps that are passed over. */
+static void test_masked_steps(void **state)
+{
+    (void)state;
+    check_model("embedding:17:mask_zero,lstm:6:dropout=0.3,dense:1",
+                "embedding:17:mask_zero,lstm:6,dense:1");
+    check_model("embedding:17:mask_zero,lstm:6:recurrent_dropout=0.3,dense:1",
+                "embedding:17:mask_zero,lstm:6,dense:1");
+    check_model("embedding:9:mask_zero,lstm:6:sequence:bidirectional:recurrent_dropout=0.2,"
+                "lstm:5:bidirectional:dropout=0.4:recurrent_dropout=0.3:per-step,dense:1",
+                "embedding:9:mask_zero,lstm:6:sequence:bidirectional,lstm:5:bidirectional,dense:1");
+}
+
 static void test_other_masks_at_each_step(void **state)
 {
     (void)state;
@@ -321,8 +345,8 @@ static void test_other_masks_at_each_step(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_inputs_fall_out),
-                                       cmocka_unit_test(test_states_fall_out),
-                                       cmocka_unit_test(test_other_masks_at_each_step)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_inputs_fall_out), cmocka_unit_test(test_states_fall_out),
+        cmocka_unit_test(test_masked_steps), cmocka_unit_test(test_other_masks_at_each_step)};
     return cmocka_run_group_tests(tests, clt_test_runtime_begin, clt_test_runtime_end);
 }

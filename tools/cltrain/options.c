@@ -44,7 +44,7 @@ static const cli_option options[] = {
      INT32_MAX, "N", "leave out words that occur less often in the texts to train on"},
     {"--model", CLI_FIT | CLI_SUMMARY | CLI_BENCH | CLI_TUNE, CLI_TEXT, FIELD(model), 0, 0,
      "LAYERS",
-     "embedding:D[:dropout=P][:frozen], lstm:H[:bidirectional][:sequence][:dropout=P] "
+     "embedding:D[:dropout=P][:frozen][:mask_zero], lstm:H[:bidirectional][:sequence][:dropout=P] "
      "[:recurrent_dropout=P][:per-step], pool:last|mean|max (several: mean+max), dropout:P, "
      "dense:1 (dense:N for N classes), comma-separated"},
     {"--num-words", READS, CLI_INT, FIELD(reading.num_words), 3, 16777216, "N",
