@@ -389,7 +389,7 @@ static void print_wrapped(const char *text, int column, int indent)
 
 void cli_print_options(const cli_verb *verb)
 {
-    char text[256], value[64];
+    char text[512], value[64];
 
     for (size_t k = 0; k < OPTION_COUNT; k++) {
         const cli_option *option = &options[k];
