@@ -40,12 +40,9 @@ static int zero_sixteen(int16 bits)
  * and what decays loses p * decay before. What a rule does not keep from step to step is 0 before
  * each, and its array is not there. */
 #if defined(CLT_SGD)
+#define KEEPS_V 0
 #ifdef CLT_MOMENTUM
 #define KEEPS_M 1
-#else
-#define KEEPS_M 0
-#endif
-#define KEEPS_V 0
 #ifdef CLT_NESTEROV
 #define MOVE *m * step.momentum - g * step.step_size
 #else
@@ -54,6 +51,10 @@ static int zero_sixteen(int16 bits)
 #define RULE(FLOAT)                                                                                \
     *m = *m * step.momentum - g * step.step_size;                                                  \
     *p += MOVE
+#else /* without m: compilers differ in the sign of 0 - 0 * rate, so in what it makes of a p of -0 */
+#define KEEPS_M 0
+#define RULE(FLOAT) *p -= g * step.step_size
+#endif
 #elif defined(CLT_RMSPROP)
 #define KEEPS_M 0
 #define KEEPS_V 1
