@@ -33,7 +33,8 @@ static const masked_case cases[] = {
     {"one step, masked", 8, 1, 3, 7, {0, 0, 0, 1, 1, 1, 1, 1, -1}},
     {"no mask", 11, 5, 4, 15, {0, -1}},
     {"wide", 11, 5, 4, 530, {0, 0, 2, 3, 3, 0, 1, 2, 4, 4, 5, -1}},
-    {"long", 8, 150, 8, 60, {0, 20, 60, 100, 101, 102, 140, 149, -1}},
+    /* Not longer: a work-group on llvmpipe has 65,535 passes through loops in all. */
+    {"long", 8, 40, 8, 60, {0, 5, 16, 27, 28, 29, 37, 39, -1}},
 };
 
 enum { Y, D_ROWS, D_KERNEL, D_RECURRENT, D_BIAS, OUTPUTS };
