@@ -278,7 +278,13 @@ static void list_names(const clt_device *devices, size_t count, const bool *matc
     }
 }
 
-/* Larger is better: discrete GPU, integrated GPU, CPU; then units x clock. 0: not for "any". */
+bool clt_is_llvmpipe(const clt_device *device)
+{
+    return strncmp(device->name, "llvmpipe", strlen("llvmpipe")) == 0;
+}
+
+/* Larger is better: discrete GPU, integrated GPU, CPU, one whose loops end early; then units x
+ * clock. 0: not for "any". */
 static double score(const clt_device *device)
 {
     double speed =
@@ -286,6 +292,7 @@ static double score(const clt_device *device)
     double kind = device->type == CLT_DEVICE_GPU   ? (device->integrated ? 2.0 : 3.0)
                   : device->type == CLT_DEVICE_CPU ? 1.0
                                                    : 0.0;
+    kind = clt_is_llvmpipe(device) && kind > 0.0 ? 0.5 : kind;
     return device->usable ? kind * 1e15 + (kind > 0.0 ? speed : 0.0) : 0.0;
 }
 

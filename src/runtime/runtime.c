@@ -241,6 +241,13 @@ clt_status clt_runtime_create(const clt_runtime_config *config, clt_runtime **ru
     made->context = clCreateContext(properties, 1, &made->id, NULL, NULL, &code);
     CLT_TRY(clt_runtime_check(made, code, "clCreateContext", error));
     CLT_TRY(clt_runtime_make_queue(made, config->profile, &made->queue, error));
+    if (clt_is_llvmpipe(&made->device)) {
+        clt_runtime_log(made, CLT_LOG_NOTE,
+                        "%s ends the loops of a work-group after 65,535 passes: results of long "
+                        "texts or large batches are wrong; use another device (for a CPU, install "
+                        "pocl-opencl-icd)",
+                        made->device.name);
+    }
     *runtime = made;
     return CLT_OK;
 done:

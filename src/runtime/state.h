@@ -62,6 +62,10 @@ CLT_NODISCARD clt_status clt_device_ids(const clt_device *device, cl_platform_id
 bool clt_is_pocl(const char *platform_name);
 bool clt_pocl_cache_usable(char *reason, size_t room);
 
+/* Mesa's processor in a GPU's place. A work-group's loops end there after 65,535 passes in all
+ * (LP_MAX_TGSI_LOOP_ITERATIONS), whatever they have still to do. */
+bool clt_is_llvmpipe(const clt_device *device);
+
 /* False: POCL_CACHE_DIR is set and empty, and PoCL will abort in the very first OpenCL call. */
 bool clt_pocl_cache_named(void);
 
