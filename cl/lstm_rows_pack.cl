@@ -1,4 +1,4 @@
-/* lstm_rows_pack.cl: the recurrent kernel [H, 4H] in the panels of lstm_rows.cl.
+/* lstm_rows_pack.cl: the recurrent kernel [H, 4H] in the panels of lstm_rows_tile.cl.
  *
  * Macro of the prelude: HIDDEN, the number of hidden units H. */
 

@@ -51,7 +51,7 @@ static int zero_sixteen(int16 bits)
 #define RULE(FLOAT)                                                                                \
     *m = *m * step.momentum - g * step.step_size;                                                  \
     *p += MOVE
-#else /* without m: compilers differ in the sign of 0 - 0 * rate, so in what it makes of a p of -0 */
+#else /* without m: compilers differ in the sign of 0 - 0 * rate, and p may be -0 */
 #define KEEPS_M 0
 #define RULE(FLOAT) *p -= g * step.step_size
 #endif

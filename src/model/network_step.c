@@ -16,7 +16,7 @@ static clt_sequence sequence_of(const clt_network *network, int k)
     if (clt_network_masks(network)) {
         sequence.start = network->start;
         sequence.masked = true;
-        sequence.packed = network->packed_mask;
+        sequence.packed = s->indexed && network->packed_mask;
     } else if (s->indexed && network->longest > 0) {
         sequence.start = network->start;
         sequence.packed = true;

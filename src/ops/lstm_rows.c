@@ -6,7 +6,7 @@
 #include "ops/lstm_private.h"
 #include "util/memory.h"
 
-#define ROWS 4   /* samples of a group: the same in cl/lstm_rows.cl */
+#define ROWS 4   /* samples of a group: the same in cl/lstm_rows_tile.cl */
 #define LANES 16 /* hidden units of a vector */
 #define PANEL 64 /* columns of a packed panel */
 
@@ -60,6 +60,12 @@ static size_t tiles_of(const clt_shards *shards, int groups)
     return clt_ceil_divide((size_t)clt_shards_largest(shards), ROWS * (size_t)groups);
 }
 
+/* Tiles of masked sequences, whose samples join one by one, are never shared. */
+static bool can_share(const clt_lstm *op)
+{
+    return op->config.hidden >= SHARED && !op->config.masked;
+}
+
 /* A recurrent kernel that fills the second cache of a core is read once a tile and time step: tiles
  * as large as leave every compute unit two, or as large as can be where they are shared. */
 static int groups_of(const clt_lstm *op)
@@ -67,7 +73,7 @@ static int groups_of(const clt_lstm *op)
     const clt_shards shards = clt_shards_of(op->limits.samples);
     size_t wanted = 2 * (size_t)clt_runtime_device(op->runtime)->compute_units;
     int groups = op->config.hidden < WIDE ? 1 : GROUPS_MAX;
-    while (groups > 1 && op->config.hidden < SHARED &&
+    while (groups > 1 && !can_share(op) &&
            tiles_of(&shards, groups) * (size_t)shards.count < wanted) {
         groups /= 2;
     }
@@ -125,7 +131,7 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
     }
     *state = rows;
     rows->groups = groups_of(op);
-    rows->shared = hidden >= SHARED;
+    rows->shared = can_share(op);
     snprintf(prelude, sizeof prelude, "#define HIDDEN %d\n#define GROUPS %d\n#define SHARED %d\n",
              hidden, rows->groups, rows->shared);
     CLT_TRY(clt_program_build(op->runtime, "lstm_rows_tile+lstm_rows", prelude, &program, error));

@@ -34,9 +34,9 @@ typedef struct clt_limits {
  * n below the shard's largest start. Inside a shard start does not fall.
  *
  * Masked, sample b's words are at the times from start[b] on; before that a step leaves the state
- * as it is and puts it out again (Keras's mask_zero). The positions before it exist, and belong to
- * no row, or with `packed` they do not. A masked sequence comes in one piece, without states in or
- * out. */
+ * as it is and puts it out again (as Keras's LSTM, not its Bidirectional, does). The positions
+ * before it exist, and belong to no row, or with `packed` they do not. A masked sequence comes in
+ * one piece, without states in or out. */
 typedef struct clt_sequence {
     clt_extent extent;
     int features;     /* D */

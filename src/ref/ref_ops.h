@@ -71,7 +71,7 @@ void REF(dense_backward)(const clt_extent *extent, int inputs, int outputs, cons
  *        the range at its position [N, width] (others untouched, and so are other columns).
  * hT, cT [B, H]: the state after range's last step; NULL: not wanted.
  * Masked (extent->start), a step before a sample's start leaves the state as it is, and y is that
- * (keras/src/backend/jax/rnn.py). */
+ * (keras/src/backend/jax/rnn.py; not the zero of Keras's Bidirectional). */
 size_t REF(lstm_saved)(const clt_extent *extent, const clt_lstm_config *config);
 void REF(lstm_forward)(const clt_extent *extent, const clt_lstm_config *config,
                        clt_lstm_range range, const REAL *kernel, const REAL *recurrent_kernel,

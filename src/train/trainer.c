@@ -72,12 +72,13 @@ static clt_status check_gradients(const clt_model *model, const clt_trainer_conf
     const int *table = model->layers.parameters[0].shape;
     uint64_t rows = (uint64_t)config->batch * (uint64_t)model->reading.maxlen;
     rows = rows < (uint64_t)table[0] ? rows : (uint64_t)table[0];
-    uint64_t elements = rows * (uint64_t)table[1], arena = model->layers.arena;
+    uint64_t arena = model->layers.arena;
+    uint64_t elements = model->layers.layers[0].frozen ? 0 : rows * (uint64_t)table[1];
     elements = elements > arena ? elements : arena;
     if (elements > GRADIENT_ELEMENTS_MAX) {
         return clt_fail(error, CLT_USAGE, 0,
                         "a gradient of %llu numbers, of %s in batches of %d x %d words: at most "
-                        "%d; take narrower layers or a smaller batch",
+                        "%d; take narrower layers, a smaller batch or shorter texts",
                         (unsigned long long)elements, model->text, (int)config->batch,
                         (int)model->reading.maxlen, GRADIENT_ELEMENTS_MAX);
     }

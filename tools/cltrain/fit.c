@@ -275,7 +275,9 @@ static clt_status train(fit *f, clt_error *error)
     cli_notes_clear(&f->notes);
     if (status == CLT_OK) {
         cli_signals_note(); /* from the first file on, a stop leaves a checkpoint */
-        status = cli_store(f->out, f->command, &f->fingerprints, false, error);
+        /* a checkpoint looks at the data later: what it refuses must not be noted as known */
+        status =
+            f->checkpoint ? CLT_OK : cli_store(f->out, f->command, &f->fingerprints, false, error);
     }
     if (status != CLT_OK) {
         return status;
