@@ -23,9 +23,14 @@ bool clt_network_packs(const clt_network *network)
     return network->packs;
 }
 
-bool clt_network_masks(const clt_network *network)
+void clt_network_set_loader(const clt_network *network, clt_loader *loader, bool whole)
 {
-    return network->layers->layers[0].mask_zero;
+    if (network->packs) {
+        clt_loader_pack(loader, whole);
+    }
+    if (clt_network_masks(network)) {
+        clt_loader_mask(loader);
+    }
 }
 
 const clt_limits *clt_network_limits(const clt_network *network)

@@ -4,6 +4,7 @@
 #define CLT_MODEL_NETWORK_H
 
 #include "data/batch.h"
+#include "data/loader.h"
 #include "model/model_private.h"
 #include "ops/ops.h"
 
@@ -24,8 +25,10 @@ void clt_network_destroy(clt_network *network); /* NULL allowed */
  * not at all. */
 bool clt_network_packs(const clt_network *network);
 
-/* Whether batches are to be masked (clt_batch). */
-bool clt_network_masks(const clt_network *network);
+/* Has the loader pack and mask batches as the network reads them. Before the first pass.
+ *
+ * whole  see clt_loader_pack */
+void clt_network_set_loader(const clt_network *network, clt_loader *loader, bool whole);
 
 /* Copies the network's weights from the device to the model's arrays; they stay as they were when
  * that fails. Waits.

@@ -55,6 +55,12 @@ static inline const clt_stage *clt_network_first_stage(const clt_network *networ
     return &network->stages[k];
 }
 
+/* Is id 0 no word? */
+static inline bool clt_network_masks(const clt_network *network)
+{
+    return network->layers->layers[0].mask_zero;
+}
+
 /* A dropout layer that does not expand works in the place of the layer before. */
 static inline bool clt_stage_in_place(const clt_stage *s)
 {

@@ -90,12 +90,7 @@ clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
     if (by_id) {
         clt_loader_fill_by_id(loader);
     }
-    if (clt_network_packs(network)) {
-        clt_loader_pack(loader, true);
-    }
-    if (clt_network_masks(network)) {
-        clt_loader_mask(loader);
-    }
+    clt_network_set_loader(network, loader, true);
     CLT_TRY(clt_loader_start(loader, false, 0, 0, 0, error));
     while ((batch = clt_loader_next(loader)) != NULL) {
         pending *read = &reads[step % 2];

@@ -384,12 +384,7 @@ clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
         clt_loader_create(train, &trainer->model->reading, trainer->config.batch, &loader, error));
     CLT_TRY(begin(trainer, train, validation, loader, error));
     trainer->history.validated = validation != NULL;
-    if (clt_network_packs(trainer->network)) {
-        clt_loader_pack(loader, false);
-    }
-    if (clt_network_masks(trainer->network)) {
-        clt_loader_mask(loader);
-    }
+    clt_network_set_loader(trainer->network, loader, false);
     while (status == CLT_OK && trainer->place.epoch < trainer->config.epochs &&
            !clt_control_stops(&trainer->config, &trainer->control)) {
         status = run_epoch(trainer, loader, validation, logits, error);

@@ -108,12 +108,7 @@ static void check_gradients(const setting *s)
     clt_dataset first = first_samples(g->train, g->batch);
     assert_ok(clt_network_create(clt_test_runtime, s->model, &limits, 1, NULL, &network, &error));
     assert_ok(clt_loader_create(&first, &g->reading, g->batch, &loader, &error));
-    if (clt_network_packs(network)) {
-        clt_loader_pack(loader, false);
-    }
-    if (clt_network_masks(network)) {
-        clt_loader_mask(loader);
-    }
+    clt_network_set_loader(network, loader, false);
     assert_ok(clt_loader_start(loader, false, 0, 0, 0, &error));
     assert_ok(clt_loss_plan(clt_test_runtime, g->outputs, &loss_op, &error));
     assert_ok(clt_buffer_create(clt_test_runtime, samples * sizeof(float), "loss", &loss, &error));
