@@ -259,6 +259,7 @@ done:
 clt_status clt_network_upload(clt_network *network, const clt_batch *batch, clt_error *error)
 {
     network->state.extent = batch->extent;
+    network->state.extent.start = NULL; /* the batch's; what is on the device has its own */
     network->state.row_count = batch->row_count;
     network->by_id = batch->by_id;
     network->packed_mask = batch->packed_mask;

@@ -83,7 +83,7 @@ struct clt_lstm {
     clt_lstm_slices saved, scratch;
     /* Saved when training, in position order. */
     clt_buffer gates;      /* [N, 4H] i, f, c, o after their activations; backward: gradients */
-    clt_buffer h_in, c_in; /* [N, H] the state before the step; h_in masked */
+    clt_buffer h_in, c_in; /* [N, H] the state before the step, h_in as the product reads it */
     clt_buffer tanh_c;     /* [N, H] */
     /* Saved when training, else scratch, with has_prefix: the prefix, one row for each number of
      * pads.

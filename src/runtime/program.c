@@ -74,9 +74,11 @@ static clt_status build_failed(clt_runtime *runtime, cl_program program, const c
             clt_runtime_log(runtime, CLT_LOG_NOTE, "%s", line);
         }
     }
-    clt_status status = clt_fail(
-        error, CLT_KERNEL, code, "%s.cl does not build on %s (driver %s, options %s): %.500s", name,
-        runtime->device.name, runtime->device.driver, build_options, first);
+    const char *last = strrchr(name, '+'); /* of several files the one whose kernels these are */
+    clt_status status = clt_fail(error, CLT_KERNEL, code,
+                                 "%s.cl does not build on %s (driver %s, options %s): %.500s",
+                                 last != NULL ? last + 1 : name, runtime->device.name,
+                                 runtime->device.driver, build_options, first);
     free(log);
     return status;
 }
