@@ -1,6 +1,7 @@
 /* table.c: CSV and TSV with a header (RFC 4180; Python's csv.reader(strict=True) of the dialects
- * excel and excel-tab). In a TSV that would be damaged otherwise, a backslash before a quote makes
- * it one of the text: so R's write.table(qmethod = "escape") wrote Kaggle's labeledTrainData.tsv.
+ * excel and excel-tab). In a TSV that would be damaged more otherwise, a backslash before a quote
+ * makes it one of the text: so R's write.table(qmethod = "escape") wrote Kaggle's
+ * labeledTrainData.tsv.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -232,17 +233,25 @@ static clt_status find_columns(table *t, const clt_corpus_options *options, clt_
     return CLT_OK;
 }
 
-/* Has a TSV a backslash before a quote where only one of the text makes sense? */
-static bool find_escapes(table t, const clt_columns *columns)
+/* The rows that cannot be read with or without escapes. */
+static size_t count_bad(table t, const clt_columns *columns, bool escapes)
 {
-    for (skip_blank_lines(&t); t.delimiter == '\t' && t.at < t.end; skip_blank_lines(&t)) {
+    size_t bad = 0;
+    t.escapes = escapes;
+    for (skip_blank_lines(&t); t.at < t.end; skip_blank_lines(&t)) {
         row r;
         scan_row(&t, columns, &r);
-        if (r.fault == ESCAPED) {
-            return true;
-        }
+        bad += r.fault != NULL || r.fields != columns->count;
     }
-    return false;
+    return bad;
+}
+
+/* Is a damaged TSV no more so when a backslash before a quote makes it one of the text? Of one
+ * without them both readings are the same. */
+static bool has_escapes(const table *t, const clt_columns *columns)
+{
+    size_t bad = t->delimiter == '\t' ? count_bad(*t, columns, false) : 0;
+    return bad > 0 && count_bad(*t, columns, true) <= bad;
 }
 
 static clt_status add_row(clt_corpus_builder *builder, const table *t, const clt_columns *columns,
@@ -274,7 +283,7 @@ clt_status clt_table_read(char *bytes, size_t size, const clt_corpus_options *op
         return status;
     }
     CLT_TRY(find_columns(&t, options, &columns, error));
-    t.escapes = find_escapes(t, &columns);
+    t.escapes = has_escapes(&t, &columns);
     for (skip_blank_lines(&t); t.at < t.end; skip_blank_lines(&t)) {
         row r;
         scan_row(&t, &columns, &r);

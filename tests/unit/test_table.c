@@ -64,6 +64,14 @@ static void test_escaped_quotes(void **state)
     CHECK(corpus, "no quotes|1", "\"The War\" of 1/2\\* it said \"\"|1", "\"All of it\"|0",
           "unquoted \\\"stays\\\"|\"0\"", "both \"\" ways|0");
     clt_corpus_free(corpus);
+    assert_ok(READ("text\tlabel\n\"He is 6\\\"\"\tx\n\"a \\\"b\\\" c\"\ty\n", NULL, &corpus));
+    CHECK(corpus, "He is 6\"|x", "a \"b\" c|y");
+    clt_corpus_free(corpus);
+    /* One damaged row does not make the backslashes of others escapes. */
+    assert_ok(READ("text\tlabel\n\"C:\\\"\tx\n\"D:\\\"\ty\n\"E:\\\"\ty\n\"a \\\"b\\\" c\"\tx\n",
+                   &options, &corpus));
+    CHECK(corpus, "C:\\|x", "D:\\|y", "E:\\|y");
+    clt_corpus_free(corpus);
     /* Backslashes that only end a field are what RFC 4180 takes them for. */
     assert_ok(READ("text\tlabel\n\"C:\\\"\tx\n\"say \"\"\\\"\"\"\ty\n\\\"\tz", NULL, &corpus));
     CHECK(corpus, "C:\\|x", "say \"\\\"|y", "\\\"|z");
