@@ -20,12 +20,14 @@ typedef float8 clt_unaligned8 __attribute__((aligned(4)));
  * sums of vectors and chains of fma() as they are. */
 #define CLT_IN_ORDER _Pragma("clang loop vectorize(disable)")
 
-/* Asks for the cache line at p before it is needed. PoCL's prefetch() does
- * nothing, but its compiler has one that does. */
+/* Asks for the cache line at p before it is needed, or only into the second cache, where the first
+ * has no room. PoCL's prefetch() does nothing, but its compiler has one that does. */
 #ifdef CLT_POCL
 #define clt_prefetch(p) __builtin_prefetch((const void *)(size_t)(p))
+#define clt_prefetch_second(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
 #else
 #define clt_prefetch(p) prefetch(p, 1)
+#define clt_prefetch_second(p) prefetch(p, 1)
 #endif
 
 /* Asks for columns 0 .. columns - 1 of the rows first .. end - 1 of a matrix. */

@@ -86,9 +86,11 @@ typedef struct next_step {
 
 /* sums[ROWS][vectors] = or += a[ROWS][count] . panel[count][vectors]; `vectors` is 1 .. 4 and, as
  * `stride`, the length of a row of a, a constant where this is called. Loops over v run to 4,
- * because compilers unroll them before they know `vectors`. */
+ * because compilers unroll them before they know `vectors`. With `ahead`, what lies PRODUCT_DEPTH
+ * rows further in the panel is fetched for the next product. */
 CLT_INLINE void product(const int vectors, const int count, const float *a, const int stride,
-                        global const float16 *panel, next_step next, int add, float16 (*sums)[4])
+                        global const float16 *panel, int ahead, next_step next, int add,
+                        float16 (*sums)[4])
 {
     float16 s[ROWS][4];
 #pragma unroll
@@ -104,6 +106,9 @@ CLT_INLINE void product(const int vectors, const int count, const float *a, cons
             clt_prefetch(next.gates + 4 * k);
             clt_prefetch(next.tanh_c + k);
             clt_prefetch(next.c_in + k);
+        }
+        for (int v = 0; v < vectors && ahead; v++) {
+            clt_prefetch_second(panel + (k + PRODUCT_DEPTH) * vectors + v);
         }
 #pragma unroll
         for (int v = 0; v < 4; v++) {
@@ -130,7 +135,9 @@ CLT_INLINE void product(const int vectors, const int count, const float *a, cons
 }
 
 /* sums[GROUPS][ROWS][vectors] = a[rows][count] . panel[count][vectors], a part of the panel that
- * stays in the first cache for all groups at a time. `next` of the first group; none: count 0. */
+ * stays in the first cache for all groups at a time. While the last group is summed, the part after
+ * it is fetched, where the recurrent kernel is too large for the second cache: tiles have several
+ * groups only there. `next` of the first group; none: count 0. */
 CLT_INLINE void tile_product(const int vectors, const int count, int rows, const float *a,
                              const int stride, global const float16 *panel, next_step next,
                              float16 (*sums)[ROWS][4])
@@ -141,7 +148,8 @@ CLT_INLINE void tile_product(const int vectors, const int count, int rows, const
                                     next.tanh_c + (size_t)r * H + k, next.c_in + (size_t)r * H + k,
                                     next.count > 0 ? min(ROWS, rows - r) * H - k : 0};
             product(vectors, min(PRODUCT_DEPTH, count - k), a + r * stride + k, stride,
-                    panel + k * vectors, part, k > 0, sums[r / ROWS]);
+                    panel + k * vectors, GROUPS > 1 && r + ROWS >= rows, part, k > 0,
+                    sums[r / ROWS]);
         }
     }
 }
