@@ -15,10 +15,11 @@
 #define COLUMN_REST_LANES (COLUMN_REST % LANES > 0 ? COLUMN_REST % LANES : LANES)
 
 /* sums[TILE_UNITS][vectors] = or += h_in[count][H]^T . dgates[count][vectors] for the units from j
- * on. Units past the last are computed as copies of it. */
+ * on. Units past the last are computed as copies of it. The same units of `next` are fetched on the
+ * way, a line a row: the lines of a whole row at once would wait for each other. */
 CLT_INLINE void gradient_tile(const int vectors, int j, int count, int add,
-                              global const float *h_in, const float16 (*dgates)[4],
-                              float16 (*sums)[4])
+                              global const float *h_in, global const float *next,
+                              const float16 (*dgates)[4], float16 (*sums)[4])
 {
     float16 s[TILE_UNITS][4];
     int unit[TILE_UNITS];
@@ -32,6 +33,7 @@ CLT_INLINE void gradient_tile(const int vectors, int j, int count, int add,
     }
     for (int k = 0; k < count; k++) {
         float16 b[4];
+        clt_prefetch_second(next + (size_t)k * H + j);
 #pragma unroll
         for (int v = 0; v < 4; v++) {
             b[v] = v < vectors ? dgates[k][v] : 0.0f;
@@ -66,6 +68,8 @@ CLT_INLINE void gradient_panel(const int vectors, const int lanes, int count,
     float16 part[DEPTH][4], sums[H + TILE_UNITS - 1][4];
     for (int k = 0; k < count; k += DEPTH) {
         const int depth = min(DEPTH, count - k);
+        global const float *rows = h_in + (size_t)k * H; /* then those of the next panel */
+        global const float *next = k + DEPTH < count ? rows + DEPTH * H : h_in;
         for (int row = 0; row < depth; row++) {
 #pragma unroll
             for (int v = 0; v < 4; v++) {
@@ -78,9 +82,8 @@ CLT_INLINE void gradient_panel(const int vectors, const int lanes, int count,
         for (int j = 0; j < H; j += TILE_UNITS) {
             const int fetched = k + DEPTH + j * DEPTH / H; /* of the next positions, a part */
             const int end = min(k + DEPTH + (j + TILE_UNITS) * DEPTH / H, count);
-            clt_prefetch_rows(h_in, H, fetched, end, H);
             clt_prefetch_rows(dgates, G, fetched, end, vectors * LANES);
-            gradient_tile(vectors, j, depth, k > 0, h_in + (size_t)k * H, part, sums + j);
+            gradient_tile(vectors, j, depth, k > 0, rows, next, part, sums + j);
         }
     }
     for (int j = 0; j < H; j++) {
