@@ -139,6 +139,17 @@ static clt_buffer zeros(clt_test_device *device, size_t count)
     return input_of(device, clt_test_alloc(device, count * sizeof(float)), count);
 }
 
+/* NaN where the LSTM must write: not in the columns beside its own. */
+static clt_buffer unwritten(clt_test_device *device, const masked_data *d)
+{
+    float *y = clt_test_alloc(device, d->sizes[Y] * sizeof *y);
+    for (size_t k = 0; k < d->sizes[Y]; k++) {
+        int column = (int)(k % (size_t)d->config.width) - d->config.column;
+        y[k] = column >= 0 && column < d->config.hidden ? NAN : 0.0f;
+    }
+    return input_of(device, y, d->sizes[Y]);
+}
+
 static outputs run(clt_test_device *device, const masked_case *c, const masked_data *d, bool packed,
                    bool train)
 {
@@ -170,9 +181,10 @@ static outputs run(clt_test_device *device, const masked_case *c, const masked_d
     x.masked = true;
     x.packed = packed;
     x.longest = 0;
-    out[Y] = zeros(device, d->sizes[Y]);
+    out[Y] = unwritten(device, d);
     assert_ok(clt_lstm_forward(op, &parameters, &x, all, NULL, out[Y], NULL, &error));
-    for (int k = D_ROWS; k < OUTPUTS; k++) {
+    out[D_ROWS] = clt_test_output(device, d->sizes[D_ROWS] * sizeof(float));
+    for (int k = D_KERNEL; k < OUTPUTS; k++) {
         out[k] = zeros(device, d->sizes[k]);
     }
     if (train) {
