@@ -122,15 +122,15 @@ CLT_TREE_SUM(clt_tree_sum, float)
 CLT_TREE_SUM(clt_tree_sum16, float16)
 
 /* ---- sigmoid and tanh -------------------------------------------------------------------------
- * exp(y) = s (1 + e), s = 2^n, n = rint(y / ln 2), e = expm1(y - n ln 2) by a polynomial of degree 6
- * (relative error 1.3e-8). x is clamped so that |y| <= 88: sigmoid is 1 or a denormal there, tanh 1
- * or -1.
- * Then, without cancellation,
+ * exp(y) = s (1 + e), s = 2^n, n = rint(y / ln 2), e = expm1(y - n ln 2) by a polynomial of degree
+ * 6 (relative error 1.3e-8). x is clamped so that |y| <= 88: sigmoid is 1 or a denormal there,
+ * tanh 1 or -1. Then, without cancellation,
  *   sigmoid(x) = 1 / (1 + exp(-x)) = 1 / (s + 1 + s e)               with y = -x
  *   tanh(x) = (1 - exp(-2x)) / (1 + exp(-2x)) = (1 - s - s e) / (s + 1 + s e)     with y = -2x.
  * At most 4 ulp (tests/ops/test_activations.c). NaN gives NaN: it fails both comparisons of the
  * clamp and stays in e. */
-#define CLT_MAGIC 12582912.0f /* 1.5 * 2^23: a sum with it is rounded to an integer, in its low bits */
+/* 1.5 * 2^23: a sum with it is rounded to an integer, in its low bits. */
+#define CLT_MAGIC 12582912.0f
 #define CLT_ACTIVATIONS(FLOAT, AS_INT, AS_FLOAT, EXP, SIGMOID, TANH)                               \
     static void EXP(FLOAT x, const float factor, FLOAT *s, FLOAT *e)                               \
     {                                                                                              \

@@ -47,7 +47,8 @@ __kernel void dense_backward_parameters(__global const float *x, __global const 
     }
     for (int s = 0; s < CLT_SHARDS_MAX; s++) {
         float sum = 0.0f;
-        int first = (int)((long)s * samples / shards), next = (int)((long)(s + 1) * samples / shards);
+        int first = (int)((long)s * samples / shards);
+        int next = (int)((long)(s + 1) * samples / shards);
         for (int b = first; s < shards && b < next; b++) {
             float left = i < inputs ? x[(size_t)b * inputs + i] : 1.0f;
             sum = fma(left, dy[(size_t)b * outputs + o], sum);

@@ -41,8 +41,8 @@ static float16 add_sixteen(float16 a, float16 b)
     return a + b;
 }
 
-/* Positions ahead whose values are fetched into the cache while a sum goes on: rows are short, so the
- * next ones are, too. */
+/* Positions ahead whose values are fetched into the cache while a sum goes on: rows are short, so
+ * the next ones are, too. */
 #define AHEAD 8
 
 static void fetch_wide(__global const float *p)
@@ -71,7 +71,7 @@ static float add_one(float a, float b)
  * next) pieces of 64, pieces in order, shards by the tree: `pair`, `quad` and `all` are its levels,
  * taken in as they become complete, so that empty shards cost nothing. A sum begins as its first
  * term. */
-#define SEGMENT_SUM(NAME, TYPE, LOAD, ADD, FETCH)                                                         \
+#define SEGMENT_SUM(NAME, TYPE, LOAD, ADD, FETCH)                                                  \
     static TYPE NAME(__global const float *src, __global const int *offset,                        \
                      __global const int *positions, int columns, int shards, int last_position)    \
     {                                                                                              \
@@ -112,7 +112,8 @@ SEGMENT_SUM(segment_sixteen, float16, load_sixteen, add_sixteen, fetch_none)
 SEGMENT_SUM(segment_wide, wide, load_wide, add_wide, fetch_wide)
 
 /* dst[u, c] = sum of src[p, c] over the positions p of row u; every row has at least one.
- * src [N, columns], dst [row_count, columns]. Launch: src/ops/tiling.h over [row_count, columns]. */
+ * src [N, columns], dst [row_count, columns].
+ * Launch: src/ops/tiling.h over [row_count, columns]. */
 __kernel void reduce_segments(__global const float *restrict src, __global const int *offsets,
                               __global const int *positions, __global float *restrict dst,
                               int row_count, int columns, int shards, int rows, int span)
@@ -126,10 +127,12 @@ __kernel void reduce_segments(__global const float *restrict src, __global const
         int c = begin;
 #ifdef CLT_WHOLE_ROWS
         for (; c + 64 <= end; c += 64) {
-            store_wide(segment_wide(src + c, offset, positions, columns, shards, last_position), to + c);
+            store_wide(segment_wide(src + c, offset, positions, columns, shards, last_position),
+                       to + c);
         }
         for (; c + 16 <= end; c += 16) {
-            vstore16(segment_sixteen(src + c, offset, positions, columns, shards, last_position), 0, to + c);
+            vstore16(segment_sixteen(src + c, offset, positions, columns, shards, last_position), 0,
+                     to + c);
         }
 #endif
         for (; c < end; c++) {
@@ -138,8 +141,8 @@ __kernel void reduce_segments(__global const float *restrict src, __global const
     }
 }
 
-/* partials[at + k] = the sum of squares of chunk k of values[0 .. count - 1], one work-item a chunk:
- * sixteen interleaved sums, added pairwise. */
+/* partials[at + k] = the sum of squares of chunk k of values[0 .. count - 1], one work-item a
+ * chunk: sixteen interleaved sums, added pairwise. */
 __kernel void reduce_squares(__global const float *values, int count, __global float *partials,
                              int at)
 {
@@ -173,7 +176,8 @@ __kernel void reduce_record(__global const float *loss, __global const int *hit,
     float sums[CLT_SHARDS_MAX];
     int hits = 0;
     for (int s = 0; s < CLT_SHARDS_MAX; s++) {
-        int first = (int)((long)s * samples / shards), next = (int)((long)(s + 1) * samples / shards);
+        int first = (int)((long)s * samples / shards);
+        int next = (int)((long)(s + 1) * samples / shards);
         float sum = 0.0f;
         CLT_IN_ORDER
         for (int b = first; s < shards && b < next; b++) {
