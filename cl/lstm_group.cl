@@ -11,9 +11,9 @@
  * Launch of forward and backward: groups of GROUP, global (ceil(largest shard / ROWS) * GROUP, S);
  * a group past its shard's end does nothing. The other kernels say theirs.
  * Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations,
- * h_in, c_in [N, H] the state before the step (h_in as the product reads it), tanh_c [N, H], mask
- * [N, H] or none: what the product with the recurrent kernel reads of h is multiplied by it. start
- * [B] or none: before it sample b is masked, and its state passes.
+ * h_in, c_in [N, H] the state before the step (h_in as the product reads it), mask [N, H] or none:
+ * what the product with the recurrent kernel reads of h is multiplied by it. start [B] or none:
+ * before it sample b is masked, and its state passes.
  *
  * Item k has the columns k, k + GROUP, .. and the units of samples (cells) k, k + GROUP, .., so
  * that neighbours touch neighbouring memory. The units of a group's samples lie side by side at a
@@ -210,7 +210,7 @@ CLT_INLINE void load_column(int slot, input *in)
 }
 
 typedef struct forward_arrays {
-    global float *restrict y, *restrict gates, *restrict h_in, *restrict c_in, *restrict tanh_c;
+    global float *restrict y, *restrict gates, *restrict h_in, *restrict c_in;
     int width; /* of a row of y */
 } forward_arrays;
 
@@ -259,13 +259,12 @@ CLT_INLINE void cells_forward(const group_rows *g, int step, local const float *
         if (is_cell(g, cell)) {
             local const float *a = gate + cell / H * G + cell % H;
             const int masked = is_masked(g, step, cell / H);
-            const float c1 = masked ? c[m] : fma(a[H], c[m], a[0] * a[2 * H]), t = clt_tanh(c1);
-            const float h1 = masked ? h_own[m] : a[3 * H] * t;
+            const float c1 = masked ? c[m] : fma(a[H], c[m], a[0] * a[2 * H]);
+            const float h1 = masked ? h_own[m] : a[3 * H] * clt_tanh(c1);
             local float *shared = h + cell / H * PADDED + cell % H;
             if (to->gates) {
                 to->h_in[n + cell] = *shared;
                 to->c_in[n + cell] = c[m];
-                to->tanh_c[n + cell] = t;
             }
             if (to->y) {
                 to->y[(position + cell / H) * to->width + cell % H] = h1;
@@ -288,12 +287,12 @@ lstm_group_forward(int T, int B, int S, int t0, int t1, int reverse, global cons
                    global const float *c0, global float *restrict y, global float *y_last,
                    int width, int column, global float *hT, global float *cT,
                    global float *restrict gates, global float *restrict h_in,
-                   global float *restrict c_in, global float *restrict tanh_c)
+                   global float *restrict c_in)
 {
     local float4 h[ROWS * QUADS];
     local float gate[ROWS * G];
     group_rows group;
-    const forward_arrays to = {y ? y + column : 0, gates, h_in, c_in, tanh_c, width};
+    const forward_arrays to = {y ? y + column : 0, gates, h_in, c_in, width};
     input in = {projected, index};
     weights kept;
     float c[CELLS], h_own[CELLS];
@@ -330,12 +329,12 @@ lstm_group_forward(int T, int B, int S, int t0, int t1, int reverse, global cons
 
 /* What a cell reads at a step, also a step early. */
 typedef struct saved_cell {
-    float i, f, g, o, tanh_c, c_in, dy;
+    float i, f, g, o, c_in, dy;
 } saved_cell;
 
 typedef struct backward_arrays {
     global float *restrict gates;
-    global const float *restrict c_in, *restrict tanh_c, *restrict dy;
+    global const float *restrict c_in, *restrict dy;
     int dy_sequence, width; /* of a row of dy */
 } backward_arrays;
 
@@ -354,7 +353,6 @@ CLT_INLINE void load_cells(const group_rows *g, int step, const backward_arrays 
                                   gate[H],
                                   gate[2 * H],
                                   gate[3 * H],
-                                  from->tanh_c[n * H + cell],
                                   from->c_in[n * H + cell],
                                   has_dy ? dy[cell / H * from->width + cell % H] : 0.0f};
             saved[m] = s;
@@ -374,14 +372,14 @@ CLT_INLINE void cells_backward(const group_rows *g, int step, const saved_cell *
         const int cell = (int)get_local_id(0) + m * GROUP;
         if (is_cell(g, cell)) {
             const saved_cell s = saved[m];
-            const float dh1 = dh[m] + s.dy;
-            const float dc1 = fma(dh1 * s.o, fma(-s.tanh_c, s.tanh_c, 1.0f), dc[m]);
+            const float dh1 = dh[m] + s.dy, t = clt_tanh(fma(s.f, s.c_in, s.i * s.g));
+            const float dc1 = fma(dh1 * s.o, fma(-t, t, 1.0f), dc[m]);
             global float *gate = arrays->gates + (n + cell / H) * G + cell % H;
             local float *to = dz + cell / H * 4 * PADDED + cell % H;
             to[0] = gate[0] = dc1 * s.g * (s.i * (1.0f - s.i));
             to[PADDED] = gate[H] = dc1 * s.c_in * (s.f * (1.0f - s.f));
             to[2 * PADDED] = gate[2 * H] = dc1 * s.i * fma(-s.g, s.g, 1.0f);
-            to[3 * PADDED] = gate[3 * H] = dh1 * s.tanh_c * (s.o * (1.0f - s.o));
+            to[3 * PADDED] = gate[3 * H] = dh1 * t * (s.o * (1.0f - s.o));
             const int masked = is_masked(g, step, cell / H);
             dc[m] = masked ? dc[m] : dc1 * s.f;
             dh[m] = masked ? dh1 : 0.0f;
@@ -436,13 +434,12 @@ lstm_group_backward(int T, int B, int S, int t0, int t1, int reverse, global con
                     global const float *restrict dy, int dy_sequence, int width, int column,
                     global const float *dhT,
                     global const float *dcT, global float *restrict gates,
-                    global const float *restrict c_in, global const float *restrict tanh_c,
-                    global float *dh0, global float *dc0)
+                    global const float *restrict c_in, global float *dh0, global float *dc0)
 {
     local float4 dz[ROWS * 4 * QUADS];
     local float part[ROWS * G];
     group_rows group;
-    const backward_arrays arrays = {gates, c_in, tanh_c, dy ? dy + column : 0, dy_sequence, width};
+    const backward_arrays arrays = {gates, c_in, dy ? dy + column : 0, dy_sequence, width};
     weights kept;
     float dh[CELLS], dc[CELLS];
     saved_cell saved[CELLS];

@@ -21,7 +21,7 @@ CLT_INLINE void repeat_last(int rows, float *state)
 }
 
 typedef struct forward_arrays {
-    global float *y, *gates, *h_in, *c_in, *tanh_c;
+    global float *y, *gates, *h_in, *c_in;
     int width; /* of a row of y */
 } forward_arrays;
 
@@ -58,11 +58,10 @@ CLT_INLINE void cell_gates(const int lanes, int j, const float16 *sums, global c
 CLT_INLINE void cell_output(const int lanes, int j, float16 output, const float *before,
                             const float *c, float *h, size_t n, forward_arrays to)
 {
-    const float16 t = clt_tanh16(*(const clt_unaligned16 *)(c + j)), after = output * t;
+    const float16 after = output * clt_tanh16(*(const clt_unaligned16 *)(c + j));
     *(clt_unaligned16 *)(h + j) = after;
     if (to.gates) {
         clt_store16(lanes, *(const clt_unaligned16 *)(before + j), to.h_in + n * H + j);
-        clt_store16(lanes, t, to.tanh_c + n * H + j);
     }
     if (to.y) {
         clt_store16(lanes, after, to.y + n * to.width + j);
@@ -78,7 +77,7 @@ CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_stat
                               size_t n, forward_arrays to)
 {
     const int j = block * LANES;
-    const next_step nothing = {0, 0, 0, 0};
+    const next_step nothing = {0, 0, 0};
     float16 sums[GROUPS][ROWS][4], output[ROWS];
     if (has_state) {
         tile_product(4, H, rows, before, PADDED,
@@ -131,8 +130,7 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
                   global const float *c0, global const int *start, int dense,
                   global const float *prefix_h, global const float *prefix_c, global float *y,
                   global float *y_last, int width, int column, global float *hT, global float *cT,
-                  global float *gates, global float *h_in, global float *c_in,
-                  global float *tanh_c)
+                  global float *gates, global float *h_in, global float *c_in)
 {
     const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
@@ -146,7 +144,7 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
     const int j0 = block0 * LANES, j1 = min(H, block1 * LANES);
     const size_t state = (size_t)(first + r0) * H, last = (size_t)(first + r0) * width + column;
     const size_t origin = (size_t)T * first + r0;
-    const forward_arrays to = {y ? y + column : 0, gates, h_in, c_in, tanh_c, width};
+    const forward_arrays to = {y ? y + column : 0, gates, h_in, c_in, width};
     /* Samples of the shard and rows of the tile that take part at time t. With start they grow,
      * or in reverse, where those leave that have reached it, become fewer. */
     int present = size, rows = min(TILE, size - r0), t = reverse ? t1 - 1 : t0, steps = t1 - t0;

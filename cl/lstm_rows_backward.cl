@@ -4,13 +4,12 @@
  * gates may have been, and in dz [4 gates][H]; dc becomes the gradient of c before the step. */
 CLT_INLINE void cell_backward(const int lanes, int j, const float *dh, float *dc, float *dz,
                               global const float *dy, global const float *gates,
-                              global const float *c_in, global const float *tanh_c,
-                              global float *dgates)
+                              global const float *c_in, global float *dgates)
 {
     const float16 i = clt_load16(lanes, gates + j), f = clt_load16(lanes, gates + H + j);
     const float16 g = clt_load16(lanes, gates + 2 * H + j),
                   o = clt_load16(lanes, gates + 3 * H + j);
-    const float16 t = clt_load16(lanes, tanh_c + j), before = clt_load16(lanes, c_in + j);
+    const float16 before = clt_load16(lanes, c_in + j), t = clt_tanh16(fma(f, before, i * g));
     float16 dh1 = *(const clt_unaligned16 *)(dh + j);
     if (dy) {
         dh1 += clt_load16(lanes, dy + j);
@@ -32,14 +31,13 @@ CLT_INLINE void cell_backward(const int lanes, int j, const float *dh, float *dc
 /* Units first .. end - 1 of one row, whole blocks but for H's last one. */
 CLT_INLINE void row_backward(int first, int end, const float *dh, float *dc, float *dz,
                              global const float *dy, global const float *gates,
-                             global const float *c_in, global const float *tanh_c,
-                             global float *dgates)
+                             global const float *c_in, global float *dgates)
 {
     if (REST > 0 && end == H) { /* first: its vectors spill into what the full blocks write */
-        cell_backward(REST, H - REST, dh, dc, dz, dy, gates, c_in, tanh_c, dgates);
+        cell_backward(REST, H - REST, dh, dc, dz, dy, gates, c_in, dgates);
     }
     for (int j = first; j + LANES <= end; j += LANES) {
-        cell_backward(LANES, j, dh, dc, dz, dy, gates, c_in, tanh_c, dgates);
+        cell_backward(LANES, j, dh, dc, dz, dy, gates, c_in, dgates);
     }
 }
 
@@ -109,8 +107,7 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
                    global const float *mask, global const float *dy, int dy_sequence, int width,
                    int column, global const float *dhT, global const float *dcT,
                    global const int *start, int dense, global float *gates,
-                   global const float *c_in, global const float *tanh_c, global float *dh0,
-                   global float *dc0)
+                   global const float *c_in, global float *dh0, global float *dc0)
 {
     const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
     const int first = (int)((long)shard * B / S), end = (int)((shard + 1L) * B / S);
@@ -166,14 +163,14 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
             const size_t p = n + m;
             row_backward(0, H, dh + m * PADDED, dc + m * PADDED, dz + m * G,
                          dy && dy_sequence ? dy + p * width + column : 0, gates + p * G,
-                         c_in + p * H, tanh_c + p * H, gates + p * G);
+                         c_in + p * H, gates + p * G);
         }
         if (step == 0 && !dh0) {
             break;
         }
         const int back = start && !dense ? present : size;
         const size_t n1 = step == 0 || n < back ? n : reverse ? n + size : n - back;
-        const next_step next = {gates + n1 * G, tanh_c + n1 * H, c_in + n1 * H, step > 0};
+        const next_step next = {gates + n1 * G, c_in + n1 * H, step > 0};
         panels_backward(0, H, rows, dz, packed, next, dh);
         if (mask) {
             mask_state(rows, 0, H, mask + n * H, dh);
@@ -195,8 +192,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_backward_part(int T, int B, int S, int t, int later, global const float *packed,
                         global const float *mask, global const float *dy, int dy_sequence,
                         int width, int column, global const float *dhT, global const float *dcT,
-                        global float *gates,
-                        global const float *c_in, global const float *tanh_c, global float *dh0,
+                        global float *gates, global const float *c_in, global float *dh0,
                         global float *dc0)
 {
     const int shard = (int)get_global_id(1), r0 = (int)get_global_id(0) * TILE;
@@ -210,7 +206,7 @@ lstm_rows_backward_part(int T, int B, int S, int t, int later, global const floa
     const int j0 = part * panels / parts * PANEL, end0 = (part + 1) * panels / parts * PANEL;
     const int j1 = min(H, end0), j1_padded = min(PADDED, end0);
     const size_t state = (size_t)(first + r0) * H, origin = (size_t)T * first + r0;
-    const next_step nothing = {0, 0, 0, 0};
+    const next_step nothing = {0, 0, 0};
     float dh[TILE * PADDED], dc[TILE * PADDED], dz[TILE * G + LANES];
     if (later >= 0) {
         for (int m = 0; m < (rows + ROWS - 1) / ROWS * ROWS; m++) {
@@ -238,23 +234,22 @@ lstm_rows_backward_part(int T, int B, int S, int t, int later, global const floa
         }
         row_backward(j0, j1, dh + m * PADDED, dc + m * PADDED, dz + m * G,
                      dy && dy_sequence ? dy + n * width + column : 0, gates + n * G, c_in + n * H,
-                     tanh_c + n * H, gates + n * G);
+                     gates + n * G);
     }
     store_state(0, rows, j0, j1, dc, H, dc0 + state);
 }
 
 /* The prefix, whose rows are the shards: from dh0, dc0 [B, H], the gradients of the samples' states
  * at their starts, to the gradients of the gates at each shard's positions of the prefix, where
- * h_in is filled in too. prefix_gates, prefix_tanh_c: see lstm_rows_forward. Global: (ceil(S /
- * TILE), 1). */
+ * h_in is filled in too. prefix_gates: see lstm_rows_forward. Global: (ceil(S / TILE), 1). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void lstm_rows_backward_prefix(
     int T, int B, int S, int longest, global const int *start, global const float *packed,
     global const float *dh0, global const float *dc0, global const float *prefix_gates,
-    global const float *prefix_h, global const float *prefix_c, global const float *prefix_tanh_c,
-    global float *gates, global float *h_in)
+    global const float *prefix_h, global const float *prefix_c, global float *gates,
+    global float *h_in)
 {
     const int shard = (int)get_global_id(0) * TILE, rows = min(TILE, S - shard);
-    const next_step nothing = {0, 0, 0, 0};
+    const next_step nothing = {0, 0, 0};
     float dh[TILE * PADDED], dc[TILE * PADDED], dz[TILE * G + LANES];
     int first[TILE + 1], left[TILE]; /* samples whose start is still to come */
     size_t n[TILE];                  /* position of no pads read */
@@ -284,7 +279,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void lstm_rows_backward_pr
             if (left[m] < first[m + 1]) {
                 row_backward(0, H, dh + m * PADDED, dc + m * PADDED, dz + m * G, 0,
                              prefix_gates + (size_t)t * G, prefix_c + (size_t)t * H,
-                             prefix_tanh_c + (size_t)t * H, gates + (n[m] + t) * G);
+                             gates + (n[m] + t) * G);
                 for (int j = 0; j < H; j++) {
                     h_in[(n[m] + t) * H + j] = prefix_h[(size_t)t * H + j];
                 }

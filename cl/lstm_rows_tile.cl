@@ -11,8 +11,8 @@
  * of them made of the step before.
  *
  * Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations,
- * h_in, c_in [N, H] the state before the step (h_in as the product reads it), tanh_c [N, H], mask
- * [N, H] or none: what the product with the recurrent kernel reads of h is multiplied by it.
+ * h_in, c_in [N, H] the state before the step (h_in as the product reads it), mask [N, H] or none:
+ * what the product with the recurrent kernel reads of h is multiplied by it.
  * Sequences with start [B] (src/ops/ops.h, clt_sequence) are packed, masked or both. A sample joins
  * its tile at its start, or in reverse leaves it there. What it has read before is the prefix:
  * prefix_h, prefix_c [longest + 1, H], the state after n pads; none if masked.
@@ -77,11 +77,11 @@ CLT_INLINE int packed_positions(int t, global const int *start, int samples)
     return count;
 }
 
-/* What the next step will read; a product fetches it into the cache on the way, 4 elements of each
- * array and 16 of gates at a time. */
+/* What the next step will read; a product fetches it into the cache on the way, 4 elements of c_in
+ * and 16 of gates at a time. */
 typedef struct next_step {
-    global const float *gates, *tanh_c, *c_in;
-    int count; /* elements of tanh_c and c_in, a quarter of those of gates; 0: nothing */
+    global const float *gates, *c_in;
+    int count; /* elements of c_in, a quarter of those of gates; 0: nothing */
 } next_step;
 
 /* sums[ROWS][vectors] = or += a[ROWS][count] . panel[count][vectors]; `vectors` is 1 .. 4 and, as
@@ -104,7 +104,6 @@ CLT_INLINE void product(const int vectors, const int count, const float *a, cons
         float16 b[4];
         if (k % 4 == 0 && k < next.count) {
             clt_prefetch(next.gates + 4 * k);
-            clt_prefetch(next.tanh_c + k);
             clt_prefetch(next.c_in + k);
         }
         for (int v = 0; v < vectors && ahead; v++) {
@@ -145,7 +144,7 @@ CLT_INLINE void tile_product(const int vectors, const int count, int rows, const
     for (int k = 0; k < count; k += PRODUCT_DEPTH) {
         for (int r = 0; r < rows; r += ROWS) {
             const next_step part = {next.gates + (size_t)r * G + 4 * k,
-                                    next.tanh_c + (size_t)r * H + k, next.c_in + (size_t)r * H + k,
+                                    next.c_in + (size_t)r * H + k,
                                     next.count > 0 ? min(ROWS, rows - r) * H - k : 0};
             product(vectors, min(PRODUCT_DEPTH, count - k), a + r * stride + k, stride,
                     panel + k * vectors, GROUPS > 1 && r + ROWS >= rows, part, k > 0,

@@ -4,8 +4,8 @@
  * Macro of the prelude: UNITS, neighbouring hidden units of one sample in a work-item.
  * Launch: B * ceil(H / UNITS) work-items, any work-group size; ids past the end do nothing.
  * Arrays in position order (src/util/shards.h): gates [N, 4H] i, f, c, o after their activations,
- * h_in, c_in [N, H] the state before the step (h_in as the product read it), tanh_c [N, H]. start
- * [B] or none: before it sample b is masked, and its state passes. */
+ * h_in, c_in [N, H] the state before the step (h_in as the product read it). start [B] or none:
+ * before it sample b is masked, and its state passes. */
 
 static int position(int T, int B, int S, int t, int b)
 {
@@ -24,7 +24,7 @@ kernel void lstm_step_forward(int H, int T, int B, int S, int t, global const in
                               global float *restrict h, global float *restrict c,
                               global float *restrict y, int y_sequence, int width, int column,
                               global float *restrict gates, global float *restrict h_in,
-                              global float *restrict c_in, global float *restrict tanh_c)
+                              global float *restrict c_in)
 {
     const int blocks = (H - 1) / UNITS + 1;
     const int b = (int)get_global_id(0) / blocks, j0 = (int)get_global_id(0) % blocks * UNITS;
@@ -57,7 +57,7 @@ kernel void lstm_step_forward(int H, int T, int B, int S, int t, global const in
         }
         const float i = clt_sigmoid(sums[0]), f = clt_sigmoid(sums[1]), g = clt_tanh(sums[2]);
         const float o = clt_sigmoid(sums[3]), c0 = c[state];
-        const float c1 = fma(f, c0, i * g), tanh_c1 = clt_tanh(c1), h1 = o * tanh_c1;
+        const float c1 = fma(f, c0, i * g), h1 = o * clt_tanh(c1);
         if (gates) {
             gates[n * G + j] = i;
             gates[n * G + H + j] = f;
@@ -65,7 +65,6 @@ kernel void lstm_step_forward(int H, int T, int B, int S, int t, global const in
             gates[n * G + 3 * (size_t)H + j] = o;
             h_in[n * H + j] = h[state];
             c_in[n * H + j] = c0;
-            tanh_c[n * H + j] = tanh_c1;
         }
         if (y) {
             y[(y_sequence ? n : (size_t)b) * width + column + j] = h1;
@@ -99,7 +98,7 @@ kernel void lstm_step_backward(int H, int T, int B, int S, int t, global const i
                                global const float *restrict dy, int dy_sequence, int width,
                                int column, global float *restrict dh, global float *restrict dc,
                                global float *restrict gates, global const float *restrict c_in,
-                               global const float *restrict tanh_c, global float *restrict dz)
+                               global float *restrict dz)
 {
     const int blocks = (H - 1) / UNITS + 1;
     const int b = (int)get_global_id(0) / blocks, j0 = (int)get_global_id(0) % blocks * UNITS;
@@ -123,11 +122,11 @@ kernel void lstm_step_backward(int H, int T, int B, int S, int t, global const i
             dgate[ji] = dgate[jf] = dgate[jg] = dgate[jo] = 0.0f;
             continue;
         }
-        const float i = gate[ji], f = gate[jf], g = gate[jg], o = gate[jo];
-        const float tanh_c1 = tanh_c[n * H + j];
+        const float i = gate[ji], f = gate[jf], g = gate[jg], o = gate[jo], c0 = c_in[n * H + j];
+        const float tanh_c1 = clt_tanh(fma(f, c0, i * g));
         const float dc1 = fma(dh1 * o, fma(-tanh_c1, tanh_c1, 1.0f), dc[state]);
         gate[ji] = dgate[ji] = dc1 * g * (i * (1.0f - i));
-        gate[jf] = dgate[jf] = dc1 * c_in[n * H + j] * (f * (1.0f - f));
+        gate[jf] = dgate[jf] = dc1 * c0 * (f * (1.0f - f));
         gate[jg] = dgate[jg] = dc1 * i * fma(-g, g, 1.0f);
         gate[jo] = dgate[jo] = dh1 * tanh_c1 * (o * (1.0f - o));
         dc[state] = dc1 * f;

@@ -45,7 +45,7 @@ static clt_status reserve_bytes(clt_lstm_slices *slices, clt_buffer *buffer, siz
     return bytes == 0 ? CLT_OK : clt_lstm_reserve(slices, buffer, bytes / sizeof(float), 1, error);
 }
 
-/* As the four arrays in position order, for one sample of one step more. */
+/* As the three arrays in position order, for one sample of one step more. */
 static clt_status reserve_prefix(clt_lstm *op, clt_error *error)
 {
     clt_status status;
@@ -54,7 +54,6 @@ static clt_status reserve_prefix(clt_lstm *op, clt_error *error)
     CLT_TRY(clt_lstm_reserve(slices, &op->prefix_gates, rows, 4 * hidden, error));
     CLT_TRY(clt_lstm_reserve(slices, &op->prefix_h, rows, hidden, error));
     CLT_TRY(clt_lstm_reserve(slices, &op->prefix_c, rows, hidden, error));
-    CLT_TRY(clt_lstm_reserve(slices, &op->prefix_tanh_c, rows, hidden, error));
 done:
     return status;
 }
@@ -75,7 +74,6 @@ static clt_status reserve(clt_lstm *op, clt_error *error)
         CLT_TRY(clt_lstm_reserve(&op->saved, &op->gates, positions, columns, error));
         CLT_TRY(clt_lstm_reserve(&op->saved, &op->h_in, positions, hidden, error));
         CLT_TRY(clt_lstm_reserve(&op->saved, &op->c_in, positions, hidden, error));
-        CLT_TRY(clt_lstm_reserve(&op->saved, &op->tanh_c, positions, hidden, error));
         CLT_TRY(clt_lstm_reserve(&op->scratch, &op->bias_sums,
                                  clt_ceil_divide(positions, ROWS_PER_SUM), columns, error));
         clt_space space = clt_reduce_space(op->reduce);

@@ -186,8 +186,7 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
                             clt_arg_buffer(call->to.c),
                             clt_arg_buffer(op->gates),
                             clt_arg_buffer(op->h_in),
-                            clt_arg_buffer(op->c_in),
-                            clt_arg_buffer(op->tanh_c)};
+                            clt_arg_buffer(op->c_in)};
     return enqueue(group, group->forward, extent, args, sizeof args / sizeof *args, error);
 }
 
@@ -215,7 +214,6 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
                             clt_arg_buffer(call->from.c),
                             clt_arg_buffer(op->gates),
                             clt_arg_buffer(op->c_in),
-                            clt_arg_buffer(op->tanh_c),
                             clt_arg_buffer(call->to.h),
                             clt_arg_buffer(call->to.c)};
     CLT_TRY(clt_kernel_enqueue_1d(group->transpose, 4 * hidden * hidden,

@@ -84,11 +84,10 @@ struct clt_lstm {
     /* Saved when training, in position order. */
     clt_buffer gates;      /* [N, 4H] i, f, c, o after their activations; backward: gradients */
     clt_buffer h_in, c_in; /* [N, H] the state before the step, h_in as the product reads it */
-    clt_buffer tanh_c;     /* [N, H] */
     /* Saved when training, else scratch, with has_prefix: the prefix, one row for each number of
      * pads.
      */
-    clt_buffer prefix_gates, prefix_h, prefix_c, prefix_tanh_c;
+    clt_buffer prefix_gates, prefix_h, prefix_c;
     /* Scratch. */
     clt_buffer projected;    /* [row_count, 4H]; after the backward loop its gradient */
     clt_buffer bias_sums;    /* [ceil(row_count / rows per sum), 4H] */

@@ -199,8 +199,7 @@ static clt_status forward_prefix(clt_lstm *op, const clt_lstm_call *call, clt_er
                             clt_arg_buffer(none),
                             clt_arg_buffer(op->prefix_gates),
                             clt_arg_buffer(op->prefix_h),
-                            clt_arg_buffer(op->prefix_c),
-                            clt_arg_buffer(op->prefix_tanh_c)};
+                            clt_arg_buffer(op->prefix_c)};
     return enqueue(rows->prefix, 1, 1, 1, args, sizeof args / sizeof *args, error);
 }
 
@@ -238,8 +237,7 @@ static clt_status forward_range(clt_lstm *op, const clt_lstm_call *call, clt_lst
                             clt_arg_buffer(to.c),
                             clt_arg_buffer(op->gates),
                             clt_arg_buffer(op->h_in),
-                            clt_arg_buffer(op->c_in),
-                            clt_arg_buffer(op->tanh_c)};
+                            clt_arg_buffer(op->c_in)};
     return enqueue(rows->forward, tiles_of(&extent->shards, rows->groups),
                    (size_t)extent->shards.count, parts, args, sizeof args / sizeof *args, error);
 }
@@ -295,8 +293,8 @@ static clt_status backward_prefix(clt_lstm *op, const clt_lstm_call *call, clt_e
                             clt_arg_buffer(call->x->start),    clt_arg_buffer(rows->packed),
                             clt_arg_buffer(rows->dstart.h),    clt_arg_buffer(rows->dstart.c),
                             clt_arg_buffer(op->prefix_gates),  clt_arg_buffer(op->prefix_h),
-                            clt_arg_buffer(op->prefix_c),      clt_arg_buffer(op->prefix_tanh_c),
-                            clt_arg_buffer(op->gates),         clt_arg_buffer(op->h_in)};
+                            clt_arg_buffer(op->prefix_c),      clt_arg_buffer(op->gates),
+                            clt_arg_buffer(op->h_in)};
     return enqueue(rows->backward_prefix,
                    clt_ceil_divide((size_t)extent->shards.count, ROWS * (size_t)rows->groups), 1, 1,
                    args, sizeof args / sizeof *args, error);
@@ -328,7 +326,6 @@ static clt_status backward_shared(clt_lstm *op, const clt_lstm_call *call, size_
                                 clt_arg_buffer(k == last ? call->from.c : rows->between_c),
                                 clt_arg_buffer(op->gates),
                                 clt_arg_buffer(op->c_in),
-                                clt_arg_buffer(op->tanh_c),
                                 clt_arg_buffer(call->to.h),
                                 clt_arg_buffer(dc)};
         clt_status status =
@@ -367,7 +364,6 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
                             clt_arg_int(!call->x->packed),
                             clt_arg_buffer(op->gates),
                             clt_arg_buffer(op->c_in),
-                            clt_arg_buffer(op->tanh_c),
                             clt_arg_buffer(to.h),
                             clt_arg_buffer(to.c)};
     CLT_TRY(enqueue(rows->pack_transposed, clt_ceil_divide(h, PANEL), 4 * h, 1, pack, 2, error));

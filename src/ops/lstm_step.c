@@ -165,8 +165,7 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
                                 clt_arg_int(op->config.column),
                                 clt_arg_buffer(op->gates),
                                 clt_arg_buffer(op->h_in),
-                                clt_arg_buffer(op->c_in),
-                                clt_arg_buffer(op->tanh_c)};
+                                clt_arg_buffer(op->c_in)};
         CLT_TRY(clt_kernel_enqueue_1d(step->forward, items_of(op, step, samples),
                                       clt_kernel_item_group(step->forward), args,
                                       sizeof args / sizeof *args, error));
@@ -204,7 +203,6 @@ static clt_status backward(clt_lstm *op, const clt_lstm_call *call, clt_error *e
                                 clt_arg_buffer(step->c),
                                 clt_arg_buffer(op->gates),
                                 clt_arg_buffer(op->c_in),
-                                clt_arg_buffer(op->tanh_c),
                                 clt_arg_buffer(step->z)};
         CLT_TRY(clt_kernel_enqueue_1d(step->backward, items_of(op, step, samples),
                                       clt_kernel_item_group(step->backward), args,
