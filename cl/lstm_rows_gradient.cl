@@ -68,8 +68,8 @@ CLT_INLINE void gradient_panel(const int vectors, const int lanes, int count,
     float16 part[DEPTH][4], sums[H + TILE_UNITS - 1][4];
     for (int k = 0; k < count; k += DEPTH) {
         const int depth = min(DEPTH, count - k);
-        global const float *rows = h_in + (size_t)k * H; /* then those of the next panel */
-        global const float *next = k + DEPTH < count ? rows + DEPTH * H : h_in;
+        global const float *rows = h_in + (size_t)k * H;
+        global const float *next = k + DEPTH < count ? rows + DEPTH * H : h_in; /* a new panel's */
         for (int row = 0; row < depth; row++) {
 #pragma unroll
             for (int v = 0; v < 4; v++) {
