@@ -379,39 +379,13 @@ static clt_status save(const fit *f, bool finished, clt_error *error)
     return status;
 }
 
-static clt_status print_profile(clt_runtime *runtime, clt_error *error)
-{
-    const clt_profile_row *rows;
-    size_t count;
-    double total = 0.0;
-
-    clt_status status = clt_runtime_profile(runtime, &rows, &count, error);
-    if (status != CLT_OK) {
-        return status;
-    }
-    for (size_t k = 0; k < count; k++) {
-        total += rows[k].seconds;
-    }
-    printf("%-24s %9s %11s %7s %10s %9s %9s\n", "Op", "Calls", "Seconds", "Share", "ms/call",
-           "GFLOP/s", "GB/s");
-    for (size_t k = 0; k < count; k++) {
-        const clt_profile_row *row = &rows[k];
-        double seconds = row->seconds > 0.0 ? row->seconds : 1e-9;
-        printf("%-24s %9lu %11.3f %6.1f%% %10.3f %9.1f %9.1f\n", row->op, row->calls, row->seconds,
-               total > 0.0 ? 100.0 * row->seconds / total : 0.0,
-               row->calls > 0 ? 1e3 * row->seconds / (double)row->calls : 0.0,
-               1e-9 * row->flops / seconds, 1e-9 * row->bytes / seconds);
-    }
-    return CLT_OK;
-}
-
 static clt_status print_end(const fit *f, clt_error *error)
 {
     const clt_history *history = clt_trainer_history(f->trainer);
     clt_status status = CLT_OK;
 
     if (f->settings->profile) {
-        status = print_profile(f->runtime, error);
+        status = cli_print_profile(f->runtime, error);
     }
     if (f->train.synthetic) {
         printf("History on synthetic reviews (%s):\n", f->source.name);

@@ -28,4 +28,7 @@ void cli_notes_clear(cli_notes *notes);
 CLT_NODISCARD clt_status cli_open_runtime(const cli_settings *settings, cli_notes *notes,
                                           clt_runtime **runtime, clt_error *error);
 
+/* Prints the table of a runtime with a profile, an op a line. Errors: of the device. */
+CLT_NODISCARD clt_status cli_print_profile(clt_runtime *runtime, clt_error *error);
+
 #endif
