@@ -109,8 +109,9 @@ static const char *scan_field(table *t, const char *limit, field *f)
     return fault;
 }
 
-/* One row, blank lines before it skipped. After a field that does not end, the next line is taken
- * for the next row, because the quote may be the mistake. */
+/* One row, blank lines before it skipped. After a field that does not end, or goes on behind its
+ * closing quote, the next line is taken for the next row: the opening quote may be the mistake, and
+ * what closed it that of a row far behind. */
 static void scan_row(table *t, const clt_columns *columns, row *r)
 {
     char *start = t->at;
@@ -121,7 +122,7 @@ static void scan_row(table *t, const clt_columns *columns, row *r)
         field f;
         const char *fault = scan_field(t, limit, &f);
         r->fault = r->fault != NULL ? r->fault : fault;
-        if (fault == UNENDED) {
+        if (fault != NULL) {
             for (t->at = start; t->at < t->end && !is_line_end(*t->at);) {
                 t->at++;
             }

@@ -147,6 +147,12 @@ static void test_skips_bad_rows(void **state)
     assert_int_equal(corpus->lines[3], 7);
     assert_int_equal(corpus->lines[4], 11);
     clt_corpus_free(corpus);
+    /* Nor one whose quote is closed by that of a row far behind. */
+    assert_ok(READ("text,label\n\"one,x\ntwo,x\nthree,y\n\"he said \"\"no\"\"\",y\nfour,x\n",
+                   &options, &corpus));
+    CHECK(corpus, "two|x", "three|y", "he said \"no\"|y", "four|x");
+    assert_int_equal(corpus->bad_rows, 1);
+    clt_corpus_free(corpus);
     assert_fails(READ("text,label\na\nb,\n", &options, &corpus), CLT_INPUT,
                  "no samples: 2 bad rows, the first: line 2: 1 fields");
     assert_fails(READ("text,label\n\n", &options, &corpus), CLT_INPUT, "no samples");
