@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/utf8.h"
 #include "util/memory.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -311,7 +312,11 @@ static clt_status read_header(clt_vectors *v, clt_error *error)
     const char *line;
     size_t bytes;
     uint64_t width;
-    clt_status status = next_line(v, &line, &bytes, error);
+    clt_status status = need_record(v, error);
+    if (status == CLT_OK) {
+        v->begin += clt_utf8_mark(v->bytes, v->end);
+        status = next_line(v, &line, &bytes, error);
+    }
     if (status != CLT_OK) {
         return status;
     }

@@ -128,6 +128,14 @@ static void test_text(void **state)
     (void)state;
     CHECK(2, "a 1 2\nb -3.5 4e1", "a=1,2 b=-3.5,40 ");
     CHECK(2, "2 2\na 1 2 \nb 3 4 \n", "a=1,2 b=3,4 ");
+    CHECK(2,
+          "\xef\xbb\xbf"
+          "a 1 2\nb 3 4\n",
+          "a=1,2 b=3,4 ");
+    CHECK(2,
+          "\xef\xbb\xbf"
+          "2 2\na 1 2\nb 3 4\n",
+          "a=1,2 b=3,4 ");
     CHECK(2, "a\t1\t2\r\n\r\nb   3  4  \r\n\n", "a=1,2 b=3,4 ");
     CHECK(2, "\n\n1 2\n\na 1 2\n", "a=1,2 ");
     CHECK(2, ". . . 1 2\nat x@y.z 3 4\n", ". . .=1,2 at x@y.z=3,4 ");
