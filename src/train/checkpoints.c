@@ -202,6 +202,12 @@ clt_status clt_trainer_resume(const char *folder, clt_model *model, clt_runtime 
         if (status == CLT_OK) {
             break;
         }
+        if (status == CLT_INPUT && reason.native != 0) { /* it may be as good as ever */
+            status = clt_fail(error, status, reason.native,
+                              "%s; make it readable, or remove it to go on from the one before it",
+                              reason.message);
+            goto done;
+        }
         if (status != CLT_INPUT || k + 1 == count) {
             status = clt_fail(error, status, reason.native,
                               "no checkpoint can be used: %s; remove them to begin anew",

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "data/fingerprint.h"
 #include "support/checkpoint.h"
@@ -72,6 +73,13 @@ static void test_damaged(void **state)
     assert_fails(clt_trainer_resume(FOLDER, model, runtime, &config, &trainer, &error), CLT_INPUT,
                  "no checkpoint can be used: run/checkpoint-6.safetensors: ");
     assert_true(clt_file_exists(checkpoint_path(6)));
+    /* What cannot be opened may be as good as ever. */
+    (void)unlink(checkpoint_path(9));
+    assert_int_equal(symlink("checkpoint-9.safetensors", checkpoint_path(9)), 0);
+    assert_fails(clt_trainer_resume(FOLDER, model, runtime, &config, &trainer, &error), CLT_INPUT,
+                 "cannot open run/checkpoint-9.safetensors: ");
+    assert_contains(error.message, "; make it readable, or remove it");
+    assert_int_equal(unlink(checkpoint_path(9)), 0);
     assert_int_equal(remove("run/checkpoint-9.safetensors.damaged"), 0);
     clt_model_free(model);
     free(good);
