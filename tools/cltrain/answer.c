@@ -155,7 +155,9 @@ static void print_explanation(const cli_explanation *e)
 {
     for (size_t k = 0; k < e->count; k++) {
         const cli_word *word = &e->words[k];
-        printf("  %+.4f\t%s%s\n", word->change, word->text, word->known ? "" : "\t(unknown)");
+        printf("  %+.4f\t", word->change);
+        cli_print_name(word->text);
+        printf("%s\n", word->known ? "" : "\t(unknown)");
     }
     printf("  %zu of %zu words unknown", e->unknown, e->count);
     if (e->cut > 0) {

@@ -151,8 +151,8 @@ static int run(const cli_command *command)
         cli_source_close(&source);
         return cli_fail(command->verb, CLT_FAILED, "out of memory");
     }
-    printf("%s%s\n", source.name,
-           source.train->synthetic ? ": synthetic reviews, made by a grammar" : "");
+    cli_print_name(source.name);
+    printf("%s\n", source.train->synthetic ? ": synthetic reviews, made by a grammar" : "");
     printf("Ids below %d; words %s\n", (int)source.train->num_words,
            source.train_texts != NULL  ? "of the texts to train on"
            : source.word_index != NULL ? source.word_index
