@@ -223,6 +223,7 @@ static void a_signal_saves_the_place(void **state)
         clt_run run;
         succeed(NULL, "rm -rf stopped");
         stop(signals[k], WHOLE "--out stopped");
+        assert_refused(WHOLE "--out stopped", 2, "--resume stopped; or choose another --out");
         clt_run_command(&run, 0, "cltrain fit --resume stopped");
         assert_contains(run.err, "training goes on after ");
         assert_contains(run.out, "Epoch 40/40 - 30/30 - ");

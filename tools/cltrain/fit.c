@@ -69,8 +69,7 @@ static size_t sets_of_weights(const cli_settings *settings)
     return 1 + (saves(settings) ? checkpoint : 0);
 }
 
-/* The folder of the results, tried. A run that was to be saved is not overwritten before its end.
- */
+/* The folder of the results, tried. A run that can go on is not overwritten before its end. */
 static clt_status prepare_folder(fit *f, clt_error *error)
 {
     const cli_settings *settings = f->settings;
@@ -85,15 +84,16 @@ static clt_status prepare_folder(fit *f, clt_error *error)
         return cli_set_memory_error(error);
     }
     if (!f->resumed && cli_stored_open(f->out, &before, error) == CLT_OK) {
-        bool valuable = before.saves && !before.finished &&
-                        clt_checkpoints_count(f->out, &count, error) == CLT_OK && count > 0;
+        bool valuable =
+            !before.finished && clt_checkpoints_count(f->out, &count, error) == CLT_OK && count > 0;
         cli_stored_close(&before);
         if (valuable) {
-            return cli_set_error(
-                error, CLT_USAGE,
-                "%.300s has the checkpoints of a run that is not finished: go on with it by "
-                "--resume %.300s, or choose another --out",
-                f->out, f->out);
+            char command[512];
+            cli_go_on(f->out, "", command, sizeof command);
+            return cli_set_error(error, CLT_USAGE,
+                                 "%.300s has the checkpoints of a run that is not finished: go on "
+                                 "with: %s; or choose another --out, or remove the folder",
+                                 f->out, command);
         }
     }
     clt_status status = cli_make_folder(
@@ -405,18 +405,27 @@ static clt_status print_end(const fit *f, clt_error *error)
 static int explain(const cli_command *command, const fit *f, clt_status status, bool saved,
                    const clt_error *error)
 {
+    size_t checkpoints = 0;
+    char go_on[512] = "";
+
+    if (f->trainer != NULL && clt_checkpoints_count(f->out, &checkpoints, NULL) == CLT_OK) {
+        cli_go_on(f->out, f->settings->data, go_on, sizeof go_on);
+    }
     if (status == CLT_STOPPED) {
         int number = cli_signal_noted();
         size_t epochs = clt_trainer_history(f->trainer)->count;
         return cli_fail(
             command->verb, 128 + number,
-            "stopped by %s after %zu of %d epochs; what is learnt so far is in %s; go on "
-            "with: cltrain fit --resume %s",
+            "stopped by %s after %zu of %d epochs; what is learnt so far is in %s; go on with: %s",
             number == SIGINT ? "SIGINT" : "SIGTERM", epochs, (int)f->settings->epochs, f->out,
-            f->out);
+            go_on);
     }
     if (status == CLT_USAGE) {
         return cli_fail_usage(command->verb, "%s", error->message);
+    }
+    if (status == CLT_FAILED && checkpoints > 0) {
+        return cli_fail(command->verb, (int)status, "%s; go on from the last checkpoint with: %s",
+                        error->message, go_on);
     }
     if (saved) {
         return cli_fail(command->verb, (int)status, "%s; the last good weights are in %s",

@@ -1,4 +1,4 @@
-/* runtime.h: opens the chosen device and tells the user about it on stderr. */
+/* runtime.h: opens the chosen device and tells the user about it on stderr; its profile. */
 #ifndef CLI_RUNTIME_H
 #define CLI_RUNTIME_H
 

@@ -109,8 +109,24 @@ clt_status cli_stored_open(const char *folder, cli_stored *stored, clt_error *er
         const char *from = json_string_value(json_object_get(root, cli_fingerprint_name(k)));
         snprintf(to, sizeof stored->fingerprints.text[k], "%s", from != NULL ? from : "");
     }
-    stored->saves = json_object_get(settings, "checkpoint-every") != NULL;
     return CLT_OK;
+}
+
+void cli_go_on(const char *folder, const char *data, char *text, size_t room)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "+-./:=@_%,";
+    const char *quote = folder[strspn(folder, plain)] == '\0' ? "" : "'";
+    size_t used = (size_t)snprintf(text, room, "cltrain fit --resume %s", quote);
+
+    for (; *folder != '\0' && used + sizeof "'\\''" < room; folder++) {
+        if (*folder == '\'') {
+            used += (size_t)snprintf(text + used, room - used, "'\\'");
+        }
+        text[used++] = *folder;
+    }
+    snprintf(text + used, room - used, "%s%s", quote,
+             strcmp(data, "-") == 0 ? ", with the same data on standard input" : "");
 }
 
 void cli_stored_close(cli_stored *stored)

@@ -12,7 +12,6 @@
 typedef struct cli_stored {
     void *root; /* private; the strings of restored settings belong to it */
     bool finished;
-    bool saves; /* with --checkpoint-every */
     cli_fingerprints fingerprints;
 } cli_stored;
 
@@ -20,6 +19,9 @@ typedef struct cli_stored {
 CLT_NODISCARD clt_status cli_store(const char *folder, const cli_command *command,
                                    const cli_fingerprints *fingerprints, bool finished,
                                    clt_error *error);
+
+/* How one types what goes on with the run in `folder`, whose --data was `data`, into `text`. */
+void cli_go_on(const char *folder, const char *data, char *text, size_t room);
 
 /* Opens what is stored in a folder. Errors: CLT_INPUT "PATH: what". */
 CLT_NODISCARD clt_status cli_stored_open(const char *folder, cli_stored *stored, clt_error *error);
