@@ -239,6 +239,10 @@ static void more_classes_get_an_output_each(void **state)
                    "3 classes", "dense:3");
     assert_refused("cltrain fit --data 3.tsv --model embedding:4,lstm:3,dense:2 --out 4", 5,
                    "3 classes", "dense:3");
+    assert_refused("cltrain fit --data 3.tsv --model embedding:4,lstm:3,dense:4 --out 4", 5,
+                   "3 classes", "tells 4 apart", "dense:3");
+    assert_refused("grep -v 3 3.tsv | grep -v 2 | cltrain fit --data - --out 4", 5,
+                   "'1' is the only label", "two");
 }
 
 static void bad_rows_are_named(void **state)

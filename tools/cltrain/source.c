@@ -225,6 +225,11 @@ static clt_status make_model(const cli_source *source, const cli_settings *setti
     const char *layers = settings->model;
     char own[64];
 
+    if (texts->class_count < 2) {
+        return cli_set_error(error, CLT_INPUT,
+                             "%s: '%s' is the only label to train on; a classifier needs two",
+                             source->name, source->classes[0]);
+    }
     if (texts->class_count > 2 && strcmp(layers, CLT_MODEL_DEFAULT) == 0) {
         int length = (int)(strrchr(layers, ':') - layers);
         snprintf(own, sizeof own, "%.*s:%d", length, layers, (int)texts->class_count);
@@ -234,7 +239,12 @@ static clt_status make_model(const cli_source *source, const cli_settings *setti
     *model = NULL;
     clt_status status = clt_model_create(layers, &source->reading, settings->seed, model, error);
     if (status == CLT_OK) {
-        status = clt_model_set_classes(*model, source->classes, texts->class_count, error);
+        status = texts->class_count < clt_model_class_count(*model)
+                     ? cli_set_error(error, CLT_INPUT,
+                                     "%d classes, the last layer of %s tells %d apart",
+                                     (int)texts->class_count, layers,
+                                     (int)clt_model_class_count(*model))
+                     : clt_model_set_classes(*model, source->classes, texts->class_count, error);
         if (status != CLT_OK && status != CLT_FAILED) { /* the data do not fit the model */
             char advice[96];
             error->status = status = CLT_INPUT;
