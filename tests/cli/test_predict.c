@@ -150,6 +150,91 @@ static void data_are_answered_in_their_order(void **state)
     assert_refused("cltrain predict " MODEL " --data none.tsv", 5, "none.tsv");
 }
 
+static void fit_ids(const char *data, const char *out)
+{
+    clt_run run;
+    clt_run_command(&run, 0,
+                    "cltrain fit --data %s --num-words 300 --maxlen 12 --epochs 1 --model "
+                    "embedding:4,lstm:3,dense:1 --verbose 0 --out %s",
+                    data, out);
+    clt_run_free(&run);
+}
+
+/* Evaluates, and wants as many answers of each label as the confusion matrix has. */
+static json_t *check_answers(const char *model, const char *data, const char *options,
+                             const char *answers)
+{
+    clt_run run;
+    char line[64];
+    double p;
+    json_int_t counts[2] = {0};
+    clt_run_command(&run, 0, "cltrain evaluate %s/model.safetensors --data %s --json %s", model,
+                    data, options);
+    json_t *value = json_loads(run.out, 0, NULL), *confusion = json_object_get(value, "confusion");
+    json_t *classes = json_object_get(value, "classes");
+    clt_run_free(&run);
+    for (const char *at = answers; *at != '\0'; at = strchr(at, '\n') + 1) {
+        assert_int_equal(sscanf(at, "%63[^\t]\t%lf\n", line, &p), 2);
+        const json_t *first = json_object_get(json_array_get(classes, 0), "label");
+        counts[strcmp(line, json_string_value(first)) != 0]++;
+    }
+    for (size_t k = 0; k < 2; k++) {
+        json_int_t sum = 0;
+        for (size_t label = 0; label < 2; label++) {
+            sum += json_integer_value(json_array_get(json_array_get(confusion, label), k));
+        }
+        assert_int_equal(counts[k], sum);
+    }
+    return value;
+}
+
+/* Of ids the test part is answered, in the order in which evaluate numbers it. */
+static void ids_are_answered_as_evaluate_reads_them(void **state)
+{
+    clt_run run;
+    size_t k;
+    json_t *one;
+    (void)state;
+    fit_ids("demo:100 --seed 3", "demo");
+    clt_run_command(&run, 0, "cltrain predict demo/model.safetensors --data demo:100 --seed 3");
+    assert_int_equal(clt_count_lines(run.out), 100);
+    json_t *value = check_answers("demo", "demo:100", "--seed 3 --show-errors 100", run.out);
+    assert_true(json_array_size(json_object_get(value, "mistakes")) > 0);
+    json_array_foreach(json_object_get(value, "mistakes"), k, one)
+    {
+        const char *answer = run.out;
+        char label[32];
+        double p, expected = json_real_value(json_object_get(one, "probability"));
+        for (json_int_t n = json_integer_value(json_object_get(one, "sample")); n > 0; n--) {
+            answer = strchr(answer, '\n') + 1;
+        }
+        assert_int_equal(sscanf(answer, "%31s %lf", label, &p), 2);
+        assert_string_equal(label, json_string_value(json_object_get(one, "predicted")));
+        assert_true(p - expected < 0.51e-4 && expected - p < 0.51e-4);
+    }
+    json_decref(value);
+    clt_run_free(&run);
+    assert_refused("cltrain predict demo/model.safetensors --data demo:100 --explain", 2,
+                   "--explain is for texts, and demo:100 holds ids");
+    assert_refused("cltrain predict demo/model.safetensors --data demo:none", 2, "demo:none");
+}
+
+/* They need no words, and texts do. */
+static void ids_need_no_words(void **state)
+{
+    clt_run run;
+    (void)state;
+    clt_run_command(&run, 0, "cp %s/tests/golden/fixtures/reviews.npz .", CLT_SOURCE_DIR);
+    clt_run_free(&run);
+    fit_ids("reviews.npz", "npz");
+    clt_run_command(&run, 0, "cltrain predict npz/model.safetensors --data reviews.npz");
+    json_decref(check_answers("npz", "reviews.npz", "", run.out));
+    clt_run_free(&run);
+    assert_refused("cltrain predict npz/model.safetensors --data colours.tsv", 5, "holds no words");
+    assert_refused("cltrain predict npz/model.safetensors --data reviews.npz --skip-bad-rows", 2,
+                   "--skip-bad-rows is for texts");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +243,8 @@ int main(void)
         cmocka_unit_test(explaining_leaves_each_word_out),
         cmocka_unit_test(lines_are_answered_as_they_come),
         cmocka_unit_test(data_are_answered_in_their_order),
+        cmocka_unit_test(ids_are_answered_as_evaluate_reads_them),
+        cmocka_unit_test(ids_need_no_words),
     };
     return cmocka_run_group_tests(tests, train, clt_leave_folder);
 }

@@ -89,7 +89,7 @@ static const cli_option options[] = {
     {"--class-weight", CLI_FIT, CLI_TEXT, FIELD(class_weight), 0, 0, "LABEL=W,...",
      "multiply the training loss of a label's reviews by W (1 for labels not named); or balanced: "
      "as if every class were equally frequent"},
-    {"--seed", OPENS_DATA, CLI_SEED, FIELD(seed), 0, 0, "N",
+    {"--seed", OPENS_DATA | CLI_PREDICT, CLI_SEED, FIELD(seed), 0, 0, "N",
      "of the weights, the order, dropout and the demonstration reviews"},
     {"--limit", CLI_FIT, CLI_INT, FIELD(limit), 1, INT32_MAX, "N",
      "train on the first N reviews; validation stays whole"},

@@ -19,7 +19,8 @@ typedef struct session {
     clt_model *model;
     clt_runtime *runtime;
     cli_notes notes;
-    clt_corpus *train, *test; /* of --data */
+    cli_source source;        /* --data that are ids */
+    clt_corpus *train, *test; /* --data that are texts */
 } session;
 
 static clt_status print_answer(session *s, const char *text, size_t bytes,
@@ -137,44 +138,67 @@ static clt_status predict_lines(session *s, clt_error *error)
     return status;
 }
 
-/* ---- texts of a file ---- */
+/* ---- a file ---- */
 
-/* Some at a time, so that answers come while others are computed. */
-static clt_status predict_part(session *s, const clt_corpus *texts, clt_error *error)
+/* Some at a time, so that answers come while others are computed. texts: of the samples; NULL: they
+ * are ids. */
+static clt_status predict_samples(session *s, const clt_dataset *samples, const clt_corpus *texts,
+                                  clt_error *error)
 {
     enum { AT_A_TIME = 8192 };
     size_t classes = (size_t)clt_model_class_count(s->model);
     float *probabilities = calloc(AT_A_TIME, classes * sizeof *probabilities);
-    clt_dataset *samples = NULL;
 
-    clt_status status = probabilities == NULL
-                            ? cli_set_memory_error(error)
-                            : clt_corpus_encode(texts, clt_model_vocabulary(s->model),
-                                                clt_model_reading(s->model), &samples, error);
-    for (size_t first = 0; status == CLT_OK && first < texts->count && !ferror(stdout);
+    clt_status status = probabilities == NULL ? cli_set_memory_error(error) : CLT_OK;
+    for (size_t first = 0; status == CLT_OK && first < samples->count && !ferror(stdout);
          first += AT_A_TIME) {
         clt_dataset some = *samples;
         some.offsets = samples->offsets + first;
         some.labels = samples->labels != NULL ? samples->labels + first : NULL;
-        some.count = texts->count - first < AT_A_TIME ? texts->count - first : AT_A_TIME;
+        some.count = samples->count - first < AT_A_TIME ? samples->count - first : AT_A_TIME;
         status = clt_model_predict(s->model, s->runtime, &some, s->settings->batch, probabilities,
                                    error);
         cli_notes_clear(&s->notes);
         for (size_t k = 0; k < some.count && status == CLT_OK && !ferror(stdout); k++) {
-            size_t begin = texts->offsets[first + k];
-            status = print_answer(s, texts->text + begin, texts->offsets[first + k + 1] - begin,
-                                  probabilities + k * classes, error);
+            const char *text = NULL;
+            size_t bytes = 0;
+            if (texts != NULL) {
+                text = texts->text + texts->offsets[first + k];
+                bytes = texts->offsets[first + k + 1] - texts->offsets[first + k];
+            }
+            status = print_answer(s, text, bytes, probabilities + k * classes, error);
         }
         cli_flush_stdout();
     }
-    clt_dataset_free(samples);
     free(probabilities);
     return status;
 }
 
+static clt_status predict_texts(session *s, const clt_corpus *texts, clt_error *error)
+{
+    clt_dataset *samples = NULL;
+
+    clt_status status = clt_corpus_encode(texts, clt_model_vocabulary(s->model),
+                                          clt_model_reading(s->model), &samples, error);
+    if (status == CLT_OK) {
+        status = predict_samples(s, samples, texts, error);
+    }
+    clt_dataset_free(samples);
+    return status;
+}
+
+/* Ids are read as evaluate reads them. */
 static clt_status open_data(session *s, clt_error *error)
 {
     const cli_settings *settings = s->settings;
+
+    if (cli_source_is_ids(settings->data)) {
+        if (settings->explain) {
+            return cli_set_error(error, CLT_USAGE, "--explain is for texts, and %.400s holds ids",
+                                 settings->data);
+        }
+        return cli_source_open_for(settings->data, settings, s->model, false, &s->source, error);
+    }
     const clt_corpus_options options = {.text_column = settings->text_column,
                                         .unlabelled = true,
                                         .skip_bad_rows = settings->skip_bad_rows};
@@ -182,13 +206,16 @@ static clt_status open_data(session *s, clt_error *error)
     return clt_corpus_open(settings->data, &options, &s->train, &s->test, error);
 }
 
-/* All texts of the data in their order: a training part, then a test part. */
+/* All texts of the data in their order: a training part, then a test part. Of ids, the test part.
+ */
 static clt_status predict_data(session *s, clt_error *error)
 {
-    clt_status status = predict_part(s, s->train, error);
-
+    if (s->source.test != NULL) {
+        return predict_samples(s, s->source.test, NULL, error);
+    }
+    clt_status status = predict_texts(s, s->train, error);
     if (status == CLT_OK && s->test != NULL) {
-        status = predict_part(s, s->test, error);
+        status = predict_texts(s, s->test, error);
     }
     return status;
 }
@@ -216,7 +243,8 @@ static int run(const cli_command *command)
         return cli_fail_usage(command->verb, "give it --data or texts, not both");
     }
     clt_status status = cli_model_open(command->operands[0], &s.model, &error);
-    if (status == CLT_OK && clt_model_vocabulary(s.model) == NULL) {
+    bool ids = s.settings->data != NULL && cli_source_is_ids(s.settings->data);
+    if (status == CLT_OK && !ids && clt_model_vocabulary(s.model) == NULL) {
         status = cli_set_error(
             &error, CLT_INPUT,
             "%.600s holds no words, so texts cannot be read; train it again with --word-index",
@@ -234,6 +262,7 @@ static int run(const cli_command *command)
     cli_notes_clear(&s.notes);
     clt_runtime_destroy(s.runtime);
     clt_model_free(s.model);
+    cli_source_close(&s.source);
     clt_corpus_free(s.train);
     clt_corpus_free(s.test);
     if (status == CLT_USAGE) {
@@ -251,5 +280,6 @@ const cli_verb cli_predict = {
     .purpose = "say the likeliest label, with its probability, of each text",
     .details = "MODEL is the model.safetensors that fit wrote. Without a TEXT, or with - for it, "
                "texts are read\nfrom standard input, one a line, and answered as they come. One "
-               "`label<TAB>probability` line each.",
+               "`label<TAB>probability` line each.\n--data are answered in their order; of "
+               "imdb.npz and demo the test reviews, as\nevaluate reads them.",
     .run = run};

@@ -22,6 +22,11 @@ bool cli_source_is_demo(const char *name)
     return strncmp(name, DEMO, length) == 0 && (name[length] == '\0' || name[length] == ':');
 }
 
+bool cli_source_is_ids(const char *name)
+{
+    return cli_source_is_demo(name) || clt_data_is_npz(name);
+}
+
 char *cli_source_short_name(const char *name)
 {
     size_t length = strlen(name), first;
@@ -181,7 +186,7 @@ clt_status cli_source_open(const char *name, const cli_settings *settings,
                            clt_error *error)
 {
     *source = (cli_source){.name = name, .reading = *reading};
-    clt_status status = cli_source_is_demo(name) || clt_data_is_npz(name)
+    clt_status status = cli_source_is_ids(name)
                             ? open_ids(name, settings, reading, source, error)
                             : cli_texts_open(name, settings, reading, source, error);
     if (status == CLT_OK) {

@@ -42,6 +42,9 @@ CLT_NODISCARD clt_status cli_model_open(const char *path, clt_model **model, clt
 /* "demo" or "demo:N" */
 bool cli_source_is_demo(const char *name);
 
+/* Whether `name` is data of ids, not of texts. */
+bool cli_source_is_ids(const char *name);
+
 /* The data's short name, without folders, ending or N: "imdb", "demo". NULL without memory; freed
  * with free(). */
 char *cli_source_short_name(const char *name);
