@@ -12,6 +12,8 @@
 extern "C" {
 #endif
 
+#define CLT_BAD_LINES 20 /* line numbers of bad rows that are kept */
+
 /* Texts and their classes, in the order of the file. Read-only for callers; made by a function
  * below, freed with clt_corpus_free. */
 typedef struct clt_corpus {
@@ -23,6 +25,7 @@ typedef struct clt_corpus {
     char **classes;      /* [class_count] names, in byte order (strcmp) */
     int32_t class_count; /* 0: no labels were read */
     size_t bad_rows;     /* passed over with skip_bad_rows */
+    size_t bad_lines[CLT_BAD_LINES]; /* where the first of those begin */
 } clt_corpus;
 
 typedef struct clt_corpus_options {

@@ -100,6 +100,7 @@ clt_status clt_corpus_select(const clt_corpus *corpus, const uint32_t *order, si
     }
     made->count = count;
     made->bad_rows = corpus->bad_rows;
+    memcpy(made->bad_lines, corpus->bad_lines, sizeof made->bad_lines);
     *selected = made;
     made = NULL;
 done:

@@ -173,9 +173,14 @@ clt_status clt_corpus_bad_row(clt_corpus_builder *builder, size_t line, clt_stat
     if (!builder->options->skip_bad_rows) {
         return status;
     }
-    if (builder->corpus->bad_rows++ == 0 && error != NULL) {
+    clt_corpus *corpus = builder->corpus;
+    if (corpus->bad_rows == 0 && error != NULL) {
         builder->first_bad = *error;
     }
+    if (corpus->bad_rows < CLT_BAD_LINES) {
+        corpus->bad_lines[corpus->bad_rows] = line;
+    }
+    corpus->bad_rows++;
     return CLT_OK;
 }
 

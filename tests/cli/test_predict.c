@@ -146,6 +146,24 @@ static void data_are_answered_in_their_order(void **state)
     clt_run_command(&run, 0, "printf 'text\\ngreen grass\\n' | cltrain predict " MODEL " --data -");
     assert_contains(run.out, "green\t");
     clt_run_free(&run);
+    clt_run_command(&run, 0,
+                    "printf 'text,n\nred fire,1\nblue\ngreen leaf,2\nsea\n' > bad.csv; "
+                    "cltrain predict " MODEL " --data bad.csv --skip-bad-rows");
+    assert_contains(run.err, "bad.csv: 2 bad rows passed over: lines 3, 5\n");
+    assert_int_equal(clt_count_lines(run.out), 2);
+    clt_run_free(&run);
+    clt_run_command(&run, 0,
+                    "for k in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22; do "
+                    "echo blue; done >> bad.csv; cltrain predict " MODEL
+                    " --data bad.csv --skip-bad-rows");
+    assert_contains(run.err, "bad.csv: 24 bad rows passed over: lines 3, 5, 6, 7, ");
+    assert_contains(run.err, ", 23 and 4 more\n");
+    clt_run_free(&run);
+    clt_run_command(&run, 0,
+                    "cltrain predict " MODEL " --data bad.csv --skip-bad-rows --verbose 0");
+    assert_lacks(run.err, "passed over");
+    clt_run_free(&run);
+    assert_refused("cltrain predict " MODEL " --data bad.csv", 5, "bad.csv", "line 3");
     assert_refused("cltrain predict " MODEL " --data colours.tsv 'red fire'", 2, "not both");
     assert_refused("cltrain predict " MODEL " --data none.tsv", 5, "none.tsv");
 }

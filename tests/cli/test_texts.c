@@ -253,7 +253,7 @@ static void bad_rows_are_named(void **state)
     clt_run_free(&run);
     assert_refused("cltrain fit " NETWORK " --data bad.csv --out bad", 5, "bad.csv", "line 3");
     clt_run_command(&run, 0, "cltrain data bad.csv --skip-bad-rows");
-    assert_contains(run.err, "1 bad row passed over");
+    assert_contains(run.err, "bad.csv: 1 bad row passed over: line 3\n");
     assert_contains(run.out, "Reviews                       2");
     clt_run_free(&run);
     assert_refused("cltrain data bad.csv --text-column words", 5, "bad.csv", "words");

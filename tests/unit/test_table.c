@@ -144,6 +144,8 @@ static void test_skips_bad_rows(void **state)
                    &options, &corpus));
     CHECK(corpus, "one|x", "|y", "four|y", "five\n six|x", "eight|x", "nine|y");
     assert_int_equal(corpus->bad_rows, 4);
+    static const size_t bad_lines[4] = {3, 4, 9, 10};
+    assert_memory_equal(corpus->bad_lines, bad_lines, sizeof bad_lines);
     assert_int_equal(corpus->lines[3], 7);
     assert_int_equal(corpus->lines[4], 11);
     clt_corpus_free(corpus);

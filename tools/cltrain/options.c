@@ -35,7 +35,7 @@ static const cli_option options[] = {
     {"--label-column", OPENS_DATA, CLI_TEXT, FIELD(label_column), 0, 0, "NAME",
      "the column or key of the labels (else sentiment, label or class)"},
     {"--skip-bad-rows", OPENS_DATA | CLI_PREDICT, CLI_SWITCH, FIELD(skip_bad_rows), 0, 0, "",
-     "count rows that cannot be read instead of stopping at the first"},
+     "leave out rows that cannot be read, and say which, instead of stopping at the first"},
     {"--validation", CLI_FIT, CLI_TEXT, FIELD(validation), 0, 0, "FILE",
      "measure these after each epoch (else the data's own test part, when there is one)"},
     {"--validation-split", CLI_FIT, CLI_SHARE, FIELD(validation_split), 0, 0, "F",

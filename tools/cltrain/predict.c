@@ -9,6 +9,7 @@
 #include "output.h"
 #include "runtime.h"
 #include "source.h"
+#include "texts.h"
 #include "verbs.h"
 
 enum { TEXTS_TOGETHER = 1024, READ_BYTES = 1 << 20 };
@@ -199,11 +200,7 @@ static clt_status open_data(session *s, clt_error *error)
         }
         return cli_source_open_for(settings->data, settings, s->model, false, &s->source, error);
     }
-    const clt_corpus_options options = {.text_column = settings->text_column,
-                                        .unlabelled = true,
-                                        .skip_bad_rows = settings->skip_bad_rows};
-
-    return clt_corpus_open(settings->data, &options, &s->train, &s->test, error);
+    return cli_texts_read(settings->data, settings, false, &s->train, &s->test, error);
 }
 
 /* All texts of the data in their order: a training part, then a test part. Of ids, the test part.

@@ -11,18 +11,36 @@
 /* Of Keras's load_data: files that are sorted by class come out mixed. */
 static const uint32_t SHUFFLE_SEED = 113;
 
-static clt_status open_corpora(const char *name, const cli_settings *settings, clt_corpus **train,
-                               clt_corpus **test, clt_error *error)
+/* Of the rows that --skip-bad-rows left out. */
+static void note_bad_rows(const char *name, const clt_corpus *texts)
+{
+    const size_t bad = texts->bad_rows, listed = bad < CLT_BAD_LINES ? bad : CLT_BAD_LINES;
+    char lines[CLT_BAD_LINES * 24 + 40] = "";
+    int used = 0;
+
+    for (size_t k = 0; k < listed; k++) {
+        used += snprintf(lines + used, sizeof lines - (size_t)used, "%s%zu", k > 0 ? ", " : "",
+                         texts->bad_lines[k]);
+    }
+    if (bad > listed) {
+        snprintf(lines + used, sizeof lines - (size_t)used, " and %zu more", bad - listed);
+    }
+    cli_note("%s: %zu bad row%s passed over: line%s %s", name, bad, bad == 1 ? "" : "s",
+             bad == 1 ? "" : "s", lines);
+}
+
+clt_status cli_texts_read(const char *name, const cli_settings *settings, bool labels,
+                          clt_corpus **train, clt_corpus **test, clt_error *error)
 {
     const clt_corpus_options options = {.text_column = settings->text_column,
                                         .label_column = settings->label_column,
+                                        .unlabelled = !labels,
                                         .skip_bad_rows = settings->skip_bad_rows};
     clt_status status = clt_corpus_open(name, &options, train, test, error);
-    size_t bad =
-        status == CLT_OK ? (*train)->bad_rows + (*test != NULL ? (*test)->bad_rows : 0) : 0;
 
-    if (bad > 0 && settings->verbose > 0) {
-        cli_note("%s: %zu bad row%s passed over", name, bad, bad == 1 ? "" : "s");
+    /* what has a test part is a file each, which no row is */
+    if (status == CLT_OK && (*train)->bad_rows > 0 && settings->verbose > 0) {
+        note_bad_rows(name, *train);
     }
     return status;
 }
@@ -32,7 +50,7 @@ static clt_status open_validation(const cli_settings *settings, cli_source *sour
                                   clt_error *error)
 {
     clt_corpus *all = NULL, *test = NULL;
-    clt_status status = open_corpora(settings->validation, settings, &all, &test, error);
+    clt_status status = cli_texts_read(settings->validation, settings, true, &all, &test, error);
 
     if (status == CLT_OK) {
         clt_corpus_free(source->test_texts);
@@ -68,7 +86,7 @@ clt_status cli_texts_open(const char *name, const cli_settings *settings,
                           const clt_reading *reading, cli_source *source, clt_error *error)
 {
     clt_status status =
-        open_corpora(name, settings, &source->train_texts, &source->test_texts, error);
+        cli_texts_read(name, settings, true, &source->train_texts, &source->test_texts, error);
 
     if (status == CLT_OK) {
         status = clt_corpus_shuffle(source->train_texts, source->test_texts, SHUFFLE_SEED, error);
@@ -138,7 +156,7 @@ clt_status cli_texts_open_for(const char *name, const cli_settings *settings,
             "with --word-index",
             name);
     }
-    clt_status status = open_corpora(name, settings, &all, &source->test_texts, error);
+    clt_status status = cli_texts_read(name, settings, true, &all, &source->test_texts, error);
     if (status != CLT_OK) {
         return status;
     }

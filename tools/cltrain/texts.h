@@ -4,6 +4,11 @@
 
 #include "source.h"
 
+/* The texts of a file, in its order; labels: also their labels. Says which rows --skip-bad-rows
+ * passed over. */
+CLT_NODISCARD clt_status cli_texts_read(const char *name, const cli_settings *settings, bool labels,
+                                        clt_corpus **train, clt_corpus **test, clt_error *error);
+
 /* Texts to train on: opened, shuffled, cut to --limit, their words collected, all of it as ids in
  * *source. Validation is --validation, else --validation-split, else the data's own test part. */
 CLT_NODISCARD clt_status cli_texts_open(const char *name, const cli_settings *settings,
