@@ -206,6 +206,40 @@ static void validation_is_what_is_asked_for(void **state)
     }
 }
 
+static void validation_is_of_the_kind_of_the_data(void **state)
+{
+    static const char *const cases[][3] = {
+        {"reviews.csv", "ids.npz", "holds ids, and --data reviews.csv holds texts"},
+        {"reviews.csv", "demo:50", "holds ids, and --data reviews.csv holds texts"},
+        {"ids.npz", "reviews.csv", "is not a file of ids, and --data ids.npz holds ids"},
+        {"demo:40", "acl", "is not a file of ids, and --data demo:40 holds ids"},
+        {"demo:40", "-", "is not a file of ids, and --data demo:40 holds ids"},
+        {"demo:40", "demo:50", "cannot go with --data demo:40"},
+        {"ids.npz", "demo:50", "cannot go with --data ids.npz"},
+        {"demo:40", "ids.npz", "cannot go with --data demo:40"},
+    };
+    clt_run run;
+    (void)state;
+    clt_run_command(&run, 0, "cp %s/tests/golden/fixtures/reviews.npz ids.npz", CLT_SOURCE_DIR);
+    clt_run_free(&run);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        char command[256], start[64];
+        snprintf(command, sizeof command,
+                 "cltrain fit " NETWORK " --num-words 300 --out kind --data %s --validation %s",
+                 cases[k][0], cases[k][1]);
+        snprintf(start, sizeof start, "--validation %s ", cases[k][1]);
+        assert_refused(command, 5, start, cases[k][2], "of the same kind");
+    }
+    assert_refused("cltrain fit " NETWORK " --out kind --data ids.npz --validation none.npz", 5,
+                   "cannot open none.npz");
+    assert_refused("cltrain fit " NETWORK " --out kind --data reviews.csv --validation none.csv", 5,
+                   "cannot open none.csv");
+    clt_run_command(&run, 0,
+                    "cltrain fit " NETWORK " --num-words 300 --out kind --data ids.npz "
+                    "--validation ids.npz");
+    clt_run_free(&run);
+}
+
 /* An embedding has a row for each word that there is, up to --num-words. */
 static void rows_follow_the_words(void **state)
 {
@@ -267,6 +301,7 @@ int main(void)
         cmocka_unit_test(every_form_trains_the_same_network),
         cmocka_unit_test(answers_have_the_labels_of_the_data),
         cmocka_unit_test(validation_is_what_is_asked_for),
+        cmocka_unit_test(validation_is_of_the_kind_of_the_data),
         cmocka_unit_test(rows_follow_the_words),
         cmocka_unit_test(more_classes_get_an_output_each),
         cmocka_unit_test(bad_rows_are_named),

@@ -130,6 +130,29 @@ static clt_status check_options(const char *name, const cli_settings *settings, 
     return CLT_OK;
 }
 
+clt_status cli_source_check_validation(const char *validation, const char *name, clt_error *error)
+{
+    const bool ids = cli_source_is_ids(validation);
+    const bool there = ids || strcmp(validation, "-") == 0 || access(validation, F_OK) == 0;
+
+    if (there && ids != cli_source_is_ids(name)) {
+        return cli_set_error(error, CLT_INPUT,
+                             "--validation %.300s %s, and --data %.300s holds %s: validation must "
+                             "be of the same kind (ids or texts) as --data",
+                             validation, ids ? "holds ids" : "is not a file of ids", name,
+                             ids ? "texts" : "ids");
+    }
+    if (ids && (cli_source_is_demo(validation) || cli_source_is_demo(name))) {
+        return cli_set_error(
+            error, CLT_INPUT,
+            "--validation %.300s cannot go with --data %.300s: ids of demo fit only the "
+            "reviews that are made with them; validation of the same kind is "
+            "the test part of --data, measured without the option",
+            validation, name);
+    }
+    return CLT_OK;
+}
+
 /* Ids: --validation takes another file of ids, of which the test part counts. */
 static clt_status open_ids(const char *name, const cli_settings *settings,
                            const clt_reading *reading, cli_source *source, clt_error *error)
@@ -143,8 +166,11 @@ static clt_status open_ids(const char *name, const cli_settings *settings,
     if (status == CLT_OK && settings->validation != NULL) {
         clt_dataset_free(source->test);
         source->test = NULL;
-        status =
-            clt_dataset_open_npz(settings->validation, reading, 0, 113, NULL, &source->test, error);
+        status = cli_source_check_validation(settings->validation, name, error);
+        if (status == CLT_OK) {
+            status = clt_dataset_open_npz(settings->validation, reading, 0, 113, NULL,
+                                          &source->test, error);
+        }
     } else if (status == CLT_OK && settings->validation_split > 0.0) {
         clt_dataset *rest, *part;
         status = clt_dataset_split(source->train, settings->validation_split, settings->seed, &rest,
@@ -244,12 +270,11 @@ static clt_status make_model(const cli_source *source, const cli_settings *setti
     *model = NULL;
     clt_status status = clt_model_create(layers, &source->reading, settings->seed, model, error);
     if (status == CLT_OK) {
-        status = texts->class_count < clt_model_class_count(*model)
-                     ? cli_set_error(error, CLT_INPUT,
-                                     "%d classes, the last layer of %s tells %d apart",
-                                     (int)texts->class_count, layers,
-                                     (int)clt_model_class_count(*model))
-                     : clt_model_set_classes(*model, source->classes, texts->class_count, error);
+        status =
+            texts->class_count < clt_model_class_count(*model)
+                ? cli_set_error(error, CLT_INPUT, "%d classes, the last layer of %s tells %d apart",
+                                (int)texts->class_count, layers, (int)clt_model_class_count(*model))
+                : clt_model_set_classes(*model, source->classes, texts->class_count, error);
         if (status != CLT_OK && status != CLT_FAILED) { /* the data do not fit the model */
             char advice[96];
             error->status = status = CLT_INPUT;

@@ -45,6 +45,11 @@ bool cli_source_is_demo(const char *name);
 /* Whether `name` is data of ids, not of texts. */
 bool cli_source_is_ids(const char *name);
 
+/* Whether `validation` is ids as `name` is, or texts as `name` is. What is not there is left to its
+ * reader. Errors: CLT_INPUT. */
+CLT_NODISCARD clt_status cli_source_check_validation(const char *validation, const char *name,
+                                                     clt_error *error);
+
 /* The data's short name, without folders, ending or N: "imdb", "demo". NULL without memory; freed
  * with free(). */
 char *cli_source_short_name(const char *name);

@@ -50,7 +50,12 @@ static clt_status open_validation(const cli_settings *settings, cli_source *sour
                                   clt_error *error)
 {
     clt_corpus *all = NULL, *test = NULL;
-    clt_status status = cli_texts_read(settings->validation, settings, true, &all, &test, error);
+    clt_status status = cli_source_check_validation(settings->validation, source->name, error);
+
+    if (status != CLT_OK) {
+        return status;
+    }
+    status = cli_texts_read(settings->validation, settings, true, &all, &test, error);
 
     if (status == CLT_OK) {
         clt_corpus_free(source->test_texts);
