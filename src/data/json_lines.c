@@ -1,5 +1,7 @@
 /* json_lines.c: an object a line (jsonlines.org), its text and label under the keys that a table
  * would have as columns. */
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +13,9 @@
 
 /* The JSON library makes an object of each value, so that 64 MB of "{}," would take gigabytes. */
 enum { VALUES_MAX = 65536 };
+
+/* Of a label that is a real: what was an integer beyond 64 bits is larger. */
+static const double LABEL_MAX = 1e18;
 
 typedef struct wanted_keys {
     char *text, *label; /* label is NULL when it is not wanted */
@@ -42,8 +47,60 @@ static clt_status check_values(const char *line, size_t bytes, clt_error *error)
                : clt_fail(error, CLT_INPUT, 0, "%zu values: more than %d", values, VALUES_MAX);
 }
 
-static clt_status parse(const char *line, size_t bytes, json_t **object, clt_error *error)
+static bool is_digit(char c)
 {
+    return c >= '0' && c <= '9';
+}
+
+static bool is_in_number(char c)
+{
+    return is_digit(c) || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
+}
+
+/* Makes an integer that the JSON library has no room for a real of its size, in its place. */
+static void shorten_integer(char *digits, size_t count, bool negative)
+{
+    enum { EXPONENT_MAX = 307 }; /* that a double has with any first digit */
+    const char *limit = negative ? "9223372036854775808" : "9223372036854775807";
+    size_t room = strlen(limit);
+    char exponent[24];
+    if (count < room || digits[0] == '0' || (count == room && memcmp(digits, limit, room) <= 0)) {
+        return;
+    }
+    size_t power = count - 1 < EXPONENT_MAX ? count - 1 : EXPONENT_MAX;
+    size_t used = (size_t)snprintf(exponent, sizeof exponent, "e%zu", power);
+    memcpy(digits + 1, exponent, used);
+    memset(digits + 1 + used, ' ', count - 1 - used);
+}
+
+/* JSON has no limit for integers, the library has 64 bits; what they are matters in a label alone.
+ */
+static void shorten_integers(char *line, size_t bytes)
+{
+    bool quoted = false;
+    for (size_t k = 0; k < bytes; k++) {
+        char c = line[k];
+        if (quoted) {
+            k += c == '\\';
+            quoted = c != '"';
+        } else if (c == '-' || is_digit(c)) {
+            size_t first = k + (c == '-'), end = first, digits = 0;
+            while (end < bytes && is_in_number(line[end])) {
+                digits += is_digit(line[end++]);
+            }
+            if (digits == end - first) {
+                shorten_integer(line + first, digits, c == '-');
+            }
+            k = end - 1;
+        } else {
+            quoted = c == '"';
+        }
+    }
+}
+
+static clt_status parse(char *line, size_t bytes, json_t **object, clt_error *error)
+{
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
     json_error_t reason;
     if (bytes > CLT_LINE_BYTES_MAX) {
         return clt_fail(error, CLT_INPUT, 0, CLT_LINE_TOO_LONG);
@@ -52,7 +109,11 @@ static clt_status parse(const char *line, size_t bytes, json_t **object, clt_err
     if (status != CLT_OK) {
         return status;
     }
-    *object = json_loadb(line, bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
+    *object = json_loadb(line, bytes, flags, &reason);
+    if (*object == NULL && json_error_code(&reason) == json_error_numeric_overflow) {
+        shorten_integers(line, bytes);
+        *object = json_loadb(line, bytes, flags, &reason);
+    }
     if (*object == NULL) {
         return json_error_code(&reason) == json_error_out_of_memory
                    ? clt_fail_memory(error, bytes, "a line of JSON")
@@ -131,6 +192,10 @@ static clt_status add_object(clt_corpus_builder *builder, size_t number, const w
         if (json_is_string(label)) {
             name = json_string_value(label);
             bytes = json_string_length(label);
+        } else if (json_is_real(label) && fabs(json_real_value(label)) > LABEL_MAX) {
+            return clt_fail(error, CLT_INPUT, 0,
+                            "'%s' is a number too large for a label: write it as a string",
+                            keys->label);
         } else if (json_is_number(label) || json_is_boolean(label)) {
             name = written;
             bytes = write_scalar(label, written, sizeof written);
@@ -158,7 +223,7 @@ clt_status clt_json_lines_read(char *bytes, size_t size, const clt_corpus_option
         return status;
     }
     while (clt_lines_next(&lines, &line, &length)) {
-        status = parse(line, length, &object, error);
+        status = parse(bytes + (line - bytes), length, &object, error);
         if (status == CLT_OK && keys.text == NULL) {
             status = find_keys(options, object, &keys, error);
             if (status != CLT_OK) {

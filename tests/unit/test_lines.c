@@ -35,6 +35,31 @@ static void test_json_lines(void **state)
     clt_corpus_free(corpus);
 }
 
+/* Only those are touched that have no room in 64 bits. */
+static void test_large_json_integers(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_corpus *corpus;
+    char line[600] = "{\"n\":-1";
+    assert_ok(READ("{\"text\":\"x\",\"label\":1,\"id\":12345678901234567890}\n"
+                   "{\"id\":-9223372036854775809,\"text\":\"y \\\" 99999999999999999999\","
+                   "\"label\":1.0}\n"
+                   "{\"id\":[18446744073709551616,1.99999999999999999999,2e1],\"text\":\"z\","
+                   "\"label\":9223372036854775807}\n"
+                   "{\"id\":99999999999999999999,\"text\":\"\","
+                   "\"label\":-9223372036854775808}\n",
+                   NULL, &corpus));
+    CHECK(corpus, "x|1", "y \" 99999999999999999999|1.0", "z|9223372036854775807",
+          "|-9223372036854775808");
+    clt_corpus_free(corpus);
+    memset(line + strlen(line), '9', 400); /* more than a double has */
+    strcat(line, ",\"text\":\"x\",\"label\":0.5}");
+    assert_ok(clt_test_corpus_read(line, strlen(line), NULL, &corpus, &error));
+    CHECK(corpus, "x|0.5");
+    clt_corpus_free(corpus);
+}
+
 static void test_bad_json_lines(void **state)
 {
     (void)state;
@@ -46,7 +71,14 @@ static void test_bad_json_lines(void **state)
         {"{\"text\":\"a\",\"label\":1} x", "line 3: column "},
         {"{\"text\":\"a\",\"label\":1,\"text\":\"b\"}", "line 3: column "},
         {"{\"text\":\"\\ud83d\",\"label\":1}", "line 3: column "},
-        {"{\"text\":\"a\",\"label\":99999999999999999999}", "line 3: column "},
+        {"{\"text\":\"a\",\"label\":99999999999999999999}",
+         "line 3: 'label' is a number too large for a label"},
+        {"{\"text\":\"a\",\"label\":-9223372036854775809}",
+         "line 3: 'label' is a number too large for a label"},
+        {"{\"text\":99999999999999999999,\"label\":1}", "line 3: 'text' is a number where"},
+        {"{\"text\":\"a\",\"label\":1,\"n\":1e999}", "line 3: column "},
+        {"{\"text\":\"a\",\"label\":1,\"n\":099999999999999999999}", "line 3: column "},
+        {"{99999999999999999999:1,\"text\":\"a\",\"label\":1}", "line 3: column "},
         {"[1]", "line 3: an array where an object is needed"},
         {"{\"Text\":\"a\",\"label\":1}", "line 3: no key 'text'"},
         {"{\"text\":\"a\"}", "line 3: no key 'label'"},
@@ -132,9 +164,8 @@ static void test_long_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json_lines),
-        cmocka_unit_test(test_bad_json_lines),
-        cmocka_unit_test(test_fasttext),
+        cmocka_unit_test(test_json_lines),     cmocka_unit_test(test_large_json_integers),
+        cmocka_unit_test(test_bad_json_lines), cmocka_unit_test(test_fasttext),
         cmocka_unit_test(test_long_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
