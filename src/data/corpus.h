@@ -9,6 +9,8 @@
 #define CLT_CLASSES_MAX 32768                    /* beyond, it is not a column of classes */
 #define CLT_CLASS_BYTES_MAX 1000                 /* of a name */
 
+#define CLT_LABEL_PREFIX "__label__" /* fastText's; no part of a class's name */
+
 typedef struct clt_class {
     char *name;
     int32_t number; /* in order of first appearance */
@@ -34,7 +36,7 @@ CLT_NODISCARD clt_status clt_corpus_start(clt_corpus_builder *builder,
 /* Adds a sample. What lies in the builder's own text must lie behind all that was added before.
  *
  * line         where its row begins; 0: a file of its own.
- * label        not looked at when labels are not wanted.
+ * label        with CLT_LABEL_PREFIX or without; not looked at when labels are not wanted.
  * Errors       CLT_INPUT: the label cannot be one; nothing was added. */
 CLT_NODISCARD clt_status clt_corpus_add(clt_corpus_builder *builder, size_t line, const char *text,
                                         size_t bytes, const char *label, size_t label_bytes,

@@ -70,8 +70,15 @@ static clt_status add_class(clt_corpus_builder *builder, int32_t place, const ch
 static clt_status find_class(clt_corpus_builder *builder, const char *label, size_t bytes,
                              int32_t *number, clt_error *error)
 {
+    static const char prefix[] = CLT_LABEL_PREFIX;
+    const size_t prefix_bytes = sizeof prefix - 1;
     bool found;
     clt_trim(&label, &bytes);
+    if (bytes >= prefix_bytes && memcmp(label, prefix, prefix_bytes) == 0) {
+        label += prefix_bytes;
+        bytes -= prefix_bytes;
+        clt_trim(&label, &bytes);
+    }
     if (bytes == 0) {
         return clt_fail(error, CLT_INPUT, 0, "the label is empty");
     }

@@ -38,7 +38,7 @@ typedef clt_status (*reader)(char *bytes, size_t size, const clt_corpus_options 
  */
 static reader find_reader(const char *bytes, size_t size)
 {
-    static const char label[] = "__label__";
+    static const char label[] = CLT_LABEL_PREFIX;
     clt_lines lines = {bytes, bytes + size, 0};
     const char *line;
     size_t length;

@@ -5,7 +5,7 @@
 #include "data/corpus.h"
 #include "data/lines.h"
 
-static const char PREFIX[] = "__label__";
+static const char PREFIX[] = CLT_LABEL_PREFIX;
 enum { PREFIX_BYTES = sizeof PREFIX - 1 };
 
 static bool has_prefix(const char *text, size_t bytes)
@@ -54,8 +54,8 @@ static clt_status add_line(clt_corpus_builder *builder, size_t number, const cha
     }
     while (has_prefix(text, bytes)) {
         size_t length = word_length(text, bytes);
-        label = text + PREFIX_BYTES;
-        label_bytes = length - PREFIX_BYTES;
+        label = text;
+        label_bytes = length;
         text += length;
         bytes -= length;
         clt_trim(&text, &bytes);

@@ -305,14 +305,37 @@ static void test_any_bytes(void **state)
     }
 }
 
+/* In every form, once. */
+static void test_label_prefix(void **state)
+{
+    (void)state;
+    clt_error error;
+    static const char *const forms[] = {
+        "text,label\na,__label__x\nb, __label__ y\nc,x\nd,__label____label__x\n",
+        "text\tlabel\na\t__label__x\nb\t\"__label__y\"\nc\tx\nd\t__label____label__x\n",
+        "{\"text\":\"a\",\"label\":\"__label__x\"}\n{\"text\":\"b\",\"label\":\"__label__y \"}\n"
+        "{\"text\":\"c\",\"label\":\"x\"}\n{\"text\":\"d\",\"label\":\"__label____label__x\"}\n",
+        "__label__x a\n__label__y b\n__label__x c\n__label____label__x d\n"};
+    clt_corpus *corpus;
+    for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
+        assert_ok(clt_test_corpus_read(forms[k], strlen(forms[k]), NULL, &corpus, &error));
+        CHECK(corpus, "a|x", "b|y", "c|x", "d|__label__x");
+        assert_int_equal(corpus->class_count, 3);
+        clt_corpus_free(corpus);
+    }
+    assert_fails(READ("text,label\na,__label__\n", NULL, &corpus), CLT_INPUT,
+                 "line 2: the label is empty");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_python),     cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_forms),         cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_no_memory),     cmocka_unit_test(test_shuffle),
-        cmocka_unit_test(test_other_classes), cmocka_unit_test(test_repair),
-        cmocka_unit_test(test_any_bytes),     cmocka_unit_test(test_standard_input),
+        cmocka_unit_test(test_as_python),      cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_forms),          cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_shuffle),
+        cmocka_unit_test(test_other_classes),  cmocka_unit_test(test_repair),
+        cmocka_unit_test(test_any_bytes),      cmocka_unit_test(test_label_prefix),
+        cmocka_unit_test(test_standard_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
