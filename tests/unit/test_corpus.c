@@ -313,8 +313,8 @@ static void test_label_prefix(void **state)
     static const char *const forms[] = {
         "text,label\na,__label__x\nb, __label__ y\nc,x\nd,__label____label__x\n",
         "text\tlabel\na\t__label__x\nb\t\"__label__y\"\nc\tx\nd\t__label____label__x\n",
-        "{\"text\":\"a\",\"label\":\"__label__x\"}\n{\"text\":\"b\",\"label\":\"__label__y \"}\n"
-        "{\"text\":\"c\",\"label\":\"x\"}\n{\"text\":\"d\",\"label\":\"__label____label__x\"}\n",
+        ("{\"text\":\"a\",\"label\":\"__label__x\"}\n{\"text\":\"b\",\"label\":\"__label__y \"}\n"
+         "{\"text\":\"c\",\"label\":\"x\"}\n{\"text\":\"d\",\"label\":\"__label____label__x\"}\n"),
         "__label__x a\n__label__y b\n__label__x c\n__label____label__x d\n"};
     clt_corpus *corpus;
     for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
