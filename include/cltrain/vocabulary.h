@@ -59,6 +59,14 @@ int64_t clt_vocabulary_count_of(const clt_vocabulary *vocabulary, int32_t rank);
 const char *clt_vocabulary_word(const clt_vocabulary *vocabulary, const clt_reading *reading,
                                 int32_t id);
 
+/* Holds the ids of two vocabularies against each other; a word's id is its rank + index_from, of
+ * `other` its rank + other_from.
+ *
+ * Returns the lowest id to which both give a word, and not the same one; -1: there is none, or one
+ * of them is NULL. */
+int64_t clt_vocabulary_difference(const clt_vocabulary *vocabulary, int32_t index_from,
+                                  const clt_vocabulary *other, int32_t other_from);
+
 /* The ids of a text: start_char in front; unknown words and those at or above num_words become
  * oov_char. (datasets/imdb.py)
  *

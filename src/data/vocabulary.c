@@ -245,6 +245,26 @@ const char *clt_vocabulary_word(const clt_vocabulary *vocabulary, const clt_read
     return *word != 0 ? word : NULL;
 }
 
+int64_t clt_vocabulary_difference(const clt_vocabulary *vocabulary, int32_t index_from,
+                                  const clt_vocabulary *other, int32_t other_from)
+{
+    if (vocabulary == NULL || other == NULL) {
+        return -1;
+    }
+    int64_t shift = (int64_t)index_from - other_from; /* of other's ranks */
+    for (int64_t rank = shift < 0 ? 1 - shift : 1; rank <= vocabulary->count; rank++) {
+        if (rank + shift > other->count) {
+            break;
+        }
+        const char *word = clt_vocabulary_text(vocabulary, (int32_t)rank);
+        const char *another = clt_vocabulary_text(other, (int32_t)(rank + shift));
+        if (*word != 0 && *another != 0 && strcmp(word, another) != 0) {
+            return rank + index_from;
+        }
+    }
+    return -1;
+}
+
 int32_t clt_vocabulary_size(const clt_vocabulary *vocabulary)
 {
     return vocabulary->count;

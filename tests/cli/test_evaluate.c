@@ -169,6 +169,61 @@ static void mistakes_need_words(void **state)
     clt_run_free(&run);
 }
 
+/* The same number must be the same word: other data count other words, and number them anew. */
+static void ids_of_other_words_are_refused(void **state)
+{
+    clt_run run;
+
+    (void)state;
+    clt_run_command(&run, 0,
+                    "mkdir ids && cp %s/tests/golden/fixtures/reviews.npz ids/imdb.npz && printf "
+                    "'{\"the\": 1, \"film\": 2, \"is\": 4}' > ids/imdb_word_index.json && "
+                    "printf 'text,label\nthe the the movie movie is,neg\nthe movie,pos\n' > "
+                    "own.csv && cltrain fit --data own.csv --maxlen 12 --epochs 1 --verbose 0 "
+                    "--model embedding:4,lstm:3,dense:1 --out own",
+                    CLT_SOURCE_DIR);
+    clt_run_free(&run);
+    assert_refused("cltrain evaluate own/model.safetensors --data ids/imdb.npz", 5,
+                   "the ids of ids/imdb.npz are not numbered by this model's words",
+                   "by ids/imdb_word_index.json id 5 is 'film', in the model 'movie'",
+                   "evaluate it on texts\n");
+    assert_refused("cltrain evaluate own/model.safetensors --data demo:8", 5,
+                   "the ids of demo:8 are not", "in the model 'movie'",
+                   "or with the demo:N and --seed of its training\n");
+    assert_refused("cltrain evaluate " MODEL " --data demo:8", 5, "the ids of demo:8 are not");
+    assert_refused("cltrain evaluate " MODEL " --data demo:64 --seed 2", 5, "by demo:64 id ");
+    assert_refused("cltrain evaluate " MODEL " --data ids/imdb.npz", 5, "id 5 is 'film'");
+    assert_refused("cltrain evaluate " MODEL " --data demo:64 --word-index own.csv", 2,
+                   "demo:64 has words of its own");
+}
+
+/* What both know is what counts. */
+static void ids_of_the_same_words_are_taken(void **state)
+{
+    static const char *const lists[] = {
+        "{\"the\": 1, \"film\": 2, \"is\": 4}", /* that of the training */
+        "{\"the\": 1}", "{\"the\": 1, \"it\": 3, \"is\": 4, \"on\": 90000}"};
+    clt_run run;
+
+    (void)state;
+    clt_run_command(&run, 0,
+                    "cltrain fit --data ids/imdb.npz --num-words 300 --maxlen 12 --epochs 1 "
+                    "--verbose 0 --model embedding:4,lstm:3,dense:1 --out listed");
+    clt_run_free(&run);
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+        clt_run_command(&run, 0,
+                        "echo '%s' > ids/imdb_word_index.json && cltrain evaluate "
+                        "listed/model.safetensors --data ids/imdb.npz --show-errors 100",
+                        lists[k]);
+        assert_contains(run.out, " film "); /* the model knows it where the list does not */
+        clt_run_free(&run);
+    }
+    clt_run_command(&run, 0,
+                    "rm ids/imdb_word_index.json && cltrain evaluate own/model.safetensors --data "
+                    "ids/imdb.npz");
+    clt_run_free(&run);
+}
+
 /* Names from a file, one not ASCII, one longer than a column. */
 static void classes_have_their_names(void **state)
 {
@@ -231,8 +286,8 @@ static void a_full_stdout_is_an_error(void **state)
 
     (void)state;
     clt_run_command(&run, 1,
-                    "cltrain evaluate " MODEL " --data demo:8 --json --verbose 0 "
-                    "> /dev/full");
+                    "cltrain evaluate " MODEL " --data demo:%d --json --verbose 0 > /dev/full",
+                    SAMPLES);
     assert_contains(run.err, "No space left on device");
     clt_run_free(&run);
 }
@@ -240,9 +295,14 @@ static void a_full_stdout_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_is_consistent),        cmocka_unit_test(tables_say_the_same),
-        cmocka_unit_test(shows_confident_mistakes),  cmocka_unit_test(mistakes_need_words),
-        cmocka_unit_test(classes_have_their_names),  cmocka_unit_test(many_classes_have_no_table),
+        cmocka_unit_test(json_is_consistent),
+        cmocka_unit_test(tables_say_the_same),
+        cmocka_unit_test(shows_confident_mistakes),
+        cmocka_unit_test(mistakes_need_words),
+        cmocka_unit_test(ids_of_other_words_are_refused),
+        cmocka_unit_test(ids_of_the_same_words_are_taken),
+        cmocka_unit_test(classes_have_their_names),
+        cmocka_unit_test(many_classes_have_no_table),
         cmocka_unit_test(a_full_stdout_is_an_error),
     };
     return cmocka_run_group_tests(tests, train, clt_leave_folder);

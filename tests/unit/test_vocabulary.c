@@ -70,6 +70,35 @@ static void test_create(void **state)
     clt_vocabulary_free(v);
 }
 
+static void test_difference(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_vocabulary *v, *longer, *shifted, *gaps;
+    static const char more[] = "the\0and\0a\0caf\xc3\xa9\0of", less[] = "and\0\0cafe";
+    static const char absent[] = "\0\0\0";
+    assert_ok(clt_vocabulary_create(text, sizeof text, 4, &v, &error));
+    assert_ok(clt_vocabulary_create(more, sizeof more, 5, &longer, &error));
+    assert_ok(clt_vocabulary_create(less, sizeof less, 3, &shifted, &error));
+    assert_ok(clt_vocabulary_create(absent, sizeof absent, 4, &gaps, &error));
+    assert_int_equal(clt_vocabulary_difference(v, 3, v, 3), -1);
+    assert_int_equal(clt_vocabulary_difference(v, 3, longer, 3), -1); /* rank 3 is absent in v */
+    assert_int_equal(clt_vocabulary_difference(longer, 3, v, 3), -1);
+    assert_int_equal(clt_vocabulary_difference(v, 3, gaps, 3), -1);
+    assert_int_equal(clt_vocabulary_difference(v, 3, shifted, 3), 4);
+    assert_int_equal(clt_vocabulary_difference(v, 3, shifted, 4), 7); /* ids 5 and 7 are in both */
+    assert_int_equal(clt_vocabulary_difference(shifted, 4, v, 3), 7);
+    assert_int_equal(clt_vocabulary_difference(v, -1, shifted, -1), 0);
+    assert_int_equal(clt_vocabulary_difference(v, 0, v, INT32_MAX), -1);
+    assert_int_equal(clt_vocabulary_difference(v, INT32_MAX, v, 0), -1);
+    assert_int_equal(clt_vocabulary_difference(v, 3, NULL, 3), -1);
+    assert_int_equal(clt_vocabulary_difference(NULL, 3, v, 3), -1);
+    clt_vocabulary_free(v);
+    clt_vocabulary_free(longer);
+    clt_vocabulary_free(shifted);
+    clt_vocabulary_free(gaps);
+}
+
 static void test_create_refusals(void **state)
 {
     (void)state;
@@ -242,10 +271,11 @@ static void test_damaged_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create),    cmocka_unit_test(test_create_refusals),
-        cmocka_unit_test(test_add),       cmocka_unit_test(test_copy_below),
-        cmocka_unit_test(test_json),      cmocka_unit_test(test_json_refusals),
-        cmocka_unit_test(test_json_bomb), cmocka_unit_test(test_damaged_json),
+        cmocka_unit_test(test_create),          cmocka_unit_test(test_difference),
+        cmocka_unit_test(test_create_refusals), cmocka_unit_test(test_add),
+        cmocka_unit_test(test_copy_below),      cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_refusals),   cmocka_unit_test(test_json_bomb),
+        cmocka_unit_test(test_damaged_json),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

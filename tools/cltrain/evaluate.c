@@ -23,10 +23,12 @@ typedef struct evaluation {
     double seconds;
 } evaluation;
 
-/* The words of the data's ids; NULL: none known. */
+/* The words of the data's ids, which the model's do not contradict; NULL: none known. */
 static const clt_vocabulary *words_of(const evaluation *e)
 {
-    return e->source.vocabulary != NULL ? e->source.vocabulary : clt_model_vocabulary(e->model);
+    const clt_vocabulary *own = clt_model_vocabulary(e->model), *others = e->source.vocabulary;
+
+    return own == NULL || (others != NULL && e->settings->word_index != NULL) ? others : own;
 }
 
 static clt_status measure(evaluation *e, clt_error *error)
@@ -36,9 +38,8 @@ static clt_status measure(evaluation *e, clt_error *error)
     clt_status status = cli_model_open(path, &e->model, error);
 
     if (status == CLT_OK) {
-        bool words = settings->show_errors > 0 &&
-                     (settings->word_index != NULL || clt_model_vocabulary(e->model) == NULL);
-        status = cli_source_open_for(settings->data, settings, e->model, words, &e->source, error);
+        status = cli_source_open_for(settings->data, settings, e->model, settings->show_errors > 0,
+                                     &e->source, error);
     }
     if (status == CLT_OK && settings->show_errors > 0 && words_of(e) == NULL) {
         status = cli_set_error(
@@ -172,6 +173,7 @@ const cli_verb cli_evaluate = {
     .purpose = "measure a trained model on the test reviews, class by class",
     .details =
         "MODEL is the model.safetensors that fit wrote; how reviews are read (words kept,\n"
-        "length, padding) is in it. Loss, accuracy, precision, recall and F1 of each class,\n"
-        "the area under the ROC curve of two classes, and the confusion matrix.",
+        "length, padding) is in it. Ids whose words are not the model's are refused. Loss,\n"
+        "accuracy, precision, recall and F1 of each class, the area under the ROC curve of\n"
+        "two classes, and the confusion matrix.",
     .run = run};

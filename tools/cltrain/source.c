@@ -229,6 +229,27 @@ clt_status cli_source_open(const char *name, const cli_settings *settings,
     return status;
 }
 
+/* A model understands ids that are numbered by its own words. */
+static clt_status check_ids(const cli_source *source, const clt_model *model, clt_error *error)
+{
+    const clt_reading *reading = clt_model_reading(model);
+    const clt_vocabulary *words = clt_model_vocabulary(model);
+    int64_t id = clt_vocabulary_difference(source->vocabulary, reading->index_from, words,
+                                           reading->index_from);
+
+    if (id < 0) {
+        return CLT_OK;
+    }
+    return cli_set_error(
+        error, CLT_INPUT,
+        "the ids of %.200s are not numbered by this model's words: by %.200s id %d is '%.100s', in "
+        "the model '%.100s'; evaluate it on texts%s",
+        source->name, source->word_index != NULL ? source->word_index : source->name, (int)id,
+        clt_vocabulary_word(source->vocabulary, reading, (int32_t)id),
+        clt_vocabulary_word(words, reading, (int32_t)id),
+        cli_source_is_demo(source->name) ? ", or with the demo:N and --seed of its training" : "");
+}
+
 clt_status cli_source_open_for(const char *name, const cli_settings *settings,
                                const clt_model *model, bool words, cli_source *source,
                                clt_error *error)
@@ -239,8 +260,12 @@ clt_status cli_source_open_for(const char *name, const cli_settings *settings,
     clt_status status = cli_source_is_demo(name) || clt_data_is_npz(name)
                             ? open_ids(name, settings, reading, source, error)
                             : cli_texts_open_for(name, settings, model, source, error);
-    if (status == CLT_OK && words && source->test_texts == NULL) {
+    if (status == CLT_OK && source->test_texts == NULL &&
+        (words || clt_model_vocabulary(model) != NULL)) {
         status = open_words(name, settings, source, error);
+    }
+    if (status == CLT_OK && source->test_texts == NULL) {
+        status = check_ids(source, model, error);
     }
     if (status != CLT_OK) {
         cli_source_close(source);

@@ -22,8 +22,9 @@ CLT_NODISCARD clt_status cli_source_open(const char *name, const cli_settings *s
                                          const clt_reading *reading, bool words, cli_source *source,
                                          clt_error *error);
 
-/* Opens `name` to measure a model on: source->test alone counts. words: of ids, as above; texts are
- * read with the model's. */
+/* Opens `name` to measure a model on: source->test alone counts. words: of ids, as above, also to a
+ * model without words; texts are read with the model's. Errors: CLT_INPUT where the model has other
+ * words for the ids. */
 CLT_NODISCARD clt_status cli_source_open_for(const char *name, const cli_settings *settings,
                                              const clt_model *model, bool words, cli_source *source,
                                              clt_error *error);
