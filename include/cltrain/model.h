@@ -45,8 +45,10 @@ CLT_NODISCARD clt_status clt_model_create(const char *layers, const clt_reading 
 CLT_NODISCARD clt_status clt_model_open(const char *path, clt_model **model, clt_error *error);
 
 /* Replaces the model's weights by those of a .safetensors file: the model's tensors by name, in any
- * order, with or without padding and metadata; shapes and values are checked. Other tensors that a
- * model file may hold (its words) are passed over, unknown ones are an error. Errors: CLT_INPUT. */
+ * order, with or without padding and metadata; shapes and values are checked. Words and names of
+ * classes that a model file holds must not contradict the model's, where it has any: its weights
+ * would be those of other words. Unknown tensors are an error. Errors: CLT_INPUT; nothing is
+ * changed then. */
 CLT_NODISCARD clt_status clt_model_load_weights(clt_model *model, const char *path,
                                                 clt_error *error);
 

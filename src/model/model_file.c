@@ -29,6 +29,7 @@
 #define CLASSES "classes"
 
 /* The reading options in the metadata; sides are spelled pre and post. */
+enum { INDEX_FROM = 4 };
 static const struct {
     const char *key;
     size_t offset;
@@ -38,7 +39,7 @@ static const struct {
     {"skip_top", offsetof(clt_reading, skip_top), 0, INT32_MAX},
     {"start_char", offsetof(clt_reading, start_char), -1, INT32_MAX},
     {"oov_char", offsetof(clt_reading, oov_char), -1, INT32_MAX},
-    {"index_from", offsetof(clt_reading, index_from), 0, INT32_MAX},
+    [INDEX_FROM] = {"index_from", offsetof(clt_reading, index_from), 0, INT32_MAX},
     {"maxlen", offsetof(clt_reading, maxlen), 1, INT32_MAX},
 };
 static const struct {
@@ -492,10 +493,54 @@ clt_status clt_model_take(clt_model *model, const char *path, const clt_safetens
     return status == CLT_OK ? take_weights(model, path, file, error) : status;
 }
 
+/* The names of a file must not contradict the model's own: `what` 5 is rank 5 - from of its own. */
+static clt_status check_names(const char *path, const clt_stored_tensor *tensor, int32_t file_from,
+                              const clt_vocabulary *own, int32_t from, const char *what,
+                              clt_error *error)
+{
+    clt_vocabulary *names = NULL;
+    clt_status status = CLT_OK;
+    if (tensor == NULL || own == NULL) {
+        return CLT_OK;
+    }
+    CLT_TRY(take_text(path, tensor, INT32_MAX, &names, error));
+    int64_t number = clt_vocabulary_difference(names, file_from, own, from);
+    if (number >= 0) {
+        status = clt_fail(error, CLT_INPUT, 0,
+                          "%s: its %s %" PRId64 " is '%.100s', the data's is '%.100s'", path, what,
+                          number, clt_vocabulary_text(names, (int32_t)(number - file_from)),
+                          clt_vocabulary_text(own, (int32_t)(number - from)));
+    }
+done:
+    clt_vocabulary_free(names);
+    return status;
+}
+
+/* Weights belong to words and classes. A file that another tool wrote need not say index_from. */
+static clt_status check_all_names(const clt_model *model, const char *path,
+                                  const clt_safetensors *file, clt_error *error)
+{
+    clt_reading reading = model->reading;
+    clt_status status = CLT_OK;
+    if (clt_safetensors_metadata(file, numbers[INDEX_FROM].key) != NULL) {
+        CLT_TRY(read_number(path, file, INDEX_FROM, &reading, error));
+    }
+    CLT_TRY(check_names(path, clt_safetensors_find(file, VOCABULARY), reading.index_from,
+                        model->vocabulary, model->reading.index_from, "id", error));
+    /* label 0 is the name of rank 1 */
+    CLT_TRY(check_names(path, clt_safetensors_find(file, CLASSES), -1, model->classes, -1, "label",
+                        error));
+done:
+    return status;
+}
+
 clt_status clt_model_load_weights(clt_model *model, const char *path, clt_error *error)
 {
     clt_safetensors file = {0};
     clt_status status = clt_safetensors_open(path, &file, error);
+    if (status == CLT_OK) {
+        status = check_all_names(model, path, &file, error);
+    }
     if (status == CLT_OK) {
         status = take_weights(model, path, &file, error);
     }

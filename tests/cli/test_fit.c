@@ -203,9 +203,34 @@ static void init_starts_from_a_file(void **state)
     read_validation("drawn", '0', other);
     assert_string_equal(started, ended);
     assert_string_not_equal(started, other);
-    assert_refused("cltrain fit --data demo:8 --model embedding:5,lstm:3,dense:1 --num-words 200 "
+    assert_refused("cltrain fit --data demo:64 --model embedding:5,lstm:3,dense:1 --num-words 200 "
                    "--init runs/demo/model.safetensors",
                    5, "runs/demo/model.safetensors", "embedding.embeddings");
+}
+
+/* Weights that belong to other words or classes would be scrambled without a trace. */
+static void init_takes_no_other_words(void **state)
+{
+#define TEXTS "--model embedding:4,lstm:3,dense:1 --maxlen 12 --epochs 1 --verbose 0 "
+    clt_run run;
+
+    (void)state;
+    clt_run_command(&run, 0,
+                    "printf 'text,label\ngood good good film film,pos\nbad film,neg\n' > a.csv; "
+                    "sed 's/good/_/g; s/film/good/g; s/_/film/g' a.csv > b.csv; "
+                    "sed s/pos/ham/ a.csv > c.csv; "
+                    "cltrain fit " TEXTS "--data a.csv --out a && "
+                    "cltrain fit " TEXTS "--data a.csv --init a/model.safetensors --out further");
+    clt_run_free(&run);
+    assert_refused("cltrain fit " TEXTS "--data b.csv --init a/model.safetensors --out b", 5,
+                   "a/model.safetensors: its id 4 is 'good', the data's is 'film'; --init takes ",
+                   "words");
+    assert_refused("cltrain fit " TEXTS "--data c.csv --init a/model.safetensors --out b", 5,
+                   "a/model.safetensors: its label 0 is 'neg', the data's is 'ham'", "classes");
+    assert_refused("cltrain fit --data demo:8 --num-words 200 --init runs/demo/model.safetensors "
+                   "--model embedding:4,lstm:3,dense:1 --out b",
+                   5, "runs/demo/model.safetensors: its id ");
+    assert_false(clt_file_exists("b"));
 }
 
 static void evaluate_agrees_with_the_history(void **state)
@@ -462,6 +487,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_bytes),
         cmocka_unit_test(flags_change_what_they_say),
         cmocka_unit_test(init_starts_from_a_file),
+        cmocka_unit_test(init_takes_no_other_words),
         cmocka_unit_test(evaluate_agrees_with_the_history),
         cmocka_unit_test(predict_prints_a_line_a_text),
         cmocka_unit_test(predict_needs_words),

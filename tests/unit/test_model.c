@@ -106,6 +106,17 @@ static void test_refused_readings(void **state)
     assert_fails(clt_model_create(SMALL, &reading, 1, &model, &error), CLT_USAGE, "maxlen 0");
 }
 
+static void name(clt_model *model, const char *words, size_t bytes, int32_t count,
+                 const char *const *classes)
+{
+    clt_error error;
+    clt_vocabulary *vocabulary;
+    assert_ok(clt_vocabulary_create(words, bytes, count, &vocabulary, &error));
+    assert_ok(clt_model_set_vocabulary(model, vocabulary, &error));
+    assert_ok(clt_model_set_classes(model, classes, 2, &error));
+    clt_vocabulary_free(vocabulary);
+}
+
 static char *temporary(void)
 {
     static char path[64];
@@ -158,6 +169,44 @@ static void test_round_trip(void **state)
     assert_fails(clt_model_load_weights(other, path, &error), CLT_INPUT, "lstm.kernel");
     clt_model_free(other);
     clt_model_free(again);
+    clt_model_free(model);
+    unlink(path);
+}
+
+/* Weights of other words or classes are not taken, and what one of the models does not know is no
+ * contradiction. */
+static void test_weights_of_other_words(void **state)
+{
+    (void)state;
+    static const char words[] = "the\0film\0was\0good", more[] = "the\0film\0was\0good\0bad",
+                      others[] = "the\0was\0film\0good", later[] = "film\0was\0good";
+    static const char *const classes[] = {"ham", "spam"}, *const turned[] = {"spam", "ham"};
+    const char *path = temporary();
+    clt_error error;
+    clt_reading shifted = small_reading;
+    clt_model *model = create(SMALL, &small_reading, 5), *other = create(SMALL, &small_reading, 6);
+    size_t bytes = 24 * sizeof(float);
+    float before[24];
+    name(model, words, sizeof words, 4, classes);
+    assert_ok(clt_model_save(model, path, &error));
+    memcpy(before, clt_model_tensor(other, "lstm.kernel", NULL), bytes);
+    name(other, others, sizeof others, 4, classes);
+    assert_fails(clt_model_load_weights(other, path, &error), CLT_INPUT,
+                 "its id 5 is 'film', the data's is 'was'");
+    name(other, words, sizeof words, 4, turned);
+    assert_fails(clt_model_load_weights(other, path, &error), CLT_INPUT,
+                 "its label 0 is 'ham', the data's is 'spam'");
+    assert_memory_equal(clt_model_tensor(other, "lstm.kernel", NULL), before, bytes);
+    name(other, more, sizeof more, 5, classes);
+    assert_ok(clt_model_load_weights(other, path, &error));
+    clt_model_free(other);
+    shifted.index_from++;
+    other = create(SMALL, &shifted, 6);
+    name(other, later, sizeof later, 3, classes); /* film is id 5 in both */
+    assert_ok(clt_model_load_weights(other, path, &error));
+    name(other, words, sizeof words, 4, classes);
+    assert_fails(clt_model_load_weights(other, path, &error), CLT_INPUT, "its id 5 is 'film'");
+    clt_model_free(other);
     clt_model_free(model);
     unlink(path);
 }
@@ -439,9 +488,13 @@ static void test_unwritable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tutorial_counts),  cmocka_unit_test(test_initial_weights),
-        cmocka_unit_test(test_refused_readings), cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_refused_files),    cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_tutorial_counts),
+        cmocka_unit_test(test_initial_weights),
+        cmocka_unit_test(test_refused_readings),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_weights_of_other_words),
+        cmocka_unit_test(test_refused_files),
+        cmocka_unit_test(test_classes),
         cmocka_unit_test(test_unwritable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,7 +121,8 @@ static clt_status load_weights(fit *f, clt_error *error)
     if (settings->init != NULL) {
         status = clt_model_load_weights(f->model, settings->init, error);
         if (status == CLT_INPUT) {
-            cli_advise(error, "--init takes a .safetensors file with the tensors of --model");
+            cli_advise(error, "--init takes a .safetensors file with the tensors of --model, and "
+                              "its words and classes must be the data's");
         }
     }
     if (status == CLT_OK && settings->vectors != NULL) {

@@ -100,7 +100,8 @@ static const cli_option options[] = {
     {"--no-validation", CLI_FIT, CLI_SWITCH, FIELD(no_validation), 0, 0, "",
      "do not measure the test reviews after each epoch"},
     {"--init", CLI_FIT, CLI_TEXT, FIELD(init), 0, 0, "FILE",
-     "start from the weights of a .safetensors file"},
+     "start from the weights of a .safetensors file; the words and classes of a model file must be "
+     "the data's"},
     {"--vectors", CLI_FIT, CLI_TEXT, FIELD(vectors), 0, 0, "FILE",
      "start the embedding from word vectors: GloVe text, word2vec text or binary, fastText .vec"},
     {"--out", CLI_FIT | CLI_UNSTORED, CLI_TEXT, FIELD(out), 0, 0, "DIR",
