@@ -186,7 +186,7 @@ static void ids_of_other_words_are_refused(void **state)
     assert_refused("cltrain evaluate own/model.safetensors --data ids/imdb.npz", 5,
                    "the ids of ids/imdb.npz are not numbered by this model's words",
                    "by ids/imdb_word_index.json id 5 is 'film', in the model 'movie'",
-                   "evaluate it on texts\n");
+                   "give it texts\n");
     assert_refused("cltrain evaluate own/model.safetensors --data demo:8", 5,
                    "the ids of demo:8 are not", "in the model 'movie'",
                    "or with the demo:N and --seed of its training\n");

@@ -171,9 +171,8 @@ const cli_verb cli_evaluate = {
     .least = 1,
     .most = 1,
     .purpose = "measure a trained model on the test reviews, class by class",
-    .details =
-        "MODEL is the model.safetensors that fit wrote; how reviews are read (words kept,\n"
-        "length, padding) is in it. Ids whose words are not the model's are refused. Loss,\n"
-        "accuracy, precision, recall and F1 of each class, the area under the ROC curve of\n"
-        "two classes, and the confusion matrix.",
+    .details = "MODEL is the model.safetensors that fit wrote; how reviews are read (words kept,\n"
+               "length, padding) is in it. Ids whose words are not the model's are refused. Loss,\n"
+               "accuracy, precision, recall and F1 of each class, the area under the ROC curve of\n"
+               "two classes, and the confusion matrix.",
     .run = run};

@@ -243,7 +243,7 @@ static clt_status check_ids(const cli_source *source, const clt_model *model, cl
     return cli_set_error(
         error, CLT_INPUT,
         "the ids of %.200s are not numbered by this model's words: by %.200s id %d is '%.100s', in "
-        "the model '%.100s'; evaluate it on texts%s",
+        "the model '%.100s'; give it texts%s",
         source->name, source->word_index != NULL ? source->word_index : source->name, (int)id,
         clt_vocabulary_word(source->vocabulary, reading, (int32_t)id),
         clt_vocabulary_word(words, reading, (int32_t)id),
@@ -257,7 +257,7 @@ clt_status cli_source_open_for(const char *name, const cli_settings *settings,
     const clt_reading *reading = clt_model_reading(model);
 
     *source = (cli_source){.name = name, .reading = *reading};
-    clt_status status = cli_source_is_demo(name) || clt_data_is_npz(name)
+    clt_status status = cli_source_is_ids(name)
                             ? open_ids(name, settings, reading, source, error)
                             : cli_texts_open_for(name, settings, model, source, error);
     if (status == CLT_OK && source->test_texts == NULL &&
