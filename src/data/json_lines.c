@@ -1,7 +1,6 @@
 /* json_lines.c: an object a line (jsonlines.org), its text and label under the keys that a table
  * would have as columns. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,19 +27,22 @@ static const char *type_name(const json_t *value)
     return names[json_typeof(value)];
 }
 
+/* The closing quote of the string whose opening one is line[k]; bytes or beyond: there is none. */
+static size_t end_of_string(const char *line, size_t k, size_t bytes)
+{
+    for (k++; k < bytes && line[k] != '"'; k++) {
+        k += line[k] == '\\';
+    }
+    return k;
+}
+
 static clt_status check_values(const char *line, size_t bytes, clt_error *error)
 {
     size_t values = 0;
-    bool quoted = false;
     for (size_t k = 0; k < bytes; k++) {
         char c = line[k];
-        if (quoted) {
-            k += c == '\\';
-            quoted = c != '"';
-        } else {
-            quoted = c == '"';
-            values += c == ',' || c == '[' || c == '{';
-        }
+        k = c == '"' ? end_of_string(line, k, bytes) : k;
+        values += c == ',' || c == '[' || c == '{';
     }
     return values <= VALUES_MAX
                ? CLT_OK
@@ -57,44 +59,33 @@ static bool is_in_number(char c)
     return is_digit(c) || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
 }
 
-/* Makes an integer that the JSON library has no room for a real of its size, in its place. */
-static void shorten_integer(char *digits, size_t count, bool negative)
+static bool is_beyond_64_bits(const char *digits, size_t count, bool negative)
 {
-    enum { EXPONENT_MAX = 307 }; /* that a double has with any first digit */
     const char *limit = negative ? "9223372036854775808" : "9223372036854775807";
-    size_t room = strlen(limit);
-    char exponent[24];
-    if (count < room || digits[0] == '0' || (count == room && memcmp(digits, limit, room) <= 0)) {
-        return;
-    }
-    size_t power = count - 1 < EXPONENT_MAX ? count - 1 : EXPONENT_MAX;
-    size_t used = (size_t)snprintf(exponent, sizeof exponent, "e%zu", power);
-    memcpy(digits + 1, exponent, used);
-    memset(digits + 1 + used, ' ', count - 1 - used);
+    size_t most = strlen(limit);
+    return (count > most || (count == most && memcmp(digits, limit, most) > 0)) && digits[0] != '0';
 }
 
-/* JSON has no limit for integers, the library has 64 bits; what they are matters in a label alone.
- */
+/* JSON has no limit for integers, the library has 64 bits. Makes those beyond a large real in their
+ * place: what they are matters in a label alone, and none is as large. */
 static void shorten_integers(char *line, size_t bytes)
 {
-    bool quoted = false;
+    static const char large[] = "9e307";
     for (size_t k = 0; k < bytes; k++) {
-        char c = line[k];
-        if (quoted) {
-            k += c == '\\';
-            quoted = c != '"';
-        } else if (c == '-' || is_digit(c)) {
-            size_t first = k + (c == '-'), end = first, digits = 0;
-            while (end < bytes && is_in_number(line[end])) {
-                digits += is_digit(line[end++]);
-            }
-            if (digits == end - first) {
-                shorten_integer(line + first, digits, c == '-');
-            }
-            k = end - 1;
-        } else {
-            quoted = c == '"';
+        const bool negative = line[k] == '-';
+        size_t first = k + negative, end = first, digits = 0;
+        if (line[k] == '"') {
+            k = end_of_string(line, k, bytes);
+            continue;
         }
+        while (end < bytes && is_in_number(line[end])) {
+            digits += is_digit(line[end++]);
+        }
+        if (digits == end - first && is_beyond_64_bits(line + first, digits, negative)) {
+            memset(line + first, ' ', digits);
+            memcpy(line + first, large, sizeof large - 1);
+        }
+        k = end > k ? end - 1 : k;
     }
 }
 
