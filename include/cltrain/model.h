@@ -66,7 +66,7 @@ CLT_NODISCARD clt_status clt_model_set_vocabulary(clt_model *model,
 /* Gives the model the names of its classes, label 0 first; copies them.
  *
  * names   [count], UTF-8, terminated, all different, none empty.
- * Errors  CLT_INPUT: names that are not so, or more than the model tells apart. */
+ * Errors  CLT_INPUT: names that are not so, or not as many as the model tells apart. */
 CLT_NODISCARD clt_status clt_model_set_classes(clt_model *model, const char *const *names,
                                                int32_t count, clt_error *error);
 

@@ -139,12 +139,18 @@ const clt_vocabulary *clt_model_vocabulary(const clt_model *model)
     return model->vocabulary;
 }
 
+static clt_status fail_count(const clt_model *model, int32_t count, clt_error *error)
+{
+    return clt_fail(error, CLT_INPUT, 0,
+                    "%" PRId32 " classes, the last layer of %s tells %" PRId32 " apart", count,
+                    model->text, clt_model_class_count(model));
+}
+
+/* A file may name fewer than there are. */
 clt_status clt_model_take_classes(clt_model *model, clt_vocabulary *names, clt_error *error)
 {
     if (names->count > clt_model_class_count(model)) {
-        return clt_fail(error, CLT_INPUT, 0,
-                        "%" PRId32 " classes, the last layer of %s tells %" PRId32 " apart",
-                        names->count, model->text, clt_model_class_count(model));
+        return fail_count(model, names->count, error);
     }
     for (int32_t k = 0; k < names->count; k++) {
         if (*clt_vocabulary_text(names, k + 1) == 0) {
@@ -161,6 +167,9 @@ clt_status clt_model_set_classes(clt_model *model, const char *const *names, int
 {
     clt_vocabulary *made = NULL;
     clt_status status = CLT_OK;
+    if (count != clt_model_class_count(model)) {
+        return fail_count(model, count, error);
+    }
     CLT_TRY(clt_vocabulary_create_empty(&made, error));
     for (int32_t k = 0; k < count; k++) {
         CLT_TRY(clt_vocabulary_append(made, names[k], strlen(names[k]), error));

@@ -145,9 +145,9 @@ clt_status cli_source_check_validation(const char *validation, const char *name,
     if (ids && (cli_source_is_demo(validation) || cli_source_is_demo(name))) {
         return cli_set_error(
             error, CLT_INPUT,
-            "--validation %.300s cannot go with --data %.300s: ids of demo fit only the "
-            "reviews that are made with them; validation of the same kind is "
-            "the test part of --data, measured without the option",
+            "--validation %.300s cannot go with --data %.300s: it must be of the same kind, and "
+            "ids "
+            "of demo fit only the reviews made with them; without it, the test part is measured",
             validation, name);
     }
     return CLT_OK;
@@ -295,11 +295,7 @@ static clt_status make_model(const cli_source *source, const cli_settings *setti
     *model = NULL;
     clt_status status = clt_model_create(layers, &source->reading, settings->seed, model, error);
     if (status == CLT_OK) {
-        status =
-            texts->class_count < clt_model_class_count(*model)
-                ? cli_set_error(error, CLT_INPUT, "%d classes, the last layer of %s tells %d apart",
-                                (int)texts->class_count, layers, (int)clt_model_class_count(*model))
-                : clt_model_set_classes(*model, source->classes, texts->class_count, error);
+        status = clt_model_set_classes(*model, source->classes, texts->class_count, error);
         if (status != CLT_OK && status != CLT_FAILED) { /* the data do not fit the model */
             char advice[96];
             error->status = status = CLT_INPUT;
