@@ -203,9 +203,9 @@ clt_status clt_trainer_resume(const char *folder, clt_model *model, clt_runtime 
             break;
         }
         if (status == CLT_INPUT && reason.native != 0) { /* it may be as good as ever */
-            status = clt_fail(error, status, reason.native,
-                              "%s; make it readable, or remove it to go on from the one before it",
-                              reason.message);
+            status =
+                clt_fail(error, status, reason.native,
+                         "%s; make it readable, or remove it and resume again", reason.message);
             goto done;
         }
         if (status != CLT_INPUT || k + 1 == count) {

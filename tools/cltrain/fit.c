@@ -409,8 +409,9 @@ static int explain(const cli_command *command, const fit *f, clt_status status, 
     size_t checkpoints = 0;
     char go_on[512] = "";
 
-    if (f->trainer != NULL && clt_checkpoints_count(f->out, &checkpoints, NULL) == CLT_OK) {
+    if (f->trainer != NULL) {
         cli_go_on(f->out, f->settings->data, go_on, sizeof go_on);
+        checkpoints = clt_checkpoints_count(f->out, &checkpoints, NULL) == CLT_OK ? checkpoints : 0;
     }
     if (status == CLT_STOPPED) {
         int number = cli_signal_noted();

@@ -38,8 +38,7 @@ static const cli_option options[] = {
      "leave out rows that cannot be read, and say which, instead of stopping at the first"},
     {"--validation", CLI_FIT, CLI_TEXT, FIELD(validation), 0, 0, "FILE",
      "measure these after each epoch, of the same kind (ids or texts) as --data (else the data's "
-     "own "
-     "test part, when there is one)"},
+     "own test part, when there is one)"},
     {"--validation-split", CLI_FIT, CLI_SHARE, FIELD(validation_split), 0, 0, "F",
      "set this share of each class aside to measure, drawn from the seed"},
     {"--min-count", CLI_DATA | CLI_FIT | CLI_BENCH | CLI_TUNE, CLI_INT, FIELD(min_count), 1,
