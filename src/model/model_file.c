@@ -28,8 +28,9 @@
 #define COUNTS "vocabulary_counts"
 #define CLASSES "classes"
 
+enum { INDEX_FROM = 4 }; /* among the numbers */
+
 /* The reading options in the metadata; sides are spelled pre and post. */
-enum { INDEX_FROM = 4 };
 static const struct {
     const char *key;
     size_t offset;

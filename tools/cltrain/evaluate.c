@@ -23,7 +23,8 @@ typedef struct evaluation {
     double seconds;
 } evaluation;
 
-/* The words of the data's ids, which the model's do not contradict; NULL: none known. */
+/* The words of the data's ids: the model's, which may be more than a found list's and do not
+ * contradict it, but for --word-index; NULL: none known. */
 static const clt_vocabulary *words_of(const evaluation *e)
 {
     const clt_vocabulary *own = clt_model_vocabulary(e->model), *others = e->source.vocabulary;
