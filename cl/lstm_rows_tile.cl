@@ -84,17 +84,17 @@ typedef struct next_step {
     int count; /* elements of c_in, a quarter of those of gates; 0: nothing */
 } next_step;
 
-/* sums[ROWS][vectors] = or += a[ROWS][count] . panel[count][vectors]; `vectors` is 1 .. 4 and, as
- * `stride`, the length of a row of a, a constant where this is called. Loops over v run to 4,
- * because compilers unroll them before they know `vectors`. With `ahead`, what lies PRODUCT_DEPTH
- * rows further in the panel is fetched for the next product. */
-CLT_INLINE void product(const int vectors, const int count, const float *a, const int stride,
-                        global const float16 *panel, int ahead, next_step next, int add,
-                        float16 (*sums)[4])
+/* sums[rows][vectors] = or += a[rows][count] . panel[count][vectors]; `rows`, 1 or ROWS, `vectors`,
+ * 1 .. 4, and `stride`, the length of a row of a, are constants where this is called. Loops over v
+ * run to 4, because compilers unroll them before they know `vectors`. With `ahead`, what lies
+ * PRODUCT_DEPTH rows further in the panel is fetched for the next product. */
+CLT_INLINE void product(const int rows, const int vectors, const int count, const float *a,
+                        const int stride, global const float16 *panel, int ahead, next_step next,
+                        int add, float16 (*sums)[4])
 {
     float16 s[ROWS][4];
 #pragma unroll
-    for (int m = 0; m < ROWS; m++) {
+    for (int m = 0; m < rows; m++) {
 #pragma unroll
         for (int v = 0; v < 4; v++) {
             s[m][v] = add ? sums[m][v] : 0.0f;
@@ -114,7 +114,7 @@ CLT_INLINE void product(const int vectors, const int count, const float *a, cons
             b[v] = v < vectors ? panel[k * vectors + v] : 0.0f;
         }
 #pragma unroll
-        for (int m = 0; m < ROWS; m++) {
+        for (int m = 0; m < rows; m++) {
             const float16 x = a[m * stride + k];
 #pragma unroll
             for (int v = 0; v < 4; v++) {
@@ -128,27 +128,34 @@ CLT_INLINE void product(const int vectors, const int count, const float *a, cons
     for (int m = 0; m < ROWS; m++) {
 #pragma unroll
         for (int v = 0; v < 4; v++) {
-            sums[m][v] = s[m][v];
+            sums[m][v] = s[m < rows ? m : 0][v];
         }
     }
 }
 
 /* sums[GROUPS][ROWS][vectors] = a[rows][count] . panel[count][vectors], a part of the panel that
- * stays in the first cache for all groups at a time. While the last group is summed, the part after
- * it is fetched, where the recurrent kernel is too large for the second cache: tiles have several
- * groups only there. `next` of the first group; none: count 0. */
+ * stays in the first cache for all groups at a time. Of several groups, the last one fetches the
+ * part after it on its way: tiles have them only where the recurrent kernel is too large for the
+ * second cache. One group reads on without a stop, as processors fetch ahead by themselves, and
+ * best alone. `next` of the first group; none: count 0. */
 CLT_INLINE void tile_product(const int vectors, const int count, int rows, const float *a,
                              const int stride, global const float16 *panel, next_step next,
                              float16 (*sums)[ROWS][4])
 {
     for (int k = 0; k < count; k += PRODUCT_DEPTH) {
+        const int depth = min(PRODUCT_DEPTH, count - k);
         for (int r = 0; r < rows; r += ROWS) {
             const next_step part = {next.gates + (size_t)r * G + 4 * k,
                                     next.c_in + (size_t)r * H + k,
                                     next.count > 0 ? min(ROWS, rows - r) * H - k : 0};
-            product(vectors, min(PRODUCT_DEPTH, count - k), a + r * stride + k, stride,
-                    panel + k * vectors, GROUPS > 1 && r + ROWS >= rows, part, k > 0,
-                    sums[r / ROWS]);
+            const int ahead = rows > ROWS && r + ROWS >= rows;
+            if (rows == 1) {
+                product(1, vectors, depth, a + k, stride, panel + k * vectors, 0, part, k > 0,
+                        sums[0]);
+            } else {
+                product(ROWS, vectors, depth, a + r * stride + k, stride, panel + k * vectors,
+                        ahead, part, k > 0, sums[r / ROWS]);
+            }
         }
     }
 }
