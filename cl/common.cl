@@ -30,13 +30,14 @@ typedef float8 clt_unaligned8 __attribute__((aligned(4)));
 #define clt_prefetch_second(p) prefetch(p, 1)
 #endif
 
-/* Asks for columns 0 .. columns - 1 of the rows first .. end - 1 of a matrix. */
+/* Asks for columns 0 .. columns - 1 of the rows first .. end - 1 of a matrix, in the second cache:
+ * what waits in the first one throws out what is in use. */
 static inline void clt_prefetch_rows(global const float *matrix, int ld, int first, int end,
                                      int columns)
 {
     for (int r = first; r < end; r++) {
         for (int c = 0; c < columns; c += 16) {
-            clt_prefetch(matrix + (size_t)r * ld + c);
+            clt_prefetch_second(matrix + (size_t)r * ld + c);
         }
     }
 }

@@ -47,10 +47,10 @@ static float16 add_sixteen(float16 a, float16 b)
 
 static void fetch_wide(__global const float *p)
 {
-    clt_prefetch(p);
-    clt_prefetch(p + 16);
-    clt_prefetch(p + 32);
-    clt_prefetch(p + 48);
+    clt_prefetch_second(p);
+    clt_prefetch_second(p + 16);
+    clt_prefetch_second(p + 32);
+    clt_prefetch_second(p + 48);
 }
 
 static void fetch_none(__global const float *p)
@@ -126,9 +126,10 @@ __kernel void reduce_segments(__global const float *restrict src, __global const
         __global float *to = dst + (size_t)u * columns;
         int c = begin;
 #ifdef CLT_WHOLE_ROWS
-        for (; c + 64 <= end; c += 64) {
-            store_wide(segment_wide(src + c, offset, positions, columns, shards, last_position),
-                       to + c);
+        for (; c < end && end - begin >= 64; c += 64) { /* the last 64 may overlap those before */
+            const int at = min(c, end - 64);
+            store_wide(segment_wide(src + at, offset, positions, columns, shards, last_position),
+                       to + at);
         }
         for (; c + 16 <= end; c += 16) {
             vstore16(segment_sixteen(src + c, offset, positions, columns, shards, last_position), 0,
