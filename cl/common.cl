@@ -21,13 +21,17 @@ typedef float8 clt_unaligned8 __attribute__((aligned(4)));
 #define CLT_IN_ORDER _Pragma("clang loop vectorize(disable)")
 
 /* Asks for the cache line at p before it is needed, or only into the second cache, where the first
- * has no room. PoCL's prefetch() does nothing, but its compiler has one that does. */
+ * has no room; stores a vector at a multiple of its size past the caches, for much later: the lock
+ * at the end of a launch makes it seen. PoCL's prefetch() does nothing, but its compiler has one
+ * that does. */
 #ifdef CLT_POCL
 #define clt_prefetch(p) __builtin_prefetch((const void *)(size_t)(p))
 #define clt_prefetch_second(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
+#define clt_store_past(v, p) __builtin_nontemporal_store(v, (global float16 *)(p))
 #else
 #define clt_prefetch(p) prefetch(p, 1)
 #define clt_prefetch_second(p) prefetch(p, 1)
+#define clt_store_past(v, p) (*(global clt_unaligned16 *)(p) = (v))
 #endif
 
 /* Asks for columns 0 .. columns - 1 of the rows first .. end - 1 of a matrix, in the second cache:

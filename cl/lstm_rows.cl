@@ -25,11 +25,22 @@ typedef struct forward_arrays {
     int width; /* of a row of y */
 } forward_arrays;
 
+/* A vector of what backward needs. That of a batch has left the caches by then, that of one sample
+ * has not. */
+CLT_INLINE void save(const int lanes, int rows, float16 v, global float *p)
+{
+    if (H % LANES == 0 && rows > 1) { /* every vector begins at a multiple of its size */
+        clt_store_past(v, p);
+    } else {
+        clt_store16(lanes, v, p);
+    }
+}
+
 /* One row of the block from unit j on: from the products' sums [4 gates], none for a state of
  * zeros, and the projected row x to c after the step and the output gate. */
-CLT_INLINE void cell_gates(const int lanes, int j, const float16 *sums, global const float *x,
-                           global const float *bias, float *c, float16 *output, size_t n,
-                           forward_arrays to)
+CLT_INLINE void cell_gates(const int lanes, int j, int rows, const float16 *sums,
+                           global const float *x, global const float *bias, float *c,
+                           float16 *output, size_t n, forward_arrays to)
 {
     float16 z[4];
 #pragma unroll
@@ -46,22 +57,22 @@ CLT_INLINE void cell_gates(const int lanes, int j, const float16 *sums, global c
     *output = o;
     if (to.gates) {
         global float *gate = to.gates + n * G + j;
-        clt_store16(lanes, i, gate);
-        clt_store16(lanes, f, gate + H);
-        clt_store16(lanes, g, gate + 2 * H);
-        clt_store16(lanes, o, gate + 3 * H);
-        clt_store16(lanes, before, to.c_in + n * H + j);
+        save(lanes, rows, i, gate);
+        save(lanes, rows, f, gate + H);
+        save(lanes, rows, g, gate + 2 * H);
+        save(lanes, rows, o, gate + 3 * H);
+        save(lanes, rows, before, to.c_in + n * H + j);
     }
 }
 
 /* The rest of it: h after the step, `before` being h before it. */
-CLT_INLINE void cell_output(const int lanes, int j, float16 output, const float *before,
+CLT_INLINE void cell_output(const int lanes, int j, int rows, float16 output, const float *before,
                             const float *c, float *h, size_t n, forward_arrays to)
 {
     const float16 after = output * clt_tanh16(*(const clt_unaligned16 *)(c + j));
     *(clt_unaligned16 *)(h + j) = after;
     if (to.gates) {
-        clt_store16(lanes, *(const clt_unaligned16 *)(before + j), to.h_in + n * H + j);
+        save(lanes, rows, *(const clt_unaligned16 *)(before + j), to.h_in + n * H + j);
     }
     if (to.y) {
         clt_store16(lanes, after, to.y + n * to.width + j);
@@ -86,12 +97,12 @@ CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_stat
     for (int r = 0; r < rows; r += ROWS) {
 #pragma unroll
         for (int m = 0; m < ROWS; m++) {
-            cell_gates(lanes, j, has_state ? sums[r / ROWS][m] : 0, x[r + m], bias,
+            cell_gates(lanes, j, rows, has_state ? sums[r / ROWS][m] : 0, x[r + m], bias,
                        c + (r + m) * PADDED, &output[m], n + min(r + m, rows - 1), to);
         }
 #pragma unroll
         for (int m = 0; m < ROWS; m++) {
-            cell_output(lanes, j, output[m], before + (r + m) * PADDED, c + (r + m) * PADDED,
+            cell_output(lanes, j, rows, output[m], before + (r + m) * PADDED, c + (r + m) * PADDED,
                         h + (r + m) * PADDED, n + min(r + m, rows - 1), to);
         }
     }
