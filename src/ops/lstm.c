@@ -335,9 +335,9 @@ clt_status clt_lstm_forward(clt_lstm *op, const clt_lstm_parameters *parameters,
     if (!is_projected) {
         CLT_TRY(clt_lstm_project(op, parameters, x->rows, x->row_count, op->projected, error));
     }
-    /* Per position it reads a projected row and writes gates, h, c and tanh(c). */
+    /* Per position it reads a projected row and writes gates, h and c. */
     clt_profile_begin(op->runtime, "lstm forward", product_flops(steps, columns, hidden),
-                      sizeof(float) * steps * (columns + (op->limits.train ? 7 * hidden : 0)));
+                      sizeof(float) * steps * (columns + (op->limits.train ? 6 * hidden : 0)));
     status = op->variant->forward(op, &call, error);
     clt_profile_end(op->runtime);
 done:
@@ -443,9 +443,9 @@ clt_status clt_lstm_backward(clt_lstm *op, const clt_lstm_parameters *parameters
                                 .from = dstateT != NULL ? *dstateT : none,
                                 .to = dstate0 != NULL ? *dstate0 : none,
                                 .y = dy};
-    /* Per position it reads gates, c and tanh(c) and writes the gates' gradients. */
+    /* Per position it reads gates and c and writes the gates' gradients. */
     clt_profile_begin(op->runtime, "lstm backward", product_flops(steps, 4 * hidden, hidden),
-                      sizeof(float) * steps * 10 * hidden);
+                      sizeof(float) * steps * 9 * hidden);
     status = op->variant->backward(op, &call, error);
     clt_profile_end(op->runtime);
     CLT_TRY(status);
