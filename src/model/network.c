@@ -23,6 +23,11 @@ bool clt_network_packs(const clt_network *network)
     return network->packs;
 }
 
+void clt_network_set_unchanged(clt_network *network, bool unchanged)
+{
+    network->unchanged = unchanged;
+}
+
 void clt_network_set_loader(const clt_network *network, clt_loader *loader, bool whole)
 {
     if (network->packs) {

@@ -46,6 +46,10 @@ CLT_NODISCARD clt_status clt_network_take_weights(clt_network *network, const cl
 CLT_NODISCARD clt_status clt_network_upload(clt_network *network, const clt_batch *batch,
                                             clt_error *error);
 
+/* Says whether weights stay as they are between one forward and the next, until it is taken back:
+ * an inference then prepares them once. */
+void clt_network_set_unchanged(clt_network *network, bool unchanged);
+
 /* Queues the way of that batch through the layers; logits are left on the device.
  *
  * step     optimiser steps so far: the place of this step's dropout masks. */

@@ -39,6 +39,7 @@ struct clt_network {
     clt_buffer vocabulary[2]; /* of a direction, float [V, 4H]: clt_network_project_vocabulary */
     bool by_id;               /* of the batch: its index is into `vocabulary` */
     bool packed_mask;         /* of the batch */
+    bool unchanged;           /* weights, since the last forward: clt_network_set_unchanged */
     int longest;              /* of the batch: its prefix */
     clt_buffer reduce_saved;
     size_t scratch_bytes, reduce_bytes;

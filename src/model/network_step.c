@@ -187,6 +187,7 @@ static clt_status forward_lstm(clt_network *network, int k, clt_error *error)
         clt_sequence x = input_of(network, k, d);
         clt_lstm_parameters parameters = lstm_parameters(network->parameters, s->layer, d);
         parameters.recurrent_mask = s->mask[d];
+        parameters.unchanged = network->unchanged;
         if (s->recurrent_dropout != NULL) {
             clt_dropout_counter counter = lstm_counter(network, k, MASK_STATE, d);
             CLT_TRY(clt_dropout_mask(s->recurrent_dropout, &x.extent, &counter, s->mask[d], error));

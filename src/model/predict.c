@@ -98,6 +98,7 @@ clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
         read->samples = (size_t)batch->extent.samples;
         CLT_TRY(clt_network_upload(network, batch, error));
         CLT_TRY(clt_network_forward(network, 0, error));
+        clt_network_set_unchanged(network, true);
         CLT_TRY(clt_buffer_read_later(runtime, state->logits, 0,
                                       read->samples * outputs * sizeof(float), &read->ticket,
                                       error));
@@ -109,6 +110,7 @@ clt_status clt_network_logits(clt_network *network, const clt_dataset *dataset,
     CLT_TRY(take_logits(runtime, &reads[0], outputs, logits, error));
     CLT_TRY(take_logits(runtime, &reads[1], outputs, logits, error));
 done:
+    clt_network_set_unchanged(network, false);
     if (status != CLT_OK) {
         (void)!clt_runtime_finish(runtime, NULL); /* what is freed next is still in use */
     }

@@ -32,6 +32,7 @@ typedef struct clt_lstm_parameters {
     clt_buffer bias;             /* [4H] */
     clt_buffer recurrent_mask; /* [N, H]: the product at a position reads h * mask; none: h, as for
                                   packed sequences; not in dparameters */
+    bool unchanged;            /* inference: since the op's last forward; spares its preparing */
 } clt_lstm_parameters;
 
 typedef struct clt_lstm_state {

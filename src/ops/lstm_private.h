@@ -35,6 +35,7 @@ typedef struct clt_lstm_call {
     clt_buffer projected;        /* [row_count, 4H]; forward only */
     clt_buffer recurrent_kernel; /* [H, 4H] */
     clt_buffer recurrent_mask;   /* [N, H] or none */
+    bool unchanged;              /* recurrent_kernel, since the last forward; inference only */
     clt_buffer bias;             /* [4H]; forward only */
     clt_lstm_state from;         /* state0 or dstateT; {NULL}: zeros */
     clt_lstm_state to;           /* stateT or dstate0; {NULL}: not wanted */

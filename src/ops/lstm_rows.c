@@ -30,7 +30,7 @@ typedef struct rows_state {
     int groups;            /* of ROWS samples in a tile; changes no bits */
     bool shared;           /* tiles may have parts; changes no bits */
     clt_buffer between_h[2], between_c; /* scratch, shared: the state between two launches */
-    clt_buffer packed;                  /* scratch: the recurrent kernel in panels */
+    clt_buffer packed; /* the recurrent kernel in panels; scratch, at inference saved */
 } rows_state;
 
 static bool suits(const clt_runtime *runtime, const clt_lstm_config *config)
@@ -142,7 +142,8 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
         CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->prefix, error));
     }
     /* 4H rows of units or H rows of the gates of units, in whole vectors and so at most 15 more. */
-    CLT_TRY(clt_lstm_reserve(&op->scratch, &rows->packed, 4 * h, h + LANES, error));
+    CLT_TRY(clt_lstm_reserve(op->limits.train ? &op->scratch : &op->saved, &rows->packed, 4 * h,
+                             h + LANES, error));
     if (rows->shared) {
         CLT_TRY(clt_lstm_reserve(&op->scratch, &rows->between_h[0], samples, h, error));
         CLT_TRY(clt_lstm_reserve(&op->scratch, &rows->between_h[1], samples, h, error));
@@ -271,7 +272,9 @@ static clt_status forward(clt_lstm *op, const clt_lstm_call *call, clt_error *er
     const clt_buffer none = {0}, y_last = op->config.sequence ? none : call->y;
     size_t h = (size_t)op->config.hidden, parts = parts_of(op, call);
     const clt_arg pack[] = {clt_arg_buffer(call->recurrent_kernel), clt_arg_buffer(rows->packed)};
-    CLT_TRY(enqueue(rows->pack, clt_ceil_divide(h, LANES), h, 1, pack, 2, error));
+    if (!call->unchanged) {
+        CLT_TRY(enqueue(rows->pack, clt_ceil_divide(h, LANES), h, 1, pack, 2, error));
+    }
     if (has_prefix(call->x)) {
         CLT_TRY(forward_prefix(op, call, error));
     }

@@ -1,8 +1,8 @@
 /* ops.h: the contract of every op, and what flows between layers.
  *
  * plan       picks the variant, builds programs, makes kernel objects; states the bytes it saves
- *            from forward to backward and the scratch it needs (clt_space), for at most `samples`
- *            samples of `timesteps` steps, for training or inference.
+ *            from forward to backward, or at inference to the next forward, and the scratch it
+ *            needs (clt_space), for at most `samples` samples of `timesteps` steps.
  * bind       is told where those bytes lie; slices are made here.
  * forward    queues work. backward: dx is overwritten, dparams accumulate.
  * destroy    frees everything; NULL allowed.

@@ -113,12 +113,44 @@ static void test_rule(void **state)
     clt_model_free(model);
 }
 
+/* A network prepares its weights once for all batches of a call, and anew when they have changed.
+ */
+static void test_changed_weights(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_model *models[2] = {NULL, NULL};
+    clt_network *network = NULL;
+    float expected[2 * COUNT], logits[2 * COUNT];
+    const clt_limits limits = {16, LENGTH, false};
+    const clt_dataset all = {COUNT, offsets, ids, NULL, 0, WORDS, false};
+    const char *layers = "embedding:6,lstm:20:bidirectional:sequence,lstm:5,dense:2";
+    for (int m = 0; m < 2; m++) {
+        assert_ok(clt_model_create(layers, &reading, 3 + (uint64_t)m, &models[m], &error));
+    }
+    assert_ok(clt_network_create(clt_test_runtime, models[0], &limits, 0, NULL, &network, &error));
+    for (int m = 0; m < 2; m++) {
+        clt_network *fresh = NULL;
+        assert_ok(clt_network_take_weights(network, models[m], &error));
+        assert_ok(clt_network_logits(network, &all, &reading, logits, &error));
+        assert_ok(
+            clt_network_create(clt_test_runtime, models[m], &limits, 0, NULL, &fresh, &error));
+        assert_ok(clt_network_logits(fresh, &all, &reading, expected, &error));
+        assert_memory_equal(logits, expected, sizeof expected);
+        clt_network_destroy(fresh);
+    }
+    clt_network_destroy(network);
+    clt_model_free(models[0]);
+    clt_model_free(models[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vocabulary_or_batch),
         cmocka_unit_test(test_rule),
         cmocka_unit_test(test_prefix),
+        cmocka_unit_test(test_changed_weights),
     };
     fill_texts();
     return cmocka_run_group_tests(tests, clt_test_runtime_begin, clt_test_runtime_end);
