@@ -32,7 +32,7 @@ typedef struct clt_lstm_parameters {
     clt_buffer bias;             /* [4H] */
     clt_buffer recurrent_mask; /* [N, H]: the product at a position reads h * mask; none: h, as for
                                   packed sequences; not in dparameters */
-    bool unchanged;            /* inference: since the op's last forward; spares its preparing */
+    bool unchanged; /* inference: the recurrent kernel is that of the op's last forward */
 } clt_lstm_parameters;
 
 typedef struct clt_lstm_state {
