@@ -25,22 +25,54 @@ typedef struct forward_arrays {
     int width; /* of a row of y */
 } forward_arrays;
 
-/* A vector of what backward needs. That of a batch has left the caches by then, that of one sample
- * has not. */
-CLT_INLINE void save(const int lanes, int rows, float16 v, global float *p)
+/* What backward needs of a time step has left the caches by then, where a tile has several samples,
+ * and is stored past them, which takes whole vectors at multiples of their size. Where 16 divides
+ * the units, every vector is one; elsewhere a tile collects its rows before it stores them. A part
+ * of a tile has no whole rows, and stores as it comes. */
+#define STAGED (REST > 0 && !SHARED)
+#define STAGE (STAGED ? TILE : 0)
+typedef struct staged_arrays {
+    float gates[STAGE * G + LANES], h_in[STAGE * H + LANES], c_in[STAGE * H + LANES];
+} staged_arrays;
+
+/* A vector of that, at one of two places. */
+CLT_INLINE void save(const int lanes, int rows, float16 v, float *staged, global float *p)
 {
-    if (H % LANES == 0 && rows > 1) { /* every vector begins at a multiple of its size */
+    if (STAGED) {
+        *(clt_unaligned16 *)staged = v;
+    } else if (REST == 0 && rows > 1) {
         clt_store_past(v, p);
     } else {
         clt_store16(lanes, v, p);
     }
 }
 
-/* One row of the block from unit j on: from the products' sums [4 gates], none for a state of
+/* The rows of a tile, which lie in one piece. */
+CLT_INLINE void store_staged(int rows, int columns, const float *staged, global float *to)
+{
+    const int count = rows * columns, past = rows > 1;
+    int k = past ? (int)(-((size_t)to / sizeof(float)) % LANES) : 0;
+    for (int j = 0; j < min(k, count); j++) {
+        to[j] = staged[j];
+    }
+    for (; k + LANES <= count; k += LANES) {
+        const float16 v = *(const clt_unaligned16 *)(staged + k);
+        if (past) {
+            clt_store_past(v, to + k);
+        } else {
+            *(global clt_unaligned16 *)(to + k) = v;
+        }
+    }
+    for (; k < count; k++) {
+        to[k] = staged[k];
+    }
+}
+
+/* Row m of a tile, the block from unit j on: from the products' sums [4 gates], none for a state of
  * zeros, and the projected row x to c after the step and the output gate. */
-CLT_INLINE void cell_gates(const int lanes, int j, int rows, const float16 *sums,
+CLT_INLINE void cell_gates(const int lanes, int j, int m, int rows, const float16 *sums,
                            global const float *x, global const float *bias, float *c,
-                           float16 *output, size_t n, forward_arrays to)
+                           float16 *output, staged_arrays *staged, size_t n, forward_arrays to)
 {
     float16 z[4];
 #pragma unroll
@@ -56,23 +88,26 @@ CLT_INLINE void cell_gates(const int lanes, int j, int rows, const float16 *sums
     *(clt_unaligned16 *)(c + j) = fma(f, before, i * g);
     *output = o;
     if (to.gates) {
+        float *stage = staged->gates + m * G + j;
         global float *gate = to.gates + n * G + j;
-        save(lanes, rows, i, gate);
-        save(lanes, rows, f, gate + H);
-        save(lanes, rows, g, gate + 2 * H);
-        save(lanes, rows, o, gate + 3 * H);
-        save(lanes, rows, before, to.c_in + n * H + j);
+        save(lanes, rows, i, stage, gate);
+        save(lanes, rows, f, stage + H, gate + H);
+        save(lanes, rows, g, stage + 2 * H, gate + 2 * H);
+        save(lanes, rows, o, stage + 3 * H, gate + 3 * H);
+        save(lanes, rows, before, staged->c_in + m * H + j, to.c_in + n * H + j);
     }
 }
 
 /* The rest of it: h after the step, `before` being h before it. */
-CLT_INLINE void cell_output(const int lanes, int j, int rows, float16 output, const float *before,
-                            const float *c, float *h, size_t n, forward_arrays to)
+CLT_INLINE void cell_output(const int lanes, int j, int m, int rows, float16 output,
+                            const float *before, const float *c, float *h, staged_arrays *staged,
+                            size_t n, forward_arrays to)
 {
     const float16 after = output * clt_tanh16(*(const clt_unaligned16 *)(c + j));
     *(clt_unaligned16 *)(h + j) = after;
     if (to.gates) {
-        save(lanes, rows, *(const clt_unaligned16 *)(before + j), to.h_in + n * H + j);
+        save(lanes, rows, *(const clt_unaligned16 *)(before + j), staged->h_in + m * H + j,
+             to.h_in + n * H + j);
     }
     if (to.y) {
         clt_store16(lanes, after, to.y + n * to.width + j);
@@ -85,7 +120,7 @@ CLT_INLINE void cell_output(const int lanes, int j, int rows, float16 output, co
 CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_state,
                               global const float *packed, global const float *const *x,
                               global const float *bias, const float *before, float *h, float *c,
-                              size_t n, forward_arrays to)
+                              staged_arrays *staged, size_t n, forward_arrays to)
 {
     const int j = block * LANES;
     const next_step nothing = {0, 0, 0};
@@ -96,14 +131,14 @@ CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_stat
     }
     for (int r = 0; r < rows; r += ROWS) {
 #pragma unroll
-        for (int m = 0; m < ROWS; m++) {
-            cell_gates(lanes, j, rows, has_state ? sums[r / ROWS][m] : 0, x[r + m], bias,
-                       c + (r + m) * PADDED, &output[m], n + min(r + m, rows - 1), to);
+        for (int m = r; m < r + ROWS; m++) {
+            cell_gates(lanes, j, m, rows, has_state ? sums[r / ROWS][m - r] : 0, x[m], bias,
+                       c + m * PADDED, &output[m - r], staged, n + min(m, rows - 1), to);
         }
 #pragma unroll
-        for (int m = 0; m < ROWS; m++) {
-            cell_output(lanes, j, rows, output[m], before + (r + m) * PADDED, c + (r + m) * PADDED,
-                        h + (r + m) * PADDED, n + min(r + m, rows - 1), to);
+        for (int m = r; m < r + ROWS; m++) {
+            cell_output(lanes, j, m, rows, output[m - r], before + m * PADDED, c + m * PADDED,
+                        h + m * PADDED, staged, n + min(m, rows - 1), to);
         }
     }
 }
@@ -172,6 +207,7 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
         rows = 0;
     }
     float h[2][TILE * PADDED], c[TILE * PADDED];
+    staged_arrays staged;
     load_state(rows, 0, PADDED, h0 ? h0 + state : 0, h[0]);
     load_state(rows, j0, block1 * LANES, c0 ? c0 + state : 0, c);
     for (int step = 0;; step++) {
@@ -219,12 +255,18 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
                 clt_prefetch_rows(projected, next_row, row, row + 1, G);
             }
         }
-        for (int block = block0; block < min(block1, H / LANES); block++) {
-            block_forward(LANES, block, rows, has_state, packed, x, bias, before, after, c, n, to);
+        if (REST > 0 && block1 == BLOCKS) { /* first: what is staged of it spills into the others */
+            block_forward(REST, H / LANES, rows, has_state, packed, x, bias, before, after, c,
+                          &staged, n, to);
         }
-        if (REST > 0 && block1 == BLOCKS) {
-            block_forward(REST, H / LANES, rows, has_state, packed, x, bias, before, after, c, n,
-                          to);
+        for (int block = block0; block < min(block1, H / LANES); block++) {
+            block_forward(LANES, block, rows, has_state, packed, x, bias, before, after, c, &staged,
+                          n, to);
+        }
+        if (STAGED && gates) {
+            store_staged(rows, G, staged.gates, gates + n * G);
+            store_staged(rows, H, staged.h_in, h_in + n * H);
+            store_staged(rows, H, staged.c_in, c_in + n * H);
         }
         n = next;
         t += reverse ? -1 : 1;
