@@ -1,13 +1,7 @@
 /* lstm_rows_gradient.cl: the recurrent kernel's gradient per shard, for CPUs: a product whose panel
- * of columns stays in registers for TILE_UNITS units.
- *
- * Macro of the prelude: HIDDEN, the number of hidden units H. Launch: work-groups of one work-item,
- * global (ceil(4H / PANEL), S). */
+ * of columns stays in registers for TILE_UNITS units. lstm_rows_tile.cl comes before it. Launch:
+ * work-groups of one work-item, global (ceil(4H / PANEL), S). */
 
-#define H HIDDEN
-#define G (4 * H)
-#define LANES 16
-#define PANEL (4 * LANES)
 #define TILE_UNITS 6
 #define DEPTH 64 /* positions whose part of a panel stays in the first cache for all units */
 #define COLUMN_REST (G % PANEL)

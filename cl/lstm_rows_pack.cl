@@ -1,11 +1,5 @@
-/* lstm_rows_pack.cl: the recurrent kernel [H, 4H] in the panels of lstm_rows_tile.cl.
- *
- * Macro of the prelude: HIDDEN, the number of hidden units H. */
-
-#define H HIDDEN
-#define G (4 * H)
-#define LANES 16
-#define PANEL (4 * LANES)
+/* lstm_rows_pack.cl: the recurrent kernel [H, 4H] in the panels of lstm_rows_tile.cl, which comes
+ * before it. */
 
 /* Forward: per block [H][4 gates][LANES units], 0 past the last unit. Global: (BLOCKS, H). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void

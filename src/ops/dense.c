@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "ops/ops.h"
+#include "ops/program.h"
 #include "util/memory.h"
 
 struct clt_dense {
@@ -22,7 +23,7 @@ clt_status clt_dense_plan(clt_runtime *runtime, int inputs, int outputs, clt_den
     made->runtime = runtime;
     made->inputs = inputs;
     made->outputs = outputs;
-    CLT_TRY(clt_program_build(runtime, "dense", "", &program, error));
+    CLT_TRY(clt_layers_program(runtime, &program, error));
     CLT_TRY(clt_kernel_create(program, "dense_forward", &made->forward, error));
     CLT_TRY(clt_kernel_create(program, "dense_backward_input", &made->backward_input, error));
     CLT_TRY(

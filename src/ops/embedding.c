@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "ops/ops.h"
+#include "ops/program.h"
 #include "ops/tiling.h"
 #include "util/memory.h"
 
@@ -24,7 +25,7 @@ clt_status clt_embedding_plan(clt_runtime *runtime, int features, clt_embedding 
     }
     made->runtime = runtime;
     made->features = features;
-    CLT_TRY(clt_program_build(runtime, "embedding", clt_tiling_prelude(runtime), &program, error));
+    CLT_TRY(clt_layers_program(runtime, &program, error));
     CLT_TRY(clt_kernel_create(program, "embedding_gather", &made->gather, error));
     *op = made;
     return CLT_OK;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "ops/ops.h"
+#include "ops/program.h"
 #include "util/memory.h"
 
 struct clt_loss {
@@ -21,7 +22,7 @@ clt_status clt_loss_plan(clt_runtime *runtime, int outputs, clt_loss **op, clt_e
     made->runtime = runtime;
     made->outputs = outputs;
     const char *name = outputs == 1 ? "loss_binary" : "loss_categorical";
-    CLT_TRY(clt_program_build(runtime, "loss", "", &program, error));
+    CLT_TRY(clt_layers_program(runtime, &program, error));
     CLT_TRY(clt_kernel_create(program, name, &made->forward, error));
     *op = made;
     return CLT_OK;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ops/lstm_private.h"
+#include "ops/program.h"
 #include "util/memory.h"
 
 #define HIDDEN_MAX 2048
@@ -205,7 +206,7 @@ static clt_status plan_sums(clt_lstm *op, clt_error *error)
 {
     clt_status status;
     clt_program *program;
-    CLT_TRY(clt_program_build(op->runtime, "lstm", "", &program, error));
+    CLT_TRY(clt_layers_program(op->runtime, &program, error));
     CLT_TRY(clt_kernel_create(program, "lstm_add_shards", &op->add_shards, error));
     CLT_TRY(clt_kernel_create(program, "lstm_sum_rows", &op->sum_rows, error));
     CLT_TRY(clt_kernel_create(program, "lstm_add_rows", &op->add_rows, error));

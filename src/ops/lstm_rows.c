@@ -95,19 +95,18 @@ static size_t parts_of(const clt_lstm *op, const clt_lstm_call *call)
 static clt_status plan_training(clt_lstm *op, const char *prelude, clt_error *error)
 {
     clt_status status;
-    clt_program *program, *gradient, *pack;
+    clt_program *program;
     rows_state *rows = op->state;
     size_t samples = (size_t)op->limits.samples, h = (size_t)op->config.hidden;
-    CLT_TRY(clt_program_build(op->runtime, "lstm_rows_pack", prelude, &pack, error));
-    CLT_TRY(clt_kernel_create(pack, "lstm_rows_pack_transposed", &rows->pack_transposed, error));
-    CLT_TRY(clt_program_build(op->runtime, "lstm_rows_tile+lstm_rows_backward", prelude, &program,
-                              error));
+    CLT_TRY(clt_program_build(op->runtime,
+                              "lstm_rows_tile+lstm_rows_pack+lstm_rows_backward+lstm_rows_gradient",
+                              prelude, &program, error));
+    CLT_TRY(clt_kernel_create(program, "lstm_rows_pack_transposed", &rows->pack_transposed, error));
     CLT_TRY(clt_kernel_create(program, "lstm_rows_backward", &rows->backward, error));
     if (rows->shared) {
         CLT_TRY(clt_kernel_create(program, "lstm_rows_backward_part", &rows->backward_part, error));
     }
-    CLT_TRY(clt_program_build(op->runtime, "lstm_rows_gradient", prelude, &gradient, error));
-    CLT_TRY(clt_kernel_create(gradient, "lstm_rows_gradient", &rows->gradient, error));
+    CLT_TRY(clt_kernel_create(program, "lstm_rows_gradient", &rows->gradient, error));
     if (op->has_prefix) {
         CLT_TRY(
             clt_kernel_create(program, "lstm_rows_backward_prefix", &rows->backward_prefix, error));
@@ -121,7 +120,7 @@ done:
 static clt_status plan(clt_lstm *op, void **state, clt_error *error)
 {
     clt_status status;
-    clt_program *program, *pack;
+    clt_program *program;
     char prelude[64];
     int hidden = op->config.hidden;
     size_t h = (size_t)hidden, samples = (size_t)op->limits.samples;
@@ -134,9 +133,9 @@ static clt_status plan(clt_lstm *op, void **state, clt_error *error)
     rows->shared = can_share(op);
     snprintf(prelude, sizeof prelude, "#define HIDDEN %d\n#define GROUPS %d\n#define SHARED %d\n",
              hidden, rows->groups, rows->shared);
-    CLT_TRY(clt_program_build(op->runtime, "lstm_rows_tile+lstm_rows", prelude, &program, error));
-    CLT_TRY(clt_program_build(op->runtime, "lstm_rows_pack", prelude, &pack, error));
-    CLT_TRY(clt_kernel_create(pack, "lstm_rows_pack", &rows->pack, error));
+    CLT_TRY(clt_program_build(op->runtime, "lstm_rows_tile+lstm_rows_pack+lstm_rows", prelude,
+                              &program, error));
+    CLT_TRY(clt_kernel_create(program, "lstm_rows_pack", &rows->pack, error));
     CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->forward, error));
     if (op->has_prefix) {
         CLT_TRY(clt_kernel_create(program, "lstm_rows_forward", &rows->prefix, error));

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ops/ops.h"
+#include "ops/program.h"
 #include "ops/tiling.h"
 #include "ref/ref.h"
 #include "util/memory.h"
@@ -30,7 +31,7 @@ clt_status clt_reduce_plan(clt_runtime *runtime, const clt_limits *limits, size_
     }
     made->runtime = runtime;
     made->partial_room = gradient_elements / CLT_SQUARES_CHUNK + CALLS_MAX;
-    CLT_TRY(clt_program_build(runtime, "reduce", clt_tiling_prelude(runtime), &program, error));
+    CLT_TRY(clt_layers_program(runtime, &program, error));
     CLT_TRY(clt_kernel_create(program, "reduce_segments", &made->segments, error));
     CLT_TRY(clt_kernel_create(program, "reduce_squares", &made->squares, error));
     CLT_TRY(clt_kernel_create(program, "reduce_record", &made->record, error));

@@ -74,16 +74,14 @@ static clt_status build_failed(clt_runtime *runtime, cl_program program, const c
             clt_runtime_log(runtime, CLT_LOG_NOTE, "%s", line);
         }
     }
-    const char *last = strrchr(name, '+'); /* of several files the one whose kernels these are */
-    clt_status status = clt_fail(error, CLT_KERNEL, code,
-                                 "%s.cl does not build on %s (driver %s, options %s): %.500s",
-                                 last != NULL ? last + 1 : name, runtime->device.name,
-                                 runtime->device.driver, build_options, first);
+    clt_status status = clt_fail(
+        error, CLT_KERNEL, code, "%s.cl does not build on %s (driver %s, options %s): %.500s", name,
+        runtime->device.name, runtime->device.driver, build_options, first);
     free(log);
     return status;
 }
 
-enum { FILES_MAX = 3 };
+enum { FILES_MAX = 6 };
 
 typedef struct source_file {
     char name[64], line[96]; /* before its text */
