@@ -205,13 +205,15 @@ static inline void narrow(int i0, int i1, int n, int k, global const float *a, i
 }
 #endif
 
-/* Global: (ceil(m / (ROWS * tiles)), ceil(n / PANEL)); `tiles` tiles of rows to a work-item. */
+/* Global: (ceil(n / PANEL), ceil(m / (ROWS * tiles))); `tiles` tiles of rows to a work-item. A half
+ * of the work-items, which some runtimes give a compute unit at once, has all panels of half of the
+ * rows: that is half of the work, and half of the panels may not be, the last one being narrower. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gemm(int m, int n, int k, int tiles, int add, global const float *a, ulong a_offset, int lda,
      global const float *b, ulong b_offset, int ldb, global float *c, ulong c_offset, int ldc)
 {
-    const int i0 = (int)get_global_id(0) * ROWS * tiles, i1 = min(i0 + ROWS * tiles, m);
-    const int j0 = (int)get_global_id(1) * PANEL;
+    const int i0 = (int)get_global_id(1) * ROWS * tiles, i1 = min(i0 + ROWS * tiles, m);
+    const int j0 = (int)get_global_id(0) * PANEL;
     a += a_offset;
     c += c_offset;
 #if B_TRANSPOSED

@@ -144,8 +144,8 @@ static clt_status own_enqueue(void *state, int m, int n, int k, clt_matrix a, cl
         b.buffer = own->packed;
     }
     int tiles = tiles_per_item(own, m, n);
-    const size_t items[2] = {(size_t)ceil_div(m, own->rows * tiles),
-                             (size_t)ceil_div(n, own->width * own->vectors)};
+    const size_t items[2] = {(size_t)ceil_div(n, own->width * own->vectors),
+                             (size_t)ceil_div(m, own->rows * tiles)};
     const clt_arg args[] = {clt_arg_int(m),
                             clt_arg_int(n),
                             clt_arg_int(k),
