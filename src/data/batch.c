@@ -144,17 +144,10 @@ static void set_starts(clt_batch *batch, const clt_dataset *dataset, const clt_r
     }
 }
 
-static void set_extent(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
-                       const uint32_t *order, int count)
+static void share_starts(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
+                         const uint32_t *order, int count)
 {
-    batch->extent = clt_extent_of(count, batch->layout.timesteps);
     const clt_shards shards = batch->extent.shards;
-    batch->packed_mask = false;
-    batch->longest = 0;
-    if (batch->masks) {
-        set_starts(batch, dataset, reading, order);
-        return;
-    }
     int shared = shared_pads(batch, dataset, reading, order, count);
     for (int s = 0; s < shards.count; s++) {
         int least = shared;
@@ -164,6 +157,23 @@ static void set_extent(clt_batch *batch, const clt_dataset *dataset, const clt_r
             batch->start[b] = least;
             batch->longest = least > batch->longest ? least : batch->longest;
         }
+    }
+}
+
+static void set_extent(clt_batch *batch, const clt_dataset *dataset, const clt_reading *reading,
+                       const uint32_t *order, int count)
+{
+    batch->extent = clt_extent_of(count, batch->layout.timesteps);
+    batch->packed_mask = false;
+    batch->longest = 0;
+    if (batch->masks) {
+        set_starts(batch, dataset, reading, order);
+    } else {
+        share_starts(batch, dataset, reading, order, count);
+    }
+    batch->computed = 0;
+    for (int b = 0; b < count; b++) {
+        batch->computed += batch->extent.timesteps - batch->start[b];
     }
 }
 

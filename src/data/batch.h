@@ -34,6 +34,7 @@ typedef struct clt_batch {
     bool by_id;        /* index holds ids; no unique, positions and offsets */
     bool packed_mask;  /* masked, and the positions before start do not exist */
     int longest;       /* of a shared prefix: 0, there is none */
+    int computed;      /* positions that an LSTM computes: those from their sample's start on */
     int row_count;     /* U; 0 by id */
     size_t used;       /* elements to upload */
     int32_t *packed;   /* [layout.total]; the pointers below point into it */

@@ -41,6 +41,7 @@ struct clt_network {
     bool packed_mask;         /* of the batch */
     bool unchanged;           /* weights, since the last forward: clt_network_set_unchanged */
     int longest;              /* of the batch: its prefix */
+    int computed;             /* of the batch: clt_batch */
     clt_buffer reduce_saved;
     size_t scratch_bytes, reduce_bytes;
     clt_network_state state;

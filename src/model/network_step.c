@@ -9,7 +9,8 @@ static clt_sequence sequence_of(const clt_network *network, int k)
     clt_sequence sequence = {.extent = state->extent,
                              .features = s->layer->outputs,
                              .row_count = state->extent.samples * state->extent.timesteps,
-                             .rows = s->y};
+                             .rows = s->y,
+                             .computed = network->computed};
     while (clt_stage_in_place(&network->stages[k])) {
         sequence.rows = network->stages[--k].y;
     }
@@ -137,7 +138,8 @@ static clt_sequence input_of(const clt_network *network, int k, int direction)
                           .row_count = extent->samples * extent->timesteps,
                           .rows = s->input[direction],
                           .start = mask_of(network),
-                          .masked = clt_network_masks(network)};
+                          .masked = clt_network_masks(network),
+                          .computed = network->computed};
 }
 
 static clt_status drop_inputs(clt_network *network, int k, clt_error *error)
@@ -265,6 +267,7 @@ clt_status clt_network_upload(clt_network *network, const clt_batch *batch, clt_
     network->by_id = batch->by_id;
     network->packed_mask = batch->packed_mask;
     network->longest = batch->longest;
+    network->computed = batch->computed;
     return clt_buffer_write_later(network->runtime, network->batch, 0, batch->used * 4,
                                   batch->packed, error);
 }

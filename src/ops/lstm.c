@@ -293,7 +293,7 @@ static clt_matrix matrix(clt_buffer buffer, size_t offset, int columns)
 
 static double steps_of(const clt_sequence *x, clt_lstm_range range)
 {
-    return (double)x->extent.samples * (range.t1 - range.t0);
+    return (double)x->computed * (range.t1 - range.t0) / x->extent.timesteps;
 }
 
 clt_status clt_lstm_project(clt_lstm *op, const clt_lstm_parameters *parameters, clt_buffer rows,
@@ -392,7 +392,7 @@ static clt_status add_gradients(clt_lstm *op, const clt_lstm_parameters *paramet
     clt_status status;
     int features = op->config.features, hidden = op->config.hidden, columns = 4 * hidden;
     int rows = x->row_count;
-    double steps = (double)x->extent.samples * x->extent.timesteps;
+    double steps = steps_of(x, (clt_lstm_range){0, x->extent.timesteps});
     clt_buffer dp = op->gates;
 
     clt_profile_begin(op->runtime, "lstm recurrent gradient", product_flops(hidden, columns, steps),

@@ -47,6 +47,7 @@ typedef struct clt_sequence {
     bool masked;      /* else it has a prefix */
     bool packed;
     int longest;          /* of a prefix: the largest start */
+    int computed;         /* positions from start on, or all: for the profile's rates alone */
     clt_buffer projected; /* float [row_count, 4H]: clt_lstm_project of rows; none: not yet */
     clt_buffer offsets;   /* int [row_count * S + 1] } positions ordered by row, shard, sample,  */
     clt_buffer positions; /* int [N]                 } time; none without an index               */

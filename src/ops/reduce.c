@@ -83,7 +83,7 @@ clt_status clt_reduce_segments(clt_reduce *op, const clt_sequence *sequence, int
                             clt_arg_int(sequence->extent.shards.count),
                             clt_arg_int(tiling.rows),
                             clt_arg_int(tiling.span)};
-    double elements = (double)sequence->extent.samples * sequence->extent.timesteps * columns;
+    double elements = (double)sequence->computed * columns;
     clt_profile_begin(op->runtime, "segment sum", elements, 4.0 * elements);
     clt_status status =
         clt_tiling_enqueue(op->segments, &tiling, args, sizeof args / sizeof *args, error);

@@ -49,7 +49,8 @@ static int pads_of(const clt_dataset *dataset, const clt_reading *reading, uint3
 static void check_starts(const clt_batch *batch, const clt_dataset *dataset,
                          const clt_reading *reading, const uint32_t *order, int count)
 {
-    int shared = 0, longest = 0, needed = count / 8 > 8 ? count / 8 : 8, having;
+    int shared = 0, longest = 0, computed = 0;
+    int needed = count / 8 > 8 ? count / 8 : 8, having;
     do {
         having = 0;
         for (int b = 0; b < count; b++) {
@@ -66,8 +67,10 @@ static void check_starts(const clt_batch *batch, const clt_dataset *dataset,
         }
         assert_int_equal(batch->start[b], want);
         longest = want > longest ? want : longest;
+        computed += reading->maxlen - want;
     }
     assert_int_equal(batch->longest, longest);
+    assert_int_equal(batch->computed, computed);
 }
 
 /* The positions of a shard before time t. */
