@@ -27,7 +27,8 @@ typedef float8 clt_unaligned8 __attribute__((aligned(4)));
 #ifdef CLT_POCL
 #define clt_prefetch(p) __builtin_prefetch((const void *)(size_t)(p))
 #define clt_prefetch_second(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
-#define clt_store_past(v, p) __builtin_nontemporal_store(v, (global float16 *)(p))
+/* The cast, because the compiler takes the alignment from the value's type. */
+#define clt_store_past(v, p) __builtin_nontemporal_store((float16)(v), (global float16 *)(p))
 #else
 #define clt_prefetch(p) prefetch(p, 1)
 #define clt_prefetch_second(p) prefetch(p, 1)
