@@ -126,7 +126,8 @@ static clt_status build(clt_runtime *runtime, const char *name, const char *prel
     if (*program != NULL) {
         goto done;
     }
-    clt_runtime_log(runtime, CLT_LOG_COMPILE, "%s", name);
+    const char *last = strrchr(name, '+'); /* a line has no room for all files */
+    clt_runtime_log(runtime, CLT_LOG_COMPILE, "%s", last != NULL ? last + 1 : name);
     *program = clCreateProgramWithSource(runtime->context, count, sources, lengths, &code);
     CLT_TRY(clt_runtime_check(runtime, code, "clCreateProgramWithSource", error));
     code = clBuildProgram(*program, 1, &runtime->id, build_options, NULL, NULL);
