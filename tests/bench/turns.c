@@ -115,15 +115,15 @@ static int compare(const void *a, const void *b)
 
 static void print(const samples *s)
 {
-    double first[ROUNDS_MAX], ratio[ROUNDS_MAX];
+    double seconds[ROUNDS_MAX], ratio[ROUNDS_MAX];
     for (int k = 0; k < folders; k++) {
         for (int r = 0; r < rounds; r++) {
-            first[r] = s->seconds[k][r];
+            seconds[r] = s->seconds[k][r];
             ratio[r] = s->seconds[k][r] / s->seconds[0][r];
         }
-        qsort(first, (size_t)rounds, sizeof *first, compare);
+        qsort(seconds, (size_t)rounds, sizeof *seconds, compare);
         qsort(ratio, (size_t)rounds, sizeof *ratio, compare);
-        printf("%-24s %9.3f ms  %.3f (%.3f to %.3f)  %s\n", s->what, 1e3 * first[rounds / 2],
+        printf("%-24s %9.3f ms  %.3f (%.3f to %.3f)  %s\n", s->what, 1e3 * seconds[rounds / 2],
                ratio[rounds / 2], ratio[rounds / 4], ratio[rounds - 1 - rounds / 4],
                candidates[k].folder);
     }
