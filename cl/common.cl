@@ -14,6 +14,7 @@
 /* Vectors at any address: vload16 and vstore16 become several instructions on some compilers. */
 typedef float16 clt_unaligned16 __attribute__((aligned(4)));
 typedef float8 clt_unaligned8 __attribute__((aligned(4)));
+typedef float4 clt_unaligned4 __attribute__((aligned(4)));
 
 /* Stands before a loop that adds up floats one by one, because the order of sums belongs to the
  * recipe: Intel's compiler for CPUs makes lanes of such a loop though no option lets it. It leaves

@@ -23,12 +23,12 @@
 #define B_SPACE global
 #endif
 #define SIDE_BY_SIDE (B_TRANSPOSED || STAGED)
+#define LOAD(p) (*(B_SPACE const unalignedv *)(p))
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define floatv JOIN(float, WIDTH)
-#define vloadv JOIN(vload, WIDTH)
-#define vstorev JOIN(vstore, WIDTH)
+#define unalignedv JOIN(clt_unaligned, WIDTH)
 
 /* The first column of the vector that is responsible for the columns from `column` on. At the right
  * edge it moves left and overlaps its neighbour, so that loads stay inside a row of n >= WIDTH. */
@@ -59,11 +59,12 @@ gemm_pack(int n, int k, global const float *b, ulong b_offset, int ldb, global f
 static inline void store(floatv sum, int column, int start, int n, int add, global float *c)
 {
     if (start == column && column + WIDTH <= n) {
-        vstorev(add ? vloadv(0, c + column) + sum : sum, 0, c + column);
+        global unalignedv *to = (global unalignedv *)(c + column);
+        *to = add ? *to + sum : sum;
         return;
     }
     float lanes[WIDTH];
-    vstorev(sum, 0, lanes);
+    *(unalignedv *)lanes = sum;
     for (int j = column; j < n; j++) {
         c[j] = add ? c[j] + lanes[j - start] : lanes[j - start];
     }
@@ -102,6 +103,15 @@ static inline void store(floatv sum, int column, int start, int n, int add, glob
     sums[r][2] = sum##r##2;                                                                        \
     sums[r][3] = sum##r##3;
 
+/* A tile that is whole goes from the registers to C. */
+#define STORE_VECTOR(r, v)                                                                         \
+    if (vectors > v) {                                                                             \
+        to##r[v] = add ? to##r[v] + sum##r##v : sum##r##v;                                         \
+    }
+#define STORE(r)                                                                                   \
+    global unalignedv *to##r = (global unalignedv *)(c + (size_t)(i0 + r) * ldc + j0);             \
+    STORE_VECTOR(r, 0) STORE_VECTOR(r, 1) STORE_VECTOR(r, 2) STORE_VECTOR(r, 3)
+
 /* One partial sum, p0 <= p < p1, of ROWS rows from i0 on and `vectors` vectors of columns from j0
  * on; b is row p0 of B. Rows past the last are copies of it and not stored. `vectors` is a constant
  * at each call. */
@@ -117,14 +127,18 @@ CLT_INLINE void tile(const int vectors, int i0, int j0, int p0, int p1, int m, i
     EACH_ROW(BEGIN)
     for (int p = p0; p < p1; p++) {
         B_SPACE const float *terms = b + (size_t)(p - p0) * ldb;
-        const floatv x0 = vloadv(0, terms + at0);
-        const floatv x1 = vectors > 1 ? vloadv(0, terms + at1) : 0.0f;
-        const floatv x2 = vectors > 2 ? vloadv(0, terms + at2) : 0.0f;
-        const floatv x3 = vectors > 3 ? vloadv(0, terms + at3) : 0.0f;
+        const floatv x0 = LOAD(terms + at0);
+        const floatv x1 = vectors > 1 ? LOAD(terms + at1) : 0.0f;
+        const floatv x2 = vectors > 2 ? LOAD(terms + at2) : 0.0f;
+        const floatv x3 = vectors > 3 ? LOAD(terms + at3) : 0.0f;
         EACH_ROW(TERM)
     }
+    if (i0 + ROWS <= m && j0 + vectors * WIDTH <= n) {
+        EACH_ROW(STORE)
+        return;
+    }
     EACH_ROW(END)
-/* Loops, because compilers need seconds for a copy of store() for each vector. */
+    /* At an edge. Loops, because compilers need seconds for a copy of store() for each vector. */
 #pragma unroll 1
     for (int r = 0; r < min(ROWS, m - i0); r++) {
 #pragma unroll 1
@@ -143,8 +157,8 @@ CLT_INLINE void stage(const int vectors, int j0, int p0, int p1, int n, global c
     for (int p = p0; p < p1; p++) {
         for (int v = 0; v < vectors; v++) {
             const int start = vector_start(j0 + v * WIDTH, n);
-            vstorev(vloadv(0, b + (size_t)p * ldb + start), 0,
-                    staged + (p - p0) * PANEL + v * WIDTH);
+            *(unalignedv *)(staged + (p - p0) * PANEL + v * WIDTH) =
+                *(global const unalignedv *)(b + (size_t)p * ldb + start);
         }
     }
 }
