@@ -48,7 +48,7 @@ CLT_INLINE void save(const int lanes, int rows, float16 v, float *staged, global
 }
 
 /* The rows of a tile, which lie in one piece. */
-CLT_INLINE void store_staged(int rows, int columns, const float *staged, global float *to)
+CLT_INLINE void store_rows(int rows, int columns, const float *staged, global float *to)
 {
     const int count = rows * columns, past = rows > 1;
     int k = past ? (int)(-((size_t)to / sizeof(float)) % LANES) : 0;
@@ -66,6 +66,13 @@ CLT_INLINE void store_staged(int rows, int columns, const float *staged, global 
     for (; k < count; k++) {
         to[k] = staged[k];
     }
+}
+
+CLT_INLINE void store_staged(int rows, const staged_arrays *staged, size_t n, forward_arrays to)
+{
+    store_rows(rows, G, staged->gates, to.gates + n * G);
+    store_rows(rows, H, staged->h_in, to.h_in + n * H);
+    store_rows(rows, H, staged->c_in, to.c_in + n * H);
 }
 
 /* Row m of a tile, the block from unit j on: from the products' sums [4 gates], none for a state of
@@ -111,6 +118,22 @@ CLT_INLINE void cell_output(const int lanes, int j, int m, int rows, float16 out
     }
     if (to.y) {
         clt_store16(lanes, after, to.y + n * to.width + j);
+    }
+}
+
+/* The projected rows of a tile's positions from n on; those of its next ones, which may lie
+ * anywhere, are fetched. */
+CLT_INLINE void find_projected(size_t n, size_t next, int rows, int has_next,
+                               global const float *projected, int next_row,
+                               global const int *index, global const float **x)
+{
+    for (int m = 0; m < TILE; m++) {
+        const size_t row = n + min(m, rows - 1);
+        x[m] = projected + (index ? (size_t)index[row] : row) * next_row;
+    }
+    for (int m = 0; m < rows && has_next; m++) {
+        const int row = index ? index[next + m] : (int)next + m;
+        clt_prefetch_rows(projected, next_row, row, row + 1, G);
     }
 }
 
@@ -211,12 +234,7 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
     load_state(rows, 0, PADDED, h0 ? h0 + state : 0, h[0]);
     load_state(rows, j0, block1 * LANES, c0 ? c0 + state : 0, c);
     for (int step = 0;; step++) {
-        while (start && !reverse && present < size && start[present] <= t) {
-            present++;
-        }
-        while (start && reverse && present > r0 && start[present - 1] > t) {
-            present--;
-        }
+        present = start ? samples_present(t, start, size, r0, present) : size;
         const int joined = rows;
         rows = min(TILE, present - r0);
         if (rows > joined) {
@@ -228,9 +246,7 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
         }
         if (rows < joined) {
             pass_masked(rows, joined, start + r0, origin, size, h[step % 2], to);
-            if (y_last) {
-                store_state(rows, joined, 0, H, h[step % 2], width, y_last + last);
-            }
+            store_state(rows, joined, 0, H, h[step % 2], width, y_last ? y_last + last : 0);
             repeat_last(rows, h[step % 2]);
             repeat_last(rows, c);
         }
@@ -245,16 +261,7 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
             mask_state(rows, 0, H, mask + n * H, before);
         }
         global const float *x[TILE];
-        for (int m = 0; m < TILE; m++) {
-            const size_t row = n + min(m, rows - 1);
-            x[m] = projected + (index ? (size_t)index[row] : row) * next_row;
-        }
-        if (step + 1 < steps) { /* the rows of the next step may lie anywhere */
-            for (int m = 0; m < rows; m++) {
-                const int row = index ? index[next + m] : (int)next + m;
-                clt_prefetch_rows(projected, next_row, row, row + 1, G);
-            }
-        }
+        find_projected(n, next, rows, step + 1 < steps, projected, next_row, index, x);
         if (REST > 0 && block1 == BLOCKS) { /* first: what is staged of it spills into the others */
             block_forward(REST, H / LANES, rows, has_state, packed, x, bias, before, after, c,
                           &staged, n, to);
@@ -264,20 +271,12 @@ lstm_rows_forward(int T, int B, int S, int t0, int t1, int reverse, global const
                           n, to);
         }
         if (STAGED && gates) {
-            store_staged(rows, G, staged.gates, gates + n * G);
-            store_staged(rows, H, staged.h_in, h_in + n * H);
-            store_staged(rows, H, staged.c_in, c_in + n * H);
+            store_staged(rows, &staged, n, to);
         }
         n = next;
         t += reverse ? -1 : 1;
     }
-    if (y_last) {
-        store_state(0, rows, j0, j1, h[steps % 2], width, y_last + last);
-    }
-    if (hT) {
-        store_state(0, rows, j0, j1, h[steps % 2], H, hT + state);
-    }
-    if (cT) {
-        store_state(0, rows, j0, j1, c, H, cT + state);
-    }
+    store_state(0, rows, j0, j1, h[steps % 2], width, y_last ? y_last + last : 0);
+    store_state(0, rows, j0, j1, h[steps % 2], H, hT ? hT + state : 0);
+    store_state(0, rows, j0, j1, c, H, cT ? cT + state : 0);
 }

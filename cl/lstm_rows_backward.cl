@@ -140,21 +140,14 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
     }
     for (int step = t1 - t0 - 1;; step--) {
         const int t = reverse ? t1 - 1 - step : t0 + step, staying = rows;
-        while (start && !reverse && present > r0 && start[present - 1] > t) {
-            present--;
-        }
-        while (start && reverse && present < size && start[present] <= t) {
-            present++;
-        }
+        present = start ? samples_present(t, start, size, r0, present) : size;
         rows = min(TILE, present - r0);
         for (int m = staying; m < rows; m++) {
             join_backward(start[r0 + m], (size_t)T * first + r0 + m, size, first + r0 + m, dy,
                           dy_sequence, width, column, dh + m * PADDED, dc + m * PADDED);
         }
-        if (rows < staying && dh0) {
-            store_state(rows, staying, 0, H, dh, H, dh0 + state);
-            store_state(rows, staying, 0, H, dc, H, dc0 + state);
-        }
+        store_state(rows, staying, 0, H, dh, H, dh0 ? dh0 + state : 0);
+        store_state(rows, staying, 0, H, dc, H, dc0 ? dc0 + state : 0);
         if (step < 0) {
             break;
         }
@@ -176,12 +169,8 @@ lstm_rows_backward(int T, int B, int S, int t0, int t1, int reverse, global cons
             mask_state(rows, 0, H, mask + n * H, dh);
         }
     }
-    if (dh0) {
-        store_state(0, rows, 0, H, dh, H, dh0 + state);
-    }
-    if (dc0) {
-        store_state(0, rows, 0, H, dc, H, dc0 + state);
-    }
+    store_state(0, rows, 0, H, dh, H, dh0 ? dh0 + state : 0);
+    store_state(0, rows, 0, H, dc, H, dc0 ? dc0 + state : 0);
 }
 
 /* One time step of a tile of which each part has whole panels of units: their dh from the gates'

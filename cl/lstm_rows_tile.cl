@@ -47,11 +47,11 @@ CLT_INLINE void load_state(int rows, int first, int end, global const float *fro
     }
 }
 
-/* Units first .. end - 1 of rows from .. rows - 1, to rows of `width` elements. */
+/* Units first .. end - 1 of rows from .. rows - 1, to rows of `width` elements; none: nothing. */
 CLT_INLINE void store_state(int from, int rows, int first, int end, const float *state, int width,
                             global float *to)
 {
-    for (int m = from; m < rows; m++) {
+    for (int m = from; m < rows && to; m++) {
         for (int j = first; j < end; j++) {
             to[(size_t)m * width + j] = state[m * PADDED + j];
         }
@@ -76,6 +76,19 @@ CLT_INLINE int packed_positions(int t, global const int *start, int samples)
         count += t - start[b];
     }
     return count;
+}
+
+/* Samples whose start is not later than time t, from their number at the time before or after it;
+ * `least` at least. Starts are in order. */
+CLT_INLINE int samples_present(int t, global const int *start, int size, int least, int present)
+{
+    while (present < size && start[present] <= t) {
+        present++;
+    }
+    while (present > least && start[present - 1] > t) {
+        present--;
+    }
+    return present;
 }
 
 /* What the next step will read; a product fetches it into the cache on the way, 4 elements of c_in
