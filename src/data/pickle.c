@@ -125,6 +125,29 @@ static clt_status grow_lists(list_reader *r)
     return status;
 }
 
+/* The small integers that come next, as long as there is room and they lie whole in the stream's
+ * buffer: of the ids of reviews nearly all, several times as fast as one by one. */
+static void read_small_integers(list_reader *r)
+{
+    clt_stream *stream = r->pickle.stream;
+    int32_t *values = r->lists->values;
+    size_t count = r->value_count, at = stream->at;
+    while (count < r->value_room && stream->end - at >= 3) {
+        const unsigned char *p = stream->buffer + at;
+        if (p[0] == CLT_PICKLE_BININT2) {
+            values[count++] = p[1] | p[2] << 8;
+            at += 3;
+        } else if (p[0] == CLT_PICKLE_BININT1) {
+            values[count++] = p[1];
+            at += 2;
+        } else {
+            break;
+        }
+    }
+    r->value_count = count;
+    stream->at = at;
+}
+
 /* MARK item item ... APPENDS, the MARK already taken. */
 static clt_status read_integers(list_reader *r)
 {
@@ -136,6 +159,7 @@ static clt_status read_integers(list_reader *r)
             return clt_pickle_refuse(pickle, expected_integer);
         }
         CLT_TRY(append_value(r));
+        read_small_integers(r);
         CLT_TRY(clt_pickle_take(pickle));
     } while (pickle->opcode != CLT_PICKLE_APPENDS);
 done:

@@ -359,12 +359,17 @@ static void test_long_lists(void **state)
                            "K\x07"
                            "a",
                            3, item, length);
-    assert_ok(read_lists(changed, bytes, 4096, LISTS, 3000, &lists, &error));
-    assert_int_equal(lists.offsets[4], 8 + 2001);
-    for (int k = 0; k < 2001; k++) {
-        assert_int_equal(lists.values[8 + k], k);
+    static const size_t chunks[] = {1, 5, 4096}; /* of the stream's buffer */
+    for (size_t c = 0; c < sizeof chunks / sizeof *chunks; c++) {
+        assert_ok(read_lists(changed, bytes, chunks[c], LISTS, 3000, &lists, &error));
+        assert_int_equal(lists.offsets[4], 8 + 2001);
+        for (int k = 0; k < 2001; k++) {
+            assert_int_equal(lists.values[8 + k], k);
+        }
+        clt_pickle_lists_free(&lists);
+        assert_fails(read_lists(changed, bytes, chunks[c], LISTS, 2008, &lists, &error), CLT_INPUT,
+                     "more integers than the limit of 2008");
     }
-    clt_pickle_lists_free(&lists);
 }
 
 /* The claims of a header alone take no memory and no time. */
