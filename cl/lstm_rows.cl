@@ -75,8 +75,26 @@ CLT_INLINE void store_staged(int rows, const staged_arrays *staged, size_t n, fo
     store_rows(rows, H, staged->c_in, to.c_in + n * H);
 }
 
-/* Row m of a tile, the block from unit j on: from the products' sums [4 gates], none for a state of
- * zeros, and the projected row x to c after the step and the output gate. */
+CLT_INLINE float4 quarter(const int k, const float16 *vectors)
+{
+    const float16 v = vectors[k / 4];
+    return k % 4 == 0 ? v.lo.lo : k % 4 == 1 ? v.lo.hi : k % 4 == 2 ? v.hi.lo : v.hi.hi;
+}
+
+/* A gate of a block out of the products' sums, in which gates lie as lstm_rows_pack packs them.
+ * Lanes past its units are of no use. */
+CLT_INLINE float16 gate_sum(const int lanes, const int gate, const float16 *sums)
+{
+    if (lanes == LANES || lanes % 4 != 0) {
+        return sums[gate];
+    }
+    const int k = gate * lanes / 4, last = lanes - 1;
+    return (float16)(quarter(k, sums), quarter(min(k + 1, last), sums),
+                     quarter(min(k + 2, last), sums), quarter(min(k + 3, last), sums));
+}
+
+/* Row m of a tile, the block from unit j on: from the products' sums, none for a state of zeros,
+ * and the projected row x to c after the step and the output gate. */
 CLT_INLINE void cell_gates(const int lanes, int j, int m, int rows, const float16 *sums,
                            global const float *x, global const float *bias, float *c,
                            float16 *output, staged_arrays *staged, size_t n, forward_arrays to)
@@ -87,7 +105,7 @@ CLT_INLINE void cell_gates(const int lanes, int j, int m, int rows, const float1
         const int column = gate * H + j;
         z[gate] = clt_load16(lanes, x + column) + clt_load16(lanes, bias + column);
         if (sums) {
-            z[gate] = sums[gate] + z[gate];
+            z[gate] = gate_sum(lanes, gate, sums) + z[gate];
         }
     }
     const float16 i = clt_sigmoid16(z[0]), f = clt_sigmoid16(z[1]), g = clt_tanh16(z[2]);
@@ -149,7 +167,7 @@ CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_stat
     const next_step nothing = {0, 0, 0};
     float16 sums[GROUPS][ROWS][4], output[ROWS];
     if (has_state) {
-        tile_product(4, H, rows, before, PADDED,
+        tile_product(lanes == LANES ? 4 : REST_VECTORS, H, rows, before, PADDED,
                      (global const float16 *)packed + (size_t)block * H * 4, nothing, sums);
     }
     for (int r = 0; r < rows; r += ROWS) {

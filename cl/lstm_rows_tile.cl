@@ -32,8 +32,11 @@
 #define PRODUCT_DEPTH 96 /* terms of a product whose part of a panel stays in the first cache */
 
 /* A tile's sums stay in registers for a panel of columns: 4 vectors a row, fewer in the last panel.
- * Forward, a panel is the four gates of a block of units; backward, 64 units. */
+ * Forward, a panel is the four gates of a block of units, of the last block close together where
+ * they fill vectors so; backward, 64 units. */
 #define PANEL (4 * LANES)
+#define REST_VECTORS (REST % 4 == 0 ? REST / 4 : 4)
+#define GATE_LANES (REST % 4 == 0 ? REST : LANES) /* of a gate in the last block */
 #define BACK_REST_VECTORS ((H % PANEL + LANES - 1) / LANES)
 
 /* Units first .. end - 1, end up to PADDED, of a tile's state [TILE][PADDED]: its rows and copies
