@@ -68,6 +68,7 @@ CLT_INLINE void store_rows(int rows, int columns, const float *staged, global fl
     }
 }
 
+/* What a tile has collected of one time step. */
 CLT_INLINE void store_staged(int rows, const staged_arrays *staged, size_t n, forward_arrays to)
 {
     store_rows(rows, G, staged->gates, to.gates + n * G);
@@ -75,20 +76,20 @@ CLT_INLINE void store_staged(int rows, const staged_arrays *staged, size_t n, fo
     store_rows(rows, H, staged->c_in, to.c_in + n * H);
 }
 
+/* Quarter k of some vectors. */
 CLT_INLINE float4 quarter(const int k, const float16 *vectors)
 {
     const float16 v = vectors[k / 4];
     return k % 4 == 0 ? v.lo.lo : k % 4 == 1 ? v.lo.hi : k % 4 == 2 ? v.hi.lo : v.hi.hi;
 }
 
-/* A gate of a block out of the products' sums, in which gates lie as lstm_rows_pack packs them.
- * Lanes past its units are of no use. */
+/* A gate of a block out of the products' sums. Lanes past its units are of no use. */
 CLT_INLINE float16 gate_sum(const int lanes, const int gate, const float16 *sums)
 {
-    if (lanes == LANES || lanes % 4 != 0) {
+    const int width = gate_lanes(lanes), k = gate * width / 4, last = width - 1;
+    if (width == LANES) {
         return sums[gate];
     }
-    const int k = gate * lanes / 4, last = lanes - 1;
     return (float16)(quarter(k, sums), quarter(min(k + 1, last), sums),
                      quarter(min(k + 2, last), sums), quarter(min(k + 3, last), sums));
 }
@@ -167,7 +168,7 @@ CLT_INLINE void block_forward(const int lanes, int block, int rows, int has_stat
     const next_step nothing = {0, 0, 0};
     float16 sums[GROUPS][ROWS][4], output[ROWS];
     if (has_state) {
-        tile_product(lanes == LANES ? 4 : REST_VECTORS, H, rows, before, PADDED,
+        tile_product(gate_lanes(lanes) / 4, H, rows, before, PADDED,
                      (global const float16 *)packed + (size_t)block * H * 4, nothing, sums);
     }
     for (int r = 0; r < rows; r += ROWS) {

@@ -1,13 +1,12 @@
 /* lstm_rows_pack.cl: the recurrent kernel [H, 4H] in the panels of lstm_rows_tile.cl, which comes
  * before it. */
 
-/* Forward: per block [H][4 gates][LANES units], 0 past the last unit; GATE_LANES units in the last
- * block, if it is not whole. Global: (BLOCKS, H). */
+/* Forward: per block [H][4 gates][gate_lanes units], 0 past the last unit. Global: (BLOCKS, H). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 lstm_rows_pack(global const float *recurrent_kernel, global float *packed)
 {
     const int block = (int)get_global_id(0), k = (int)get_global_id(1);
-    const int lanes = block < H / LANES ? LANES : GATE_LANES;
+    const int lanes = gate_lanes(block < H / LANES ? LANES : REST);
     global float *to = packed + (size_t)block * H * PANEL + (size_t)k * 4 * lanes;
     for (int column = 0; column < 4 * lanes; column++) {
         const int gate = column / lanes, j = block * LANES + column % lanes;

@@ -35,9 +35,13 @@
  * Forward, a panel is the four gates of a block of units, of the last block close together where
  * they fill vectors so; backward, 64 units. */
 #define PANEL (4 * LANES)
-#define REST_VECTORS (REST % 4 == 0 ? REST / 4 : 4)
-#define GATE_LANES (REST % 4 == 0 ? REST : LANES) /* of a gate in the last block */
 #define BACK_REST_VECTORS ((H % PANEL + LANES - 1) / LANES)
+
+/* Lanes that a gate of a block of `lanes` units has in a panel; its vectors are a quarter of them. */
+CLT_INLINE int gate_lanes(const int lanes)
+{
+    return lanes % 4 == 0 ? lanes : LANES;
+}
 
 /* Units first .. end - 1, end up to PADDED, of a tile's state [TILE][PADDED]: its rows and copies
  * of the last one up to whole groups; zeros when `from` is none. */
