@@ -37,7 +37,7 @@
 #define PANEL (4 * LANES)
 #define BACK_REST_VECTORS ((H % PANEL + LANES - 1) / LANES)
 
-/* Lanes that a gate of a block of `lanes` units has in a panel; its vectors are a quarter of them. */
+/* Lanes that a gate of a block of `lanes` units takes in a panel of a quarter as many vectors. */
 CLT_INLINE int gate_lanes(const int lanes)
 {
     return lanes % 4 == 0 ? lanes : LANES;
