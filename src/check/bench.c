@@ -77,18 +77,6 @@ static clt_status time_inference(const job *j, clt_network *network, size_t samp
     return status;
 }
 
-/* As many samples as all passes have time for, in whole batches. */
-static size_t samples_of(const job *j, size_t tried, double seconds)
-{
-    size_t batch = (size_t)j->config->batch;
-    double each = seconds / (double)tried;
-    double most = INFERENCE_SECONDS / (INFERENCE_REPEATS + 1) / (each > 1e-9 ? each : 1e-9);
-    if (most >= (double)j->test->count) {
-        return j->test->count;
-    }
-    return most < 2.0 * (double)batch ? batch : (size_t)most / batch * batch;
-}
-
 static clt_status measure_inference(const job *j, clt_error *error)
 {
     enum { TRIED_BATCHES = 8 };
@@ -108,7 +96,8 @@ static clt_status measure_inference(const job *j, clt_error *error)
     CLT_TRY(clt_network_create(j->runtime, j->model, &limits, 0, NULL, &network, error));
     CLT_TRY(time_inference(j, network, samples, logits, &seconds, error)); /* compiles */
     CLT_TRY(time_inference(j, network, samples, logits, &seconds, error));
-    samples = samples_of(j, samples, seconds);
+    samples = clt_samples_within(INFERENCE_SECONDS / (INFERENCE_REPEATS + 1), samples, seconds,
+                                 (size_t)j->config->batch, j->test->count);
     CLT_TRY(time_inference(j, network, samples, logits, &seconds, error));
     for (int k = 0; k < INFERENCE_REPEATS; k++) {
         CLT_TRY(tell(j, "inference", error));
@@ -153,28 +142,40 @@ done:
     return status;
 }
 
+static clt_status measure(job *j, clt_error *error)
+{
+    clt_status status;
+    CLT_TRY(clt_runtime_set_profile(j->runtime, false, error));
+    CLT_TRY(tell(j, "the first steps", error));
+    CLT_TRY(clt_trial_create(j->model, j->runtime, j->config->batch, j->train, &j->trial, error));
+    CLT_TRY(measure_steps(j, error));
+    CLT_TRY(measure_inference(j, error));
+    CLT_TRY(measure_ops(j, error));
+    CLT_TRY(tell(j, "the device's peaks", error));
+    CLT_TRY(clt_peak_measure(j->runtime, &j->bench->peak_flops, &j->bench->peak_bandwidth, error));
+    clt_runtime_plan(j->runtime, j->bench->plan);
+done:
+    return status;
+}
+
 clt_status clt_bench_run(clt_model *model, clt_runtime *runtime, const clt_bench_config *config,
                          const clt_dataset *train, const clt_dataset *test, clt_bench **bench,
                          clt_error *error)
 {
     static const clt_bench_config defaults = CLT_BENCH_CONFIG_DEFAULT;
-    clt_status status;
     job j = {model, runtime, config != NULL ? config : &defaults, train, test, NULL, NULL};
     j.bench = clt_alloc(1, sizeof *j.bench, "a bench", error);
     if (j.bench == NULL) {
         return CLT_FAILED;
     }
-    CLT_TRY(tell(&j, "the first steps", error));
-    CLT_TRY(clt_trial_create(model, runtime, j.config->batch, train, &j.trial, error));
-    CLT_TRY(measure_steps(&j, error));
-    CLT_TRY(measure_inference(&j, error));
-    CLT_TRY(measure_ops(&j, error));
-    CLT_TRY(tell(&j, "the device's peaks", error));
-    CLT_TRY(clt_peak_measure(runtime, &j.bench->peak_flops, &j.bench->peak_bandwidth, error));
-    clt_runtime_plan(runtime, j.bench->plan);
-    *bench = j.bench;
-    j.bench = NULL;
-done:
+    clt_status status = measure(&j, error);
+    /* Of a bench that ended early, too; its own error says more. */
+    clt_status off = clt_runtime_set_profile(runtime, false, status == CLT_OK ? error : NULL);
+    status = status == CLT_OK ? off : status;
+    if (status == CLT_OK) {
+        *bench = j.bench;
+        j.bench = NULL;
+    }
     clt_trial_destroy(j.trial);
     clt_bench_free(j.bench);
     return status;

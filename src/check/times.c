@@ -20,6 +20,15 @@ clt_times clt_times_of(double *values, int count)
                        .highest = values[count - 1]};
 }
 
+size_t clt_samples_within(double seconds, size_t tried, double taken, size_t batch, size_t count)
+{
+    double each = taken / (double)tried, most = seconds / (each > 1e-9 ? each : 1e-9);
+    if (batch >= count || most >= (double)count) {
+        return count;
+    }
+    return most < 2.0 * (double)batch ? batch : (size_t)most / batch * batch;
+}
+
 /* Less than this is within what two runs of the same differ by, and would make a choice a matter of
  * chance. On a busy machine so would a median alone. */
 static const double FASTER = 0.97;

@@ -3,6 +3,7 @@
 #define CLT_CHECK_TIMES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "cltrain/bench.h"
 #include "util/clock.h"
@@ -10,6 +11,10 @@
 /* Median (the mean of the middle two when there are two), least and largest of values[0 .. count -
  * 1], count 1 or more. Sorts the values. */
 clt_times clt_times_of(double *values, int count);
+
+/* How many of `count` samples a pass over them can take in so many seconds, when `tried` took
+ * `taken`: all, or whole batches, one at least. */
+size_t clt_samples_within(double seconds, size_t tried, double taken, size_t batch, size_t count);
 
 /* Two ways to do the same, measured in turn: is the first one faster? */
 typedef struct clt_comparison {

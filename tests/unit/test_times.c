@@ -31,6 +31,31 @@ static void test_times(void **state)
     }
 }
 
+static void test_samples_within(void **state)
+{
+    (void)state;
+    static const struct {
+        double seconds;
+        size_t tried;
+        double taken;
+        size_t batch, count, samples;
+    } cases[] = {
+        {1.0, 10, 0.1, 8, 50, 50},       /* time for all */
+        {1.0, 10, 0.1, 8, 100, 100},     /* just */
+        {1.0, 10, 0.1, 8, 101, 96},      /* whole batches */
+        {1.0, 10, 5.0, 8, 101, 8},       /* at least one */
+        {1.0, 10, 0.625, 8, 101, 16},    /* of 16 */
+        {1.0, 1, 5.0, 8, 1, 1},          /* no more than there are */
+        {1.0, 8, 5.0, 8, 8, 8},          /* one batch is all */
+        {1.0, 10, 0.0, 8, 25000, 25000}, /* a clock that stood still */
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        assert_int_equal(clt_samples_within(cases[k].seconds, cases[k].tried, cases[k].taken,
+                                            cases[k].batch, cases[k].count),
+                         cases[k].samples);
+    }
+}
+
 static void test_compare(void **state)
 {
     (void)state;
@@ -71,6 +96,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_times),
+        cmocka_unit_test(test_samples_within),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_clock),
     };
