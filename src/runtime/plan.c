@@ -68,7 +68,7 @@ static void list_variants(size_t op, char *text, size_t room)
 
 clt_status clt_plan_parse(const char *text, clt_plan *plan, clt_error *error)
 {
-    *plan = (clt_plan){{NULL}};
+    clt_plan parsed = {{NULL}};
     while (*text != 0) {
         size_t length = strcspn(text, ","), equals = strcspn(text, "=,");
         size_t op = find_op(text, equals);
@@ -86,10 +86,11 @@ clt_status clt_plan_parse(const char *text, clt_plan *plan, clt_error *error)
             return clt_fail(error, CLT_USAGE, 0, "'%.*s' is unknown; choose from %s",
                             (int)(length < 100 ? length : 100), text, choices);
         }
-        plan->variants[op] = variant;
+        parsed.variants[op] = variant;
         text += length;
         text += *text == ',';
     }
+    *plan = parsed;
     return CLT_OK;
 }
 

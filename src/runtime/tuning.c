@@ -157,7 +157,8 @@ bool clt_tuning_find(clt_runtime *runtime, int hidden, clt_plan *plan)
         bool good = object != NULL;
         if (good && json_equal(json_object_get(object, "key"), key)) {
             const char *words = json_string_value(json_object_get(object, "plan"));
-            found = good = clt_plan_parse(words, plan, NULL) == CLT_OK;
+            good = clt_plan_parse(words, plan, NULL) == CLT_OK;
+            found = found || good;
         }
         if (!good) {
             clt_runtime_log(runtime, CLT_LOG_NOTE, "%s, line %d: not a tuning, ignored", path,

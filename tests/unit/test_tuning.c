@@ -226,6 +226,19 @@ static void test_unknown_variant(void **state)
     assert_non_null(strstr(f->heard.last, "line 1: not a tuning"));
 }
 
+/* A line that is passed over leaves nothing behind, and what an earlier one says. */
+static void test_unknown_variant_after_a_tuning(void **state)
+{
+    fixture *f = *state;
+    store(f, 60, "lstm=step");
+    edit(f, "p;s/lstm=step/gemm=clblast,lstm=gone/");
+    assert_found(f, 60, "lstm=step");
+    assert_int_equal(f->heard.notes, 1);
+    assert_non_null(strstr(f->heard.last, "line 2: not a tuning"));
+    edit(f, "1d");
+    assert_found(f, 60, "");
+}
+
 static void test_forget(void **state)
 {
     fixture *f = *state;
@@ -315,6 +328,7 @@ int main(void)
         TUNING_TEST(test_forced_and_ignored),
         TUNING_TEST(test_damage),
         TUNING_TEST(test_unknown_variant),
+        TUNING_TEST(test_unknown_variant_after_a_tuning),
         TUNING_TEST(test_forget),
         TUNING_TEST(test_places_that_cannot_be_written),
         TUNING_TEST(test_a_folder_in_its_place),
