@@ -23,7 +23,9 @@ typedef struct clt_selftest_row {
     const char *failure; /* "" when passed, else what was wrong */
 } clt_selftest_row;
 
-/* Runs every op in every variant that the device can run against the plain-C reference.
+/* Runs every op against the plain-C reference, those that can be computed in several ways in each
+ * that is made for this kind of device. Of the tile shapes of a matrix product it takes the one
+ * that this device gets; clt_tune_run checks the others before it chooses one.
  *
  * row      called after each case, on the caller's thread; strings are valid during the call.
  * Errors   CLT_KERNEL: some case failed (all are run, the message counts them). */

@@ -59,8 +59,8 @@ done:
 }
 
 /* Twelve steps of an optimizer on `features` values (hidden 0) or on a table of `hidden` rows whose
- * gradient is the rows of a batch's words, at every third step those of its first word alone, so
- * that the others are late in the lazy form; flag: the bad flag is set, nothing may move. */
+ * gradient is the rows of a batch's words at every third step, else that of its first word alone,
+ * so that the others are late in the lazy form; flag: the bad flag is set, nothing may move. */
 static clt_status run_rule(clt_check *check, const clt_case *c, const clt_optimizer_rule *rule,
                            clt_error *error)
 {

@@ -88,12 +88,16 @@ typedef struct source_file {
     char *own;               /* its text, when that has to be freed */
 } source_file;
 
-/* common.cl and those of a program's name, in order. Returns their number. */
+/* common.cl and those of a program's name, in order. Returns their number; 0: there are too many.
+ */
 static int name_files(const char *name, source_file *files)
 {
     int count = 1;
     snprintf(files[0].name, sizeof files[0].name, "common.cl");
-    for (size_t length; *name != 0 && count < FILES_MAX; name += length, count++) {
+    for (size_t length; *name != 0; name += length, count++) {
+        if (count == FILES_MAX) {
+            return 0;
+        }
         name += *name == '+';
         length = strcspn(name, "+");
         snprintf(files[count].name, sizeof files[count].name, "%.*s.cl", (int)length, name);
@@ -112,7 +116,12 @@ static clt_status build(clt_runtime *runtime, const char *name, const char *prel
     cl_int code;
     clt_status status;
     CLT_TRY(clt_runtime_alive(runtime, error));
-    for (int k = 0, file_count = name_files(name, files); k < file_count; k++) {
+    int file_count = name_files(name, files);
+    if (file_count == 0) {
+        status = clt_fail(error, CLT_KERNEL, 0, "%s: more than %d files", name, FILES_MAX - 1);
+        goto done;
+    }
+    for (int k = 0; k < file_count; k++) {
         source_file *file = &files[k];
         snprintf(file->line, sizeof file->line, "\n#line 1 \"%.63s\"\n", file->name);
         sources[count++] = file->line;

@@ -74,7 +74,7 @@ CLT_NODISCARD clt_status clt_runtime_finish(clt_runtime *runtime, clt_error *err
  * runtime for the same name and prelude; it belongs to the runtime. */
 typedef struct clt_program clt_program;
 
-/* name     the .cl file without its ending, or two of them that follow each other: "a+b".
+/* name     the .cl file without its ending, or up to five that follow each other: "a+b".
  * prelude  "#define HIDDEN 60\n..." or "".
  * Errors   CLT_KERNEL with device, driver, options and the build log (its first lines in the
  *          message, all of it to the log callback). */
