@@ -156,6 +156,11 @@ typedef struct clt_trainer clt_trainer;
  * Errors: CLT_USAGE. */
 CLT_NODISCARD clt_status clt_trainer_check(const clt_trainer_config *config, clt_error *error);
 
+/* What clt_trainer_fit says of config->monitor when there are samples to validate on, or none.
+ * Errors: CLT_USAGE. */
+CLT_NODISCARD clt_status clt_trainer_check_monitor(const clt_trainer_config *config, bool validated,
+                                                   clt_error *error);
+
 /* Prepares training of `model` on `runtime`: plans every op, checks its products, copies the
  * weights to the device. model and runtime must outlive the trainer. A new run begins: checkpoints
  * that an earlier one left in config->checkpoints.folder are removed.

@@ -47,8 +47,8 @@ void clt_control_begin(const clt_trainer_config *config, clt_control *control)
     *control = (clt_control){.rate = config->learning_rate, .best_epoch = -1};
 }
 
-clt_status clt_control_check_data(const clt_trainer_config *config, bool validated,
-                                  clt_error *error)
+clt_status clt_trainer_check_monitor(const clt_trainer_config *config, bool validated,
+                                     clt_error *error)
 {
     bool measured =
         config->monitor != CLT_METRIC_VAL_LOSS && config->monitor != CLT_METRIC_VAL_ACCURACY;

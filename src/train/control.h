@@ -19,10 +19,8 @@ typedef struct clt_control {
     int32_t plateau_wait;
 } clt_control;
 
-/* Errors: CLT_USAGE for values that make no sense; for a metric that is not measured. */
+/* Errors: CLT_USAGE for values that make no sense. */
 CLT_NODISCARD clt_status clt_control_check(const clt_trainer_config *config, clt_error *error);
-CLT_NODISCARD clt_status clt_control_check_data(const clt_trainer_config *config, bool validated,
-                                                clt_error *error);
 
 /* Does the fit end with the weights of its best epoch? */
 bool clt_control_keeps_best(const clt_trainer_config *config);

@@ -268,7 +268,7 @@ static clt_status begin(clt_trainer *trainer, const clt_dataset *train,
                                      clt_dataset_fingerprint(validation)};
     const clt_place *place = &trainer->place;
     clt_status status;
-    CLT_TRY(clt_control_check_data(&trainer->config, validation != NULL, error));
+    CLT_TRY(clt_trainer_check_monitor(&trainer->config, validation != NULL, error));
     if (trainer->goes_on) {
         uint64_t samples = (uint64_t)place->step * (uint64_t)trainer->config.batch;
         CLT_TRY(check_same("training", &trainer->data[0], &data[0], error));

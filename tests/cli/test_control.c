@@ -53,6 +53,14 @@ static void a_monitor_keeps_the_best(void **state)
     assert_refused(FIT "--no-validation --monitor val_loss --out blind", 2,
                    "val_loss cannot be monitored");
     assert_false(clt_file_exists("blind"));
+    clt_run_command(&run, 0, FIT "--epochs 1 --checkpoint-every 1epoch --out before");
+    clt_run_free(&run);
+    clt_run_command(&run, 0, "sh -c 'sha1sum before/* > before.sums'");
+    clt_run_free(&run);
+    assert_refused(FIT "--no-validation --monitor val_loss --out before", 2,
+                   "val_loss cannot be monitored");
+    clt_run_command(&run, 0, "sha1sum --check --quiet before.sums");
+    clt_run_free(&run);
 }
 
 static void a_rate_that_moves_is_in_the_history(void **state)

@@ -52,6 +52,30 @@ static char *default_out(const char *data)
     return out;
 }
 
+/* What the command line says of the training. */
+static clt_trainer_config config_of(const cli_settings *settings)
+{
+    clt_trainer_config config = CLT_TRAINER_CONFIG_DEFAULT;
+
+    config.batch = settings->batch;
+    config.epochs = settings->epochs;
+    config.learning_rate = settings->learning_rate;
+    config.seed = settings->seed;
+    config.shuffle = !settings->no_shuffle;
+    config.monitor = settings->monitor;
+    config.patience = settings->patience;
+    config.min_delta = settings->min_delta;
+    config.schedule = settings->schedule;
+    config.clip = settings->clip;
+    config.weight_decay = settings->weight_decay;
+    config.ema = settings->ema;
+    config.optimizer = settings->optimizer;
+    config.momentum = settings->momentum;
+    config.nesterov = settings->nesterov;
+    config.checkpoints = settings->checkpoints;
+    return config;
+}
+
 static bool saves(const cli_settings *settings)
 {
     const clt_checkpoints *every = &settings->checkpoints;
@@ -174,7 +198,11 @@ static clt_status prepare(fit *f, clt_error *error)
         f->train.count = (size_t)settings->limit;
     }
     f->validation = settings->no_validation ? NULL : f->source.test;
-    status = cli_source_fit_model(&f->source, settings, &f->model, error);
+    const clt_trainer_config config = config_of(settings);
+    status = clt_trainer_check_monitor(&config, f->validation != NULL, error);
+    if (status == CLT_OK) {
+        status = cli_source_fit_model(&f->source, settings, &f->model, error);
+    }
     if (status == CLT_OK) {
         status = cli_check_data(&f->fingerprints, settings, &f->source, &f->train, f->validation,
                                 f->model, error);
@@ -235,30 +263,6 @@ static int on_progress(void *user, const clt_progress *progress)
 {
     cli_bar_update(user, progress);
     return cli_signal_noted();
-}
-
-/* What the command line says of it. */
-static clt_trainer_config config_of(const cli_settings *settings)
-{
-    clt_trainer_config config = CLT_TRAINER_CONFIG_DEFAULT;
-
-    config.batch = settings->batch;
-    config.epochs = settings->epochs;
-    config.learning_rate = settings->learning_rate;
-    config.seed = settings->seed;
-    config.shuffle = !settings->no_shuffle;
-    config.monitor = settings->monitor;
-    config.patience = settings->patience;
-    config.min_delta = settings->min_delta;
-    config.schedule = settings->schedule;
-    config.clip = settings->clip;
-    config.weight_decay = settings->weight_decay;
-    config.ema = settings->ema;
-    config.optimizer = settings->optimizer;
-    config.momentum = settings->momentum;
-    config.nesterov = settings->nesterov;
-    config.checkpoints = settings->checkpoints;
-    return config;
 }
 
 static clt_status train(fit *f, clt_error *error)
