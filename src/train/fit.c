@@ -281,7 +281,8 @@ static clt_status begin(clt_trainer *trainer, const clt_dataset *train,
                               (unsigned long long)place->samples);
             goto done;
         }
-    } else {
+    } else { /* what an earlier fit found bad does not stop this one */
+        CLT_TRY(clt_buffer_zero(trainer->runtime, trainer->record, 0, sizeof(clt_record), error));
         trainer->place = (clt_place){0};
         clt_control_begin(&trainer->config, &trainer->control);
         trainer->data[0] = data[0];

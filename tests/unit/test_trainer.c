@@ -255,6 +255,28 @@ static void test_nan_weights(void **state)
     clt_model_free(model);
 }
 
+/* The weights stay good, so that samples which do not meet the NaN can be learnt after it. */
+static void test_fits_again_after_diverging(void **state)
+{
+    (void)state;
+    clt_error error;
+    clt_trainer *trainer = NULL;
+    clt_dataset *task = create_task(1), others = *task;
+    clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
+    clt_trainer_config config = recipe(32, 2, 0.01, NULL);
+    clt_model_tensor(model, "embedding.embeddings", NULL)[RARE * 6 + 1] = NAN;
+    others.offsets++; /* all but the first */
+    others.labels++;
+    others.count--;
+    assert_ok(clt_trainer_create(model, clt_test_runtime, &config, &trainer, &error));
+    assert_fails(clt_trainer_fit(trainer, task, NULL, &error), CLT_DIVERGED, "diverged at epoch 1");
+    assert_ok(clt_trainer_fit(trainer, &others, NULL, &error));
+    assert_int_equal(clt_trainer_history(trainer)->count, 2);
+    clt_trainer_destroy(trainer);
+    clt_model_free(model);
+    clt_dataset_free(task);
+}
+
 /* Weights and how it ended of a run with a variant of Adam; `poisoned`: the row of the rare word is
  * not a number, so that the step which meets it is bad. */
 static size_t train_with(const char *variant, bool poisoned, float *weights, clt_error *error)
@@ -405,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_layers_learn),
         cmocka_unit_test(test_prefix),
         cmocka_unit_test(test_diverges),
+        cmocka_unit_test(test_fits_again_after_diverging),
         cmocka_unit_test(test_same_seed_same_bits),
         cmocka_unit_test(test_nan_weights),
         cmocka_unit_test(test_stops),
