@@ -374,7 +374,7 @@ static clt_status take_control(const clt_checkpoint *checkpoint, clt_trainer *tr
                     "best_epoch", &best_epoch, "wait", &wait, "plateau_best", &c->plateau_best,
                     "plateau_seen", &seen, "plateau_wait", &plateau_wait) != 0 ||
         best_epoch < -1 || best_epoch >= trainer->place.epoch || wait < 0 || plateau_wait < 0 ||
-        !(c->rate > 0.0) || !isfinite(c->rate)) {
+        !(c->rate >= 0.0) || !isfinite(c->rate)) {
         return clt_fail(error, CLT_INPUT, 0, "%s: its control is not what is written there",
                         checkpoint->path);
     }

@@ -151,7 +151,7 @@ static void test_hostile(void **state)
         {"place", "samples", "49", NULL, 0, "after 49 samples"},
         {"place", "loss", "\"1\"", NULL, 0, "place or data is not what"},
         {"place", "loss", "null", NULL, 0, "place or data is not what"},
-        {"control", "rate", "0.0", NULL, 0, "control is not what"},
+        {"control", "rate", "-1e-9", NULL, 0, "control is not what"},
         {"control", "best_epoch", "1", NULL, 0, "control is not what"},
         {"control", "best_epoch", "-2", NULL, 0, "control is not what"},
         {"control", "wait", "-1", NULL, 0, "control is not what"},
