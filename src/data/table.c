@@ -3,6 +3,7 @@
  * makes it one of the text: so R's write.table(qmethod = "escape") wrote Kaggle's
  * labeledTrainData.tsv.
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,8 @@ typedef struct table {
     size_t line; /* of `at`, from 1 */
     char delimiter;
     bool escapes; /* \" is a quote of the text, too */
+    size_t again; /* bytes behind faults, which were read for a row and are read again */
+    size_t again_most;
 } table;
 
 typedef struct field {
@@ -34,6 +37,8 @@ typedef struct row {
 static const char UNENDED[] = "a quoted field does not end";
 static const char STRAY[] =
     "a character behind a closing quote (a quote inside a quoted field is written twice)";
+static const char HOPELESS[] =
+    "quoted fields do not end where they should in too many rows before it; is this a table?";
 static const char ESCAPED[] = "\\\" inside a quoted field, where a quote is written twice";
 
 static bool is_line_end(char c)
@@ -123,6 +128,7 @@ static void scan_row(table *t, const clt_columns *columns, row *r)
         const char *fault = scan_field(t, limit, &f);
         r->fault = r->fault != NULL ? r->fault : fault;
         if (fault != NULL) {
+            t->again += (size_t)((fault == UNENDED ? limit : t->at) - start);
             for (t->at = start; t->at < t->end && !is_line_end(*t->at);) {
                 t->at++;
             }
@@ -234,6 +240,13 @@ static clt_status find_columns(table *t, const clt_corpus_options *options, clt_
     return CLT_OK;
 }
 
+/* In a table of rows that all seem to go on to its end, reading each of them takes the square of
+ * its size. */
+static bool is_hopeless(const table *t)
+{
+    return t->again > t->again_most;
+}
+
 /* The rows that cannot be read with or without escapes. */
 static size_t count_bad(table t, const clt_columns *columns, bool escapes)
 {
@@ -243,6 +256,9 @@ static size_t count_bad(table t, const clt_columns *columns, bool escapes)
         row r;
         scan_row(&t, columns, &r);
         bad += r.fault != NULL || r.fields != columns->count;
+        if (is_hopeless(&t)) {
+            return SIZE_MAX;
+        }
     }
     return bad;
 }
@@ -276,7 +292,8 @@ static clt_status add_row(clt_corpus_builder *builder, const table *t, const clt
 clt_status clt_table_read(char *bytes, size_t size, const clt_corpus_options *options,
                           clt_corpus **corpus, clt_error *error)
 {
-    table t = {.at = bytes, .end = bytes + size, .line = 1};
+    table t = {
+        .at = bytes, .end = bytes + size, .line = 1, .again_most = 8 * size + CLT_LINE_BYTES_MAX};
     clt_columns columns = {0};
     clt_corpus_builder builder;
     clt_status status = clt_corpus_start(&builder, options, bytes, size, error);
@@ -287,6 +304,10 @@ clt_status clt_table_read(char *bytes, size_t size, const clt_corpus_options *op
     t.escapes = has_escapes(&t, &columns);
     for (skip_blank_lines(&t); t.at < t.end; skip_blank_lines(&t)) {
         row r;
+        if (is_hopeless(&t)) {
+            status = clt_fail(error, CLT_INPUT, 0, "line %zu: %s", t.line, HOPELESS);
+            goto done;
+        }
         scan_row(&t, &columns, &r);
         status = add_row(&builder, &t, &columns, &r, error);
         CLT_TRY(clt_corpus_bad_row(&builder, r.line, status, error));

@@ -132,6 +132,29 @@ static void test_bad_rows(void **state)
     }
 }
 
+/* Each row seems to go on to the end, so that reading it anew from every line would take minutes.
+ */
+static void test_rows_that_do_not_end(void **state)
+{
+    (void)state;
+    enum { ROWS = 100000 };
+    static const char header[] = "text\tlabel\n", row[] = "x\"\t\"y\n";
+    clt_error error;
+    clt_corpus *corpus;
+    clt_corpus_options options = {.skip_bad_rows = true};
+    char *text = malloc(sizeof header + ROWS * sizeof row);
+    assert_non_null(text);
+    char *end = stpcpy(text, header);
+    for (int k = 0; k < ROWS; k++) {
+        end = stpcpy(end, row);
+    }
+    assert_fails(clt_test_corpus_read(text, (size_t)(end - text), NULL, &corpus, &error), CLT_INPUT,
+                 "line 2: a quoted field does not end");
+    assert_fails(clt_test_corpus_read(text, (size_t)(end - text), &options, &corpus, &error),
+                 CLT_INPUT, "quoted fields do not end where they should in too many rows");
+    free(text);
+}
+
 static void test_skips_bad_rows(void **state)
 {
     (void)state;
@@ -210,9 +233,13 @@ static void test_many_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_columns),        cmocka_unit_test(test_without_labels),
-        cmocka_unit_test(test_escaped_quotes), cmocka_unit_test(test_bad_rows),
-        cmocka_unit_test(test_skips_bad_rows), cmocka_unit_test(test_long_rows),
+        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_without_labels),
+        cmocka_unit_test(test_escaped_quotes),
+        cmocka_unit_test(test_bad_rows),
+        cmocka_unit_test(test_rows_that_do_not_end),
+        cmocka_unit_test(test_skips_bad_rows),
+        cmocka_unit_test(test_long_rows),
         cmocka_unit_test(test_many_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
