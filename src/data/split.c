@@ -11,20 +11,23 @@
 #include "util/memory.h"
 #include "util/random.h"
 
+/* Of a class: the samples still to come, and those still wanted. */
+typedef struct class_draw {
+    clt_random random;
+    size_t left, wanted;
+} class_draw;
+
 /* Marks the samples of the part. Each class draws from a stream of its own, so that other classes
  * do not change which of its samples are taken: of the samples still to come, as many as are still
  * wanted (Knuth, The Art of Computer Programming, volume 2, algorithm 3.4.2 S). */
-static void mark_part(const int32_t *labels, size_t count, int32_t class_count, uint64_t seed,
-                      size_t *left, size_t *wanted, bool *marks)
+static void mark_part(const int32_t *labels, size_t count, class_draw *classes, bool *marks)
 {
-    for (int32_t c = 0; c < class_count; c++) {
-        clt_random random = clt_random_stream(seed, CLT_RANDOM_SPLIT, (uint32_t)c);
-        for (size_t k = 0; k < count && wanted[c] > 0; k++) {
-            if (labels[k] == c) {
-                marks[k] = clt_random_below(&random, (uint32_t)left[c]) < wanted[c];
-                wanted[c] -= marks[k];
-                left[c]--;
-            }
+    for (size_t k = 0; k < count; k++) {
+        class_draw *c = &classes[labels[k]];
+        if (c->wanted > 0) {
+            marks[k] = clt_random_below(&c->random, (uint32_t)c->left) < c->wanted;
+            c->wanted -= marks[k];
+            c->left--;
         }
     }
 }
@@ -34,7 +37,8 @@ clt_status clt_split_draw(const int32_t *labels, size_t count, int32_t class_cou
 {
     clt_status status = CLT_FAILED;
     bool *marks = NULL;
-    size_t *left = NULL, *wanted = NULL, part = 0, stays = 0;
+    class_draw *classes = NULL;
+    size_t part = 0, stays = 0;
     if (!(fraction > 0.0 && fraction < 1.0)) {
         return clt_fail(error, CLT_USAGE, 0, "a split of %g: above 0 and below 1", fraction);
     }
@@ -42,17 +46,17 @@ clt_status clt_split_draw(const int32_t *labels, size_t count, int32_t class_cou
         return clt_fail(error, CLT_USAGE, 0, "%zu samples are too many to split", count);
     }
     marks = clt_alloc(count, sizeof *marks, "a split", error);
-    left = clt_alloc((size_t)class_count, sizeof *left, "a split", error);
-    wanted = clt_alloc((size_t)class_count, sizeof *wanted, "a split", error);
-    if (marks == NULL || left == NULL || wanted == NULL) {
+    classes = clt_alloc((size_t)class_count, sizeof *classes, "a split", error);
+    if (marks == NULL || classes == NULL) {
         goto done;
     }
     for (size_t k = 0; k < count; k++) {
-        left[labels[k]]++;
+        classes[labels[k]].left++;
     }
     for (int32_t c = 0; c < class_count; c++) {
-        wanted[c] = (size_t)round(fraction * (double)left[c]);
-        part += wanted[c];
+        classes[c].random = clt_random_stream(seed, CLT_RANDOM_SPLIT, (uint32_t)c);
+        classes[c].wanted = (size_t)round(fraction * (double)classes[c].left);
+        part += classes[c].wanted;
     }
     if (part == 0 || part == count) {
         status = clt_fail(error, CLT_USAGE, 0,
@@ -60,7 +64,7 @@ clt_status clt_split_draw(const int32_t *labels, size_t count, int32_t class_cou
                           fraction, count);
         goto done;
     }
-    mark_part(labels, count, class_count, seed, left, wanted, marks);
+    mark_part(labels, count, classes, marks);
     *rest = count - part;
     part = *rest;
     for (size_t k = 0; k < count; k++) {
@@ -69,8 +73,7 @@ clt_status clt_split_draw(const int32_t *labels, size_t count, int32_t class_cou
     status = CLT_OK;
 done:
     free(marks);
-    free(left);
-    free(wanted);
+    free(classes);
     return status;
 }
 
