@@ -164,8 +164,12 @@ static clt_status map_classes(const clt_corpus *corpus, const char *const *class
             clt_names names = {0};
             char line[32] = "";
             size_t first = 0;
-            while (corpus->labels[first] != k) {
+            while (first < corpus->count && corpus->labels[first] != k) {
                 first++;
+            }
+            if (first == corpus->count) { /* a class without samples, as a part may have it */
+                map[k] = 0;
+                continue;
             }
             if (corpus->lines != NULL) {
                 snprintf(line, sizeof line, "line %zu: ", corpus->lines[first]);

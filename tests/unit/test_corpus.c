@@ -246,6 +246,19 @@ static void test_other_classes(void **state)
     assert_int_equal(corpus->labels[1], 2);
     assert_int_equal(corpus->labels[2], 1);
     clt_corpus_free(corpus);
+    /* A class that a part has no samples of need not be among the others. */
+    clt_corpus *rest, *part;
+    assert_ok(READ("text,label\n0,a\n1,a\n2,c\n3,c\n4,zz\n", NULL, &corpus));
+    assert_ok(clt_corpus_split(corpus, 0.4, 1, &rest, &part, &error));
+    assert_int_equal(part->count, 2);
+    assert_int_equal(part->class_count, 3);
+    assert_ok(clt_corpus_use_classes(part, few, 2, &error));
+    assert_int_equal(part->labels[0], 0);
+    assert_int_equal(part->labels[1], 1);
+    assert_fails(clt_corpus_use_classes(rest, few, 2, &error), CLT_INPUT, "class 'zz' is none of");
+    clt_corpus_free(rest);
+    clt_corpus_free(part);
+    clt_corpus_free(corpus);
     assert_ok(READ("text,label\n0,a\n", &options, &corpus));
     assert_fails(clt_corpus_use_classes(corpus, few, 2, &error), CLT_USAGE, "without labels");
     clt_corpus_free(corpus);
