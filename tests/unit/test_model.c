@@ -335,7 +335,7 @@ static void absent_words(spoiled *s)
     static const char zeros[4096];
     add_tensor(s, "vocabulary", CLT_U8, sizeof zeros, sizeof zeros, zeros);
 }
-static const int64_t three_counts[] = {INT64_MAX, 0, 7};
+static const int64_t three_counts[] = {INT64_MAX - 7, 0, 7};
 static void counts(spoiled *s)
 {
     words(s);
@@ -360,6 +360,12 @@ static void negative_count(spoiled *s)
     static const int64_t negative[] = {2, 1, -1};
     words(s);
     add_tensor(s, "vocabulary_counts", CLT_I64, 3, 24, negative);
+}
+static void too_many_counts(spoiled *s)
+{
+    static const int64_t many[] = {INT64_MAX - 7, 0, 8};
+    words(s);
+    add_tensor(s, "vocabulary_counts", CLT_I64, 3, 24, many);
 }
 static void classes(spoiled *s)
 {
@@ -428,7 +434,8 @@ static void test_refused_files(void **state)
     expect_refused(float_counts, "tensor vocabulary_counts is not I64 of shape [3]");
     expect_refused(two_counts, "tensor vocabulary_counts is not I64 of shape [3]");
     expect_refused(counts_of_nothing, "tensor vocabulary_counts is not I64 of shape [0]");
-    expect_refused(negative_count, "tensor vocabulary_counts: element 2 is -1, not 0 or more");
+    expect_refused(negative_count, "tensor vocabulary_counts: element 2 is -1, not a number of");
+    expect_refused(too_many_counts, "tensor vocabulary_counts: element 2 is 8, not a number of");
     expect_refused(classes, NULL);
     expect_refused(one_class, NULL);
     expect_refused(three_classes, "tensor classes has 3 strings, this model takes at most 2");
