@@ -80,8 +80,8 @@ static clt_status answer_lines(session *s, cli_bytes *bytes, bool at_end, clt_er
         }
         size_t length = end != NULL ? (size_t)(end - line) : bytes->size - at;
         at += length + (end != NULL);
-        for (char *zero; (zero = memchr(line, '\0', length)) != NULL;) {
-            *zero = ' ';
+        for (size_t k = 0; k < length; k++) {
+            line[k] = line[k] != '\0' ? line[k] : ' ';
         }
         length -= length > 0 && line[length - 1] == '\r';
         line[length] = '\0'; /* the line's end, or the byte kept free behind the last line */
