@@ -371,6 +371,30 @@ static void a_signal_saves_what_is_there(void **state)
     (void)state;
     stop_with(SIGINT, "stopped by SIGINT after ", 130);
     stop_with(SIGTERM, "stopped by SIGTERM after ", 143);
+    stop_with(SIGHUP, "stopped by SIGHUP after ", 129);
+}
+
+/* One wish to stop may come twice, as `timeout` sends it; `program` is stopped while it is asked,
+ * so that both signals are there before it can save. */
+static void a_signal_that_comes_twice(void **state)
+{
+    clt_run run;
+
+    (void)state;
+    remove("long.txt");
+    clt_run_start(&run, "exec cltrain fit " SMALL " --epochs 100000 --out long > long.txt");
+    wait_for_an_epoch("long.txt");
+    kill(run.process, SIGSTOP);
+    kill(run.process, SIGINT);
+    kill(run.process, SIGTERM);
+    kill(run.process, SIGCONT);
+    clt_run_finish(&run);
+    assert_true(run.code == 130 || run.code == 143);
+    assert_contains(run.err, "in long; go on with: cltrain fit --resume long\n");
+    assert_int_equal(count_files("long"), 8);
+    clt_run_free(&run);
+    clt_run_command(&run, 0, "rm -r long");
+    clt_run_free(&run);
 }
 
 static void outputs_that_cannot_be_written(void **state)
@@ -493,6 +517,7 @@ int main(void)
         cmocka_unit_test(predict_needs_words),
         cmocka_unit_test(labels_of_imdb_have_names),
         cmocka_unit_test(a_signal_saves_what_is_there),
+        cmocka_unit_test(a_signal_that_comes_twice),
         cmocka_unit_test(outputs_that_cannot_be_written),
         cmocka_unit_test(an_earlier_run_is_replaced),
         cmocka_unit_test(devices_that_do_not_fit),

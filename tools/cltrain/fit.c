@@ -423,8 +423,7 @@ static int explain(const cli_command *command, const fit *f, clt_status status, 
         return cli_fail(
             command->verb, 128 + number,
             "stopped by %s after %zu of %d epochs; what is learnt so far is in %s; go on with: %s",
-            number == SIGINT ? "SIGINT" : "SIGTERM", epochs, (int)f->settings->epochs, f->out,
-            go_on);
+            cli_signal_name(number), epochs, (int)f->settings->epochs, f->out, go_on);
     }
     if (status == CLT_USAGE) {
         return cli_fail_usage(command->verb, "%s", error->message);

@@ -14,7 +14,7 @@ void cli_print_usage(FILE *stream)
     fprintf(stream, "\n`cltrain fit --data imdb.npz` trains the tutorial; `cltrain help VERB` "
                     "lists a verb's options.\n"
                     "Exit codes: 0 ok, 1 failed, 2 usage, 3 no usable device, 4 kernels or "
-                    "self-test, 5 bad input,\n6 diverged, 130/143 stopped with everything "
+                    "self-test, 5 bad input,\n6 diverged, 130/143/129 stopped with everything "
                     "saved.\n");
 }
 

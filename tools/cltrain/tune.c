@@ -135,8 +135,7 @@ static int run(const cli_command *command)
         code = cli_fail(command->verb, (int)status, "%s", error.message);
     } else if (t.result.stopped) {
         int number = cli_signal_noted();
-        code = cli_fail(command->verb, 128 + number, "stopped by %s; %s",
-                        number == SIGINT ? "SIGINT" : "SIGTERM",
+        code = cli_fail(command->verb, 128 + number, "stopped by %s; %s", cli_signal_name(number),
                         t.result.gain > 0.0 ? "what was found is kept" : "nothing has changed");
     }
     clt_runtime_destroy(t.runtime);
