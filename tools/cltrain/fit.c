@@ -19,6 +19,9 @@
 #include "verbs.h"
 #include "weights.h"
 
+/* Of a run that is not told when: little enough to lose, and seldom enough to cost nothing. */
+static const double CHECKPOINT_SECONDS = 600.0;
+
 /* What the pictures, the history and the model's words may need beside the weights. */
 static const uint64_t OTHER_FILES_BYTES = 1 << 20;
 
@@ -52,6 +55,14 @@ static char *default_out(const char *data)
     return out;
 }
 
+/* Has the user asked for checkpoints? Else they go when the run has come to its end. */
+static bool saves(const cli_settings *settings)
+{
+    const clt_checkpoints *every = &settings->checkpoints;
+
+    return every->steps > 0 || every->seconds > 0 || every->epochs > 0;
+}
+
 /* What the command line says of the training. */
 static clt_trainer_config config_of(const cli_settings *settings)
 {
@@ -73,24 +84,18 @@ static clt_trainer_config config_of(const cli_settings *settings)
     config.momentum = settings->momentum;
     config.nesterov = settings->nesterov;
     config.checkpoints = settings->checkpoints;
+    if (!saves(settings)) {
+        config.checkpoints.seconds = CHECKPOINT_SECONDS;
+    }
     return config;
-}
-
-static bool saves(const cli_settings *settings)
-{
-    const clt_checkpoints *every = &settings->checkpoints;
-
-    return every->steps > 0 || every->seconds > 0 || every->epochs > 0;
 }
 
 /* Sets of weights on the disk at one time: the model's; in a checkpoint the model's and Adam's two,
  * those behind an average, and the best. */
 static size_t sets_of_weights(const cli_settings *settings)
 {
-    size_t checkpoint = 3 + (settings->ema > 0.0) +
-                        (settings->patience > 0 || settings->monitor != CLT_METRIC_NONE);
-
-    return 1 + (saves(settings) ? checkpoint : 0);
+    return 1 + 3 + (settings->ema > 0.0) +
+           (settings->patience > 0 || settings->monitor != CLT_METRIC_NONE);
 }
 
 /* The folder of the results, tried. A run that can go on is not overwritten before its end. */
@@ -374,7 +379,7 @@ static clt_status save(const fit *f, bool finished, clt_error *error)
     if (status == CLT_OK && finished) {
         status = cli_store(f->out, f->command, &f->fingerprints, true, error);
     }
-    if (status == CLT_OK && finished && !saves(f->settings)) { /* of a stop: no longer of use */
+    if (status == CLT_OK && finished && !saves(f->settings)) {
         status = clt_checkpoints_remove(f->out, error);
     }
     cli_bytes_free(&csv);

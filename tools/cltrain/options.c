@@ -106,7 +106,8 @@ static const cli_option options[] = {
     {"--out", CLI_FIT | CLI_UNSTORED, CLI_TEXT, FIELD(out), 0, 0, "DIR",
      "where the results go (else runs/NAME after the data)"},
     {"--checkpoint-every", CLI_FIT | CLI_ANEW, CLI_PERIOD, FIELD(checkpoints), 0, 0, "PERIOD",
-     "50steps, 5min or 1epoch: save the run in the folder of its results, to go on with"},
+     "50steps, 5min or 1epoch: save the run in the folder of its results, to go on with, and keep "
+     "what is saved (default 10min, removed at the end)"},
     {"--keep", CLI_FIT | CLI_ANEW, CLI_INT, FIELD(checkpoints.keep), 1, 1000000, "N",
      "so many checkpoints, the newest"},
     {"--resume", CLI_FIT | CLI_UNSTORED | CLI_ANEW, CLI_TEXT, FIELD(resume), 0, 0, "DIR",
