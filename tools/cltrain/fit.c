@@ -34,6 +34,7 @@ typedef struct fit {
     const clt_dataset *validation; /* NULL: none */
     char *out;
     bool made_out;
+    bool replaces; /* the results of a run that is finished */
     clt_model *model;
     clt_vector_coverage coverage; /* of --vectors */
     clt_runtime *runtime;
@@ -115,6 +116,7 @@ static clt_status prepare_folder(fit *f, clt_error *error)
     if (!f->resumed && cli_stored_open(f->out, &before, error) == CLT_OK) {
         bool valuable =
             !before.finished && clt_checkpoints_count(f->out, &count, error) == CLT_OK && count > 0;
+        f->replaces = before.finished;
         cli_stored_close(&before);
         if (valuable) {
             char command[512];
@@ -254,9 +256,14 @@ static void print_beginning(const fit *f)
     if (f->validation != NULL) {
         cli_grouped(f->validation->count, validation);
     }
-    printf("%s: %s%s reviews to train on, %s to validate; results go to %s\n", f->source.name,
+    printf("%s: %s%s reviews to train on, %s to validate; results go to %s%s\n", f->source.name,
            cli_grouped(f->train.count, train), f->train.synthetic ? " synthetic" : "", validation,
-           f->out);
+           f->out, f->replaces ? ", in place of an earlier run's" : "");
+    if (clt_model_vocabulary(f->model) == NULL) {
+        printf("%s: the words of its ids are not known, so the model cannot read texts; "
+               "--word-index FILE gives them\n",
+               f->source.name);
+    }
     if (f->coverage.words > 0) {
         print_coverage(f->settings->vectors, &f->coverage);
     }
