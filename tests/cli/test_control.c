@@ -111,6 +111,13 @@ static void what_makes_no_sense(void **state)
     assert_refused("cltrain fit --data demo:8 --monitor none", 2, "--monitor none");
     assert_refused("cltrain fit --data demo:8 --patience 0", 2, "--patience 0", "from 1");
     assert_refused("cltrain fit --data demo:8 --min-delta -1", 2, "--min-delta -1");
+    assert_refused("cltrain fit --data demo:8 --min-delta 1", 2, "--min-delta has no effect");
+    assert_refused("cltrain fit --data demo:8 --no-validation --validation-split 0.5", 2,
+                   "--no-validation cannot be given with");
+    assert_refused("cltrain fit --data demo:8 --no-validation --validation x.csv", 2,
+                   "--no-validation cannot be given with");
+    assert_refused("cltrain fit --data demo:8 --validation x.csv --validation-split 0.5", 2,
+                   "--validation or --validation-split, not both");
     assert_refused("cltrain fit --data demo:8 --warmup -3", 2, "--warmup -3");
 }
 

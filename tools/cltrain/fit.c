@@ -499,6 +499,21 @@ static void leave_nothing(const fit *f)
     }
 }
 
+/* Options that would have no effect beside each other. */
+static const char *contradiction(const cli_settings *settings)
+{
+    const bool split = settings->validation_split > 0.0;
+
+    return settings->no_validation && (settings->validation != NULL || split)
+               ? "--no-validation cannot be given with --validation or --validation-split"
+           : settings->validation != NULL && split
+               ? "give --validation or --validation-split, not both"
+           : settings->min_delta > 0.0 && settings->patience == 0 &&
+                   settings->monitor == CLT_METRIC_NONE
+               ? "--min-delta has no effect without --monitor or --patience"
+               : NULL;
+}
+
 /* Trains with settings that make sense. Returns the exit code. */
 static int fit_and_save(const cli_command *command, fit *f)
 {
@@ -554,6 +569,9 @@ static int run(const cli_command *given)
     if (!f.resumed && command.settings.data == NULL) {
         return cli_fail_usage(command.verb,
                               "--data is missing: give it imdb.npz, texts (see --help) or demo");
+    }
+    if (!f.resumed && contradiction(&command.settings) != NULL) {
+        return cli_fail_usage(command.verb, "%s", contradiction(&command.settings));
     }
     if (!f.resumed || restore(&f, &command, &stored, &code)) {
         cli_settings *settings = &command.settings;
