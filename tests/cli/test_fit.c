@@ -287,10 +287,12 @@ static void predict_needs_words(void **state)
 
     (void)state;
     clt_run_command(&run, 0,
-                    "cltrain fit --data %s/tests/golden/fixtures/reviews.npz --verbose 0 --model "
+                    "cltrain fit --data %s/tests/golden/fixtures/reviews.npz --verbose 2 --model "
                     "embedding:4,lstm:3,dense:1 --maxlen 12 --epochs 1",
                     CLT_SOURCE_DIR);
     assert_lacks(run.out, "synthetic");
+    assert_lacks(run.out, "in place of an earlier run's");
+    assert_contains(run.out, "the words of its ids are not known, so the model cannot read texts");
     assert_true(clt_file_exists("runs/reviews/model.safetensors"));
     clt_run_free(&run);
     assert_refused("cltrain predict runs/reviews/model.safetensors hello", 5,
@@ -298,9 +300,11 @@ static void predict_needs_words(void **state)
 
     clt_run_command(&run, 0,
                     "echo '{\"the\": 1, \"film\": 2}' > w.json; cltrain fit --word-index w.json "
-                    "--data %s/tests/golden/fixtures/reviews.npz --verbose 0 --model "
+                    "--data %s/tests/golden/fixtures/reviews.npz --verbose 2 --model "
                     "embedding:4,lstm:3,dense:1 --maxlen 12 --epochs 1",
                     CLT_SOURCE_DIR);
+    assert_contains(run.out, "results go to runs/reviews, in place of an earlier run's\n");
+    assert_lacks(run.out, "words of its ids are not known");
     clt_run_free(&run);
     clt_run_command(&run, 0, "cltrain predict runs/reviews/model.safetensors 'the film'");
     assert_true((run.out[0] == '0' || run.out[0] == '1') && run.out[1] == '\t');
@@ -372,6 +376,30 @@ static void a_signal_saves_what_is_there(void **state)
     stop_with(SIGINT, "stopped by SIGINT after ", 130);
     stop_with(SIGTERM, "stopped by SIGTERM after ", 143);
     stop_with(SIGHUP, "stopped by SIGHUP after ", 129);
+}
+
+static void a_folder_belongs_to_one_run(void **state)
+{
+    clt_run run, room;
+
+    (void)state;
+    remove("long.txt");
+    clt_run_start(&run, "exec cltrain fit " SMALL " --epochs 100000 --out long > long.txt");
+    wait_for_an_epoch("long.txt");
+    assert_refused("cltrain fit " SMALL " --out long", 1, "long is in use by another fit");
+    assert_refused("cltrain fit --resume long", 1, "long is in use by another fit");
+    /* The room of its model stays taken, in a file without a name. */
+    clt_run_command(&room, 0, "find -L /proc/%d/fd -links 0 -size +1023k | wc -l",
+                    (int)run.process);
+    assert_string_equal(room.out, "1\n");
+    clt_run_free(&room);
+    kill(run.process, SIGTERM);
+    clt_run_finish(&run);
+    assert_contains(run.err, "in long; go on with: cltrain fit --resume long\n");
+    assert_int_equal(count_files("long"), 8);
+    clt_run_free(&run);
+    clt_run_command(&run, 0, "rm -r long");
+    clt_run_free(&run);
 }
 
 /* One wish to stop may come twice, as `timeout` sends it; `program` is stopped while it is asked,
@@ -517,6 +545,7 @@ int main(void)
         cmocka_unit_test(predict_needs_words),
         cmocka_unit_test(labels_of_imdb_have_names),
         cmocka_unit_test(a_signal_saves_what_is_there),
+        cmocka_unit_test(a_folder_belongs_to_one_run),
         cmocka_unit_test(a_signal_that_comes_twice),
         cmocka_unit_test(outputs_that_cannot_be_written),
         cmocka_unit_test(an_earlier_run_is_replaced),

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "curves.h"
 #include "fingerprints.h"
+#include "folder.h"
 #include "history.h"
 #include "output.h"
 #include "page.h"
@@ -22,9 +22,6 @@
 /* Of a run that is not told when: little enough to lose, and seldom enough to cost nothing. */
 static const double CHECKPOINT_SECONDS = 600.0;
 
-/* What the pictures, the history and the model's words may need beside the weights. */
-static const uint64_t OTHER_FILES_BYTES = 1 << 20;
-
 typedef struct fit {
     const cli_command *command;
     const cli_settings *settings;
@@ -32,9 +29,7 @@ typedef struct fit {
     cli_source source;
     clt_dataset train;             /* a view: the first --limit samples */
     const clt_dataset *validation; /* NULL: none */
-    char *out;
-    bool made_out;
-    bool replaces; /* the results of a run that is finished */
+    cli_folder out;
     clt_model *model;
     clt_vector_coverage coverage; /* of --vectors */
     clt_runtime *runtime;
@@ -46,15 +41,6 @@ typedef struct fit {
     cli_notes notes;
     cli_bar bar;
 } fit;
-
-static char *default_out(const char *data)
-{
-    char *name = cli_source_short_name(data);
-    char *out = name != NULL ? cli_join("runs", name) : NULL;
-
-    free(name);
-    return out;
-}
 
 /* Has the user asked for checkpoints? Else they go when the run has come to its end. */
 static bool saves(const cli_settings *settings)
@@ -91,50 +77,6 @@ static clt_trainer_config config_of(const cli_settings *settings)
     return config;
 }
 
-/* Sets of weights on the disk at one time: the model's; in a checkpoint the model's and Adam's two,
- * those behind an average, and the best. */
-static size_t sets_of_weights(const cli_settings *settings)
-{
-    return 1 + 3 + (settings->ema > 0.0) +
-           (settings->patience > 0 || settings->monitor != CLT_METRIC_NONE);
-}
-
-/* The folder of the results, tried. A run that can go on is not overwritten before its end. */
-static clt_status prepare_folder(fit *f, clt_error *error)
-{
-    const cli_settings *settings = f->settings;
-    uint64_t weights = 4 * clt_model_parameter_count(f->model);
-    cli_stored before;
-    size_t count = 0;
-
-    if (f->out == NULL) {
-        f->out = settings->out != NULL ? strdup(settings->out) : default_out(settings->data);
-    }
-    if (f->out == NULL) {
-        return cli_set_memory_error(error);
-    }
-    if (!f->resumed && cli_stored_open(f->out, &before, error) == CLT_OK) {
-        bool valuable =
-            !before.finished && clt_checkpoints_count(f->out, &count, error) == CLT_OK && count > 0;
-        f->replaces = before.finished;
-        cli_stored_close(&before);
-        if (valuable) {
-            char command[512];
-            cli_go_on(f->out, "", command, sizeof command);
-            return cli_set_error(error, CLT_USAGE,
-                                 "%.300s has the checkpoints of a run that is not finished: go on "
-                                 "with: %s; or choose another --out, or remove the folder",
-                                 f->out, command);
-        }
-    }
-    clt_status status = cli_make_folder(
-        f->out, OTHER_FILES_BYTES + sets_of_weights(settings) * weights, &f->made_out, error);
-    if (status != CLT_OK) {
-        cli_advise(error, "choose another with --out DIR");
-    }
-    return status;
-}
-
 /* The weights to begin with. A checkpoint has its own. */
 static clt_status load_weights(fit *f, clt_error *error)
 {
@@ -143,7 +85,7 @@ static clt_status load_weights(fit *f, clt_error *error)
     clt_status status = CLT_OK;
 
     if (f->resumed) {
-        status = clt_checkpoints_count(f->out, &checkpoints, error);
+        status = clt_checkpoints_count(f->out.path, &checkpoints, error);
     }
     f->checkpoint = checkpoints > 0;
     if (f->checkpoint || status != CLT_OK) {
@@ -225,7 +167,8 @@ static clt_status prepare(fit *f, clt_error *error)
         status = keep_embedding(f, error);
     }
     if (status == CLT_OK) {
-        status = prepare_folder(f, error);
+        status = cli_folder_open(&f->out, settings, f->resumed, clt_model_parameter_count(f->model),
+                                 error);
     }
     if (status == CLT_OK) {
         status = cli_open_runtime(settings, &f->notes, &f->runtime, error);
@@ -258,7 +201,7 @@ static void print_beginning(const fit *f)
     }
     printf("%s: %s%s reviews to train on, %s to validate; results go to %s%s\n", f->source.name,
            cli_grouped(f->train.count, train), f->train.synthetic ? " synthetic" : "", validation,
-           f->out, f->replaces ? ", in place of an earlier run's" : "");
+           f->out.path, f->out.replaces ? ", in place of an earlier run's" : "");
     if (clt_model_vocabulary(f->model) == NULL) {
         printf("%s: the words of its ids are not known, so the model cannot read texts; "
                "--word-index FILE gives them\n",
@@ -285,16 +228,17 @@ static clt_status train(fit *f, clt_error *error)
     config.class_weights = f->class_weights;
     config.progress = on_progress;
     config.user = &f->bar;
-    config.checkpoints.folder = f->out;
+    config.checkpoints.folder = f->out.path;
     clt_status status =
-        f->resumed ? clt_trainer_resume(f->out, f->model, f->runtime, &config, &f->trainer, error)
-                   : clt_trainer_create(f->model, f->runtime, &config, &f->trainer, error);
+        f->resumed
+            ? clt_trainer_resume(f->out.path, f->model, f->runtime, &config, &f->trainer, error)
+            : clt_trainer_create(f->model, f->runtime, &config, &f->trainer, error);
     cli_notes_clear(&f->notes);
     if (status == CLT_OK) {
         cli_signals_note(); /* from the first file on, a stop leaves a checkpoint */
         /* a checkpoint looks at the data later: what it refuses must not be noted as known */
-        status =
-            f->checkpoint ? CLT_OK : cli_store(f->out, f->command, &f->fingerprints, false, error);
+        status = f->checkpoint ? CLT_OK
+                               : cli_store(f->out.path, f->command, &f->fingerprints, false, error);
     }
     if (status != CLT_OK) {
         return status;
@@ -336,7 +280,7 @@ static clt_status write_page(const fit *f, bool finished, const cli_bytes *curve
             page.moved_count = cli_find_moved(f->before, after, f->model, MOVED_WORDS, moved);
         }
         cli_write_page(&page, &html);
-        status = cli_write_file(f->out, "report.html", &html, error);
+        status = cli_write_file(f->out.path, "report.html", &html, error);
     }
     clt_report_free(report);
     cli_bytes_free(&html);
@@ -345,7 +289,7 @@ static clt_status write_page(const fit *f, bool finished, const cli_bytes *curve
 
 static clt_status save_model(const fit *f, clt_error *error)
 {
-    char *path = cli_join(f->out, "model.safetensors");
+    char *path = cli_join(f->out.path, "model.safetensors");
     clt_status status =
         path != NULL ? clt_model_save(f->model, path, error) : cli_set_memory_error(error);
 
@@ -378,16 +322,16 @@ static clt_status save(const fit *f, bool finished, clt_error *error)
     cli_history_json(history, moves(f->settings), &json);
     cli_draw_curves(history, validated, note, &svg, &png);
     for (size_t k = 0; k < sizeof files / sizeof *files && status == CLT_OK; k++) {
-        status = cli_write_file(f->out, files[k].name, files[k].bytes, error);
+        status = cli_write_file(f->out.path, files[k].name, files[k].bytes, error);
     }
     if (status == CLT_OK) {
         status = write_page(f, finished, &svg, error);
     }
     if (status == CLT_OK && finished) {
-        status = cli_store(f->out, f->command, &f->fingerprints, true, error);
+        status = cli_store(f->out.path, f->command, &f->fingerprints, true, error);
     }
     if (status == CLT_OK && finished && !saves(f->settings)) {
-        status = clt_checkpoints_remove(f->out, error);
+        status = clt_checkpoints_remove(f->out.path, error);
     }
     cli_bytes_free(&csv);
     cli_bytes_free(&json);
@@ -426,8 +370,9 @@ static int explain(const cli_command *command, const fit *f, clt_status status, 
     char go_on[512] = "";
 
     if (f->trainer != NULL) {
-        cli_go_on(f->out, f->settings->data, go_on, sizeof go_on);
-        checkpoints = clt_checkpoints_count(f->out, &checkpoints, NULL) == CLT_OK ? checkpoints : 0;
+        cli_go_on(f->out.path, f->settings->data, go_on, sizeof go_on);
+        checkpoints =
+            clt_checkpoints_count(f->out.path, &checkpoints, NULL) == CLT_OK ? checkpoints : 0;
     }
     if (status == CLT_STOPPED) {
         int number = cli_signal_noted();
@@ -435,7 +380,7 @@ static int explain(const cli_command *command, const fit *f, clt_status status, 
         return cli_fail(
             command->verb, 128 + number,
             "stopped by %s after %zu of %d epochs; what is learnt so far is in %s; go on with: %s",
-            cli_signal_name(number), epochs, (int)f->settings->epochs, f->out, go_on);
+            cli_signal_name(number), epochs, (int)f->settings->epochs, f->out.path, go_on);
     }
     if (status == CLT_USAGE) {
         return cli_fail_usage(command->verb, "%s", error->message);
@@ -446,7 +391,7 @@ static int explain(const cli_command *command, const fit *f, clt_status status, 
     }
     if (saved) {
         return cli_fail(command->verb, (int)status, "%s; the last good weights are in %s",
-                        error->message, f->out);
+                        error->message, f->out.path);
     }
     return cli_fail(command->verb, (int)status, "%s", error->message);
 }
@@ -473,7 +418,7 @@ static bool restore(fit *f, cli_command *command, cli_stored *stored, int *code)
     }
     if (status == CLT_OK) {
         f->fingerprints = stored->fingerprints;
-        status = cli_restore(folder, stored, command, &f->out, &error);
+        status = cli_restore(folder, stored, command, &f->out.path, &error);
     } else {
         cli_advise(&error, "--resume takes the folder of the results of `cltrain fit`");
     }
@@ -481,22 +426,6 @@ static bool restore(fit *f, cli_command *command, cli_stored *stored, int *code)
         *code = cli_fail(command->verb, (int)status, "%s", error.message);
     }
     return status == CLT_OK;
-}
-
-/* Nothing came of a run that has just begun. */
-static void leave_nothing(const fit *f)
-{
-    size_t count = 0;
-
-    if (f->out != NULL && !f->resumed && clt_checkpoints_count(f->out, &count, NULL) == CLT_OK &&
-        count == 0) {
-        if (f->trainer != NULL) {
-            cli_unstore(f->out);
-        }
-        if (f->made_out) {
-            rmdir(f->out); /* stays where it is not empty */
-        }
-    }
 }
 
 /* Options that would have no effect beside each other. */
@@ -536,12 +465,15 @@ static int fit_and_save(const cli_command *command, fit *f)
         }
         status = train(f, &error);
     }
-    /* A device that fails later than the first epoch costs no more than the epoch under way. Other
-     * data than those of the beginning change nothing. */
-    bool trained =
-        status == CLT_OK || status == CLT_STOPPED || status == CLT_DIVERGED ||
-        (status != CLT_INPUT && f->trainer != NULL && clt_trainer_history(f->trainer)->count > 0);
+    /* A device that fails later than the first epoch costs no more than the epoch under way, a stop
+     * whose checkpoint has no room only that. Other data than those of the beginning change
+     * nothing. */
+    bool learnt = f->trainer != NULL && (clt_trainer_history(f->trainer)->count > 0 ||
+                                         (status == CLT_FAILED && cli_signal_noted() != 0));
+    bool trained = status == CLT_OK || status == CLT_STOPPED || status == CLT_DIVERGED ||
+                   (status != CLT_INPUT && learnt);
     if (trained && f->trainer != NULL) {
+        cli_folder_use_room(&f->out);
         clt_status kept = save(f, status == CLT_OK, &save_error);
         saved = kept == CLT_OK;
         if (saved) {
@@ -552,8 +484,8 @@ static int fit_and_save(const cli_command *command, fit *f)
             error = save_error;
         }
     }
-    if (!saved) {
-        leave_nothing(f);
+    if (!saved && !f->resumed) {
+        cli_folder_leave(&f->out, f->trainer != NULL);
     }
     return status == CLT_OK ? CLT_OK : explain(command, f, status, saved, &error);
 }
@@ -562,7 +494,7 @@ static int run(const cli_command *given)
 {
     cli_command command = *given;
     cli_stored stored = {0};
-    fit f = {.command = &command, .settings = &command.settings};
+    fit f = {.command = &command, .settings = &command.settings, .out = CLI_FOLDER_NONE};
     int code = CLT_OK;
 
     f.resumed = command.settings.resume != NULL;
@@ -591,7 +523,7 @@ static int run(const cli_command *given)
     cli_stored_close(&stored);
     free(f.class_weights);
     free(f.before);
-    free(f.out);
+    cli_folder_close(&f.out);
     return code;
 }
 

@@ -345,7 +345,8 @@ static int make_folders(char *path, bool *made)
     }
 }
 
-clt_status cli_make_folder(const char *folder, uint64_t bytes, bool *made, clt_error *error)
+clt_status cli_make_folder(const char *folder, uint64_t bytes, uint64_t kept, bool *made, int *room,
+                           clt_error *error)
 {
     char *path = cli_join(folder, "");
     char *probe = cli_join(folder, ".cltrain.XXXXXX");
@@ -372,9 +373,15 @@ clt_status cli_make_folder(const char *folder, uint64_t bytes, bool *made, clt_e
     for (uint64_t written = 0; code == 0 && written < bytes; written += 1 << 16) {
         code = write_all(descriptor, zeros, 1 << 16);
     }
+    if (code == 0 && ftruncate(descriptor, (off_t)kept) != 0) {
+        code = errno;
+    }
     if (code != 0) {
         status = fail_write(error, "to the folder ", folder, code);
+        goto done;
     }
+    *room = descriptor;
+    descriptor = -1;
 done:
     if (descriptor >= 0) {
         close(descriptor);

@@ -66,10 +66,12 @@ CLT_NODISCARD clt_status cli_write_file(const char *folder, const char *name,
 
 /* Makes the folder and those above it, and tries it: writes `bytes` bytes and removes them again.
  *
+ * kept     so many of them stay on the disk, in a file without a name, until `room` is closed
  * made     out: the folder was not there before.
+ * room     out: a descriptor, the caller's; unchanged on errors
  * Errors   CLT_FAILED "cannot write to the folder FOLDER: reason". */
-CLT_NODISCARD clt_status cli_make_folder(const char *folder, uint64_t bytes, bool *made,
-                                         clt_error *error);
+CLT_NODISCARD clt_status cli_make_folder(const char *folder, uint64_t bytes, uint64_t kept,
+                                         bool *made, int *room, clt_error *error);
 
 /* FOLDER/NAME; NULL without memory. Freed with free(). */
 char *cli_join(const char *folder, const char *name);
