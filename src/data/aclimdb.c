@@ -371,8 +371,10 @@ static clt_status read_members(const char *bytes, size_t size, part parts[PARTS]
     }
     if (result != ARCHIVE_EOF) {
         const char *reason = archive_error_string(archive);
-        status = clt_fail(error, CLT_INPUT, 0, "a damaged archive, or none of tar: %s",
-                          reason != NULL ? reason : "no reason is known");
+        status =
+            clt_fail(error, CLT_INPUT, 0,
+                     "a damaged archive, or a packed file that is no tar, to be unpacked first: %s",
+                     reason != NULL ? reason : "no reason is known");
     } else if (is_cut(bytes, size)) {
         status = clt_fail(error, CLT_INPUT, 0, "byte %zu: an archive that is cut short", size);
     }

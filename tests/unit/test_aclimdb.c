@@ -297,7 +297,7 @@ static void test_damaged(void **state)
     t.bytes[512 + 512 + 3] ^= 1; /* a name, so that its header's checksum is wrong */
     put_end(&t);
     assert_fails(read_bytes(t.bytes, t.count, &train, &test, &error), CLT_INPUT,
-                 "a damaged archive, or none of tar: ");
+                 "a damaged archive, or a packed file that is no tar, to be unpacked first: ");
     put_files(&t, "");
     assert_fails(read_bytes(t.bytes, t.count, &train, &test, &error), CLT_INPUT,
                  "byte 15872: an archive that is cut short");
@@ -307,7 +307,7 @@ static void test_damaged(void **state)
     assert_fails(read_bytes(t.bytes, t.count, &train, &test, &error), CLT_INPUT,
                  "train/neg/1_1.txt: Truncated tar archive");
     assert_fails(READ("\x1f\x8b nothing", NULL, &train), CLT_INPUT,
-                 "a damaged archive, or none of tar: ");
+                 "a damaged archive, or a packed file that is no tar, to be unpacked first: ");
 }
 
 /* Any byte of an archive changed or cut off; the sanitizers watch. */

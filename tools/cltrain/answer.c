@@ -242,7 +242,7 @@ clt_status cli_print_answer(const clt_model *model, const float *probabilities, 
     if (!json) {
         print_lines(model, labels, top, explanation);
     } else if (cli_json_print_line(answer_value(model, labels, top, explanation)) != 0 &&
-               !ferror(stdout)) {
+               !cli_stdout_failed()) {
         status = cli_set_memory_error(error);
     }
     free(labels);

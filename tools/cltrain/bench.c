@@ -210,7 +210,7 @@ static int run(const cli_command *command)
         code = cli_fail(command->verb, (int)status, "%s", error.message);
     } else if (!b.settings->json) {
         print_report(&b);
-    } else if (cli_json_print(report_value(&b)) != 0 && !ferror(stdout)) {
+    } else if (cli_json_print(report_value(&b)) != 0 && !cli_stdout_failed()) {
         code = cli_fail(command->verb, CLT_FAILED, "out of memory");
     }
     clt_bench_free(b.result);

@@ -160,7 +160,7 @@ static int run(const cli_command *command)
                                        : "not known (give --word-index FILE)");
     print_splits(&source, &train, &test, &settings->reading);
     size_t shown = (size_t)settings->show;
-    for (size_t k = 0; k < shown && k < source.train->count && !ferror(stdout); k++) {
+    for (size_t k = 0; k < shown && k < source.train->count && !cli_stdout_failed(); k++) {
         print_review(&source, &settings->reading, k);
     }
     cli_source_close(&source);

@@ -79,7 +79,7 @@ static int run(const cli_command *command)
     }
     int code = CLT_OK;
     if (command->settings.json) {
-        if (print_json(devices, count, chosen) != 0 && !ferror(stdout)) {
+        if (print_json(devices, count, chosen) != 0 && !cli_stdout_failed()) {
             code = cli_fail(command->verb, CLT_FAILED, "out of memory");
         }
     } else if (count > 0) {

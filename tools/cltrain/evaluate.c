@@ -81,7 +81,7 @@ static void print_mistakes(const evaluation *e)
             "\nThe most confident mistakes: sample, label, prediction, its probability, and what "
             "the network read\n");
     }
-    for (size_t k = 0; k < count && !ferror(stdout); k++) {
+    for (size_t k = 0; k < count && !cli_stdout_failed(); k++) {
         cli_mistake m = mistake_of(e, k);
         char number[16];
         printf("%zu\t", m.sample);

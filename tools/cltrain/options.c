@@ -234,7 +234,8 @@ static void fail_unknown(const cli_verb *verb, const char *argument)
     } else if (nearest != NULL) {
         cli_fail_usage(verb, "unknown option %s; did you mean %s?", name, nearest);
     } else {
-        cli_fail_usage(verb, "unknown option %s; choose from %s", name, choices);
+        cli_fail_usage(verb, "unknown option %s; choose from %s%s", name, choices,
+                       verb->bit == CLI_PREDICT ? "; texts that begin with - go behind --" : "");
     }
 }
 

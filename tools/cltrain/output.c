@@ -143,14 +143,19 @@ void cli_flush_stdout(void)
     }
 }
 
+bool cli_stdout_failed(void)
+{
+    if (stdout_error == 0 && ferror(stdout)) {
+        stdout_error = errno != 0 ? errno : EIO;
+    }
+    return stdout_error != 0;
+}
+
 int cli_close_stdout(int code)
 {
     errno = 0;
     cli_flush_stdout();
-    if (stdout_error == 0 && ferror(stdout)) {
-        stdout_error = errno != 0 ? errno : EIO;
-    }
-    if (stdout_error == 0 && fclose(stdout) != 0) {
+    if (!cli_stdout_failed() && fclose(stdout) != 0) {
         stdout_error = errno;
     }
     if (stdout_error != 0) {

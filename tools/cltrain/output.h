@@ -44,6 +44,9 @@ int cli_columns(void);
 
 /* Sends what stdout holds; remembers the first failure for cli_close_stdout. */
 void cli_flush_stdout(void);
+/* Has anything written to it been lost? To be asked in loops that print: the reason is only known
+ * right behind the failure. */
+bool cli_stdout_failed(void);
 /* To be called last: `code`, or 1 with an error line when anything written to stdout was lost. */
 int cli_close_stdout(int code);
 

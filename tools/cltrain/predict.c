@@ -55,7 +55,7 @@ static clt_status predict(session *s, const char *const *texts, size_t count, cl
     clt_status status =
         clt_model_predict_text(s->model, s->runtime, texts, count, probabilities, error);
     cli_notes_clear(&s->notes);
-    for (size_t k = 0; k < count && status == CLT_OK && !ferror(stdout); k++) {
+    for (size_t k = 0; k < count && status == CLT_OK && !cli_stdout_failed(); k++) {
         status = print_answer(s, texts[k], strlen(texts[k]), probabilities + k * classes, error);
     }
     cli_flush_stdout();
@@ -111,7 +111,7 @@ static clt_status predict_lines(session *s, clt_error *error)
     if (chunk == NULL) {
         return cli_set_memory_error(error);
     }
-    while (status == CLT_OK && got > 0 && !ferror(stdout)) {
+    while (status == CLT_OK && got > 0 && !cli_stdout_failed()) {
         do {
             got = read(STDIN_FILENO, chunk, READ_BYTES);
         } while (got < 0 && errno == EINTR);
@@ -151,7 +151,7 @@ static clt_status predict_samples(session *s, const clt_dataset *samples, const 
     float *probabilities = calloc(AT_A_TIME, classes * sizeof *probabilities);
 
     clt_status status = probabilities == NULL ? cli_set_memory_error(error) : CLT_OK;
-    for (size_t first = 0; status == CLT_OK && first < samples->count && !ferror(stdout);
+    for (size_t first = 0; status == CLT_OK && first < samples->count && !cli_stdout_failed();
          first += AT_A_TIME) {
         clt_dataset some = *samples;
         some.offsets = samples->offsets + first;
@@ -160,7 +160,7 @@ static clt_status predict_samples(session *s, const clt_dataset *samples, const 
         status = clt_model_predict(s->model, s->runtime, &some, s->settings->batch, probabilities,
                                    error);
         cli_notes_clear(&s->notes);
-        for (size_t k = 0; k < some.count && status == CLT_OK && !ferror(stdout); k++) {
+        for (size_t k = 0; k < some.count && status == CLT_OK && !cli_stdout_failed(); k++) {
             const char *text = NULL;
             size_t bytes = 0;
             if (texts != NULL) {

@@ -91,9 +91,14 @@ static void add_metrics(line *l, const clt_metrics *train, const clt_metrics *va
     }
 }
 
-static double step_seconds(int step, double seconds, double first)
+/* Mean of the epoch's steps; the very first one, which compiles, does not count, where there are
+ * more than come back together. */
+static double step_seconds(const clt_progress *p, int step, double seconds)
 {
-    return step > 1 ? (seconds - first) / (step - 1) : step == 1 ? seconds : 0.0;
+    if (p->epoch == 0 && step > 2) {
+        return (seconds - p->first_step_seconds) / (step - 1);
+    }
+    return step > 0 ? seconds / step : 0.0;
 }
 
 static int digits(int number)
@@ -114,7 +119,7 @@ static void draw(cli_bar *bar, const clt_progress *p, const clt_epoch *done)
     line l = {.colour = bar->colour};
     int filled = (int)((double)CELLS * p->step / p->steps);
     double seconds = done != NULL ? done->seconds + done->validation_seconds : p->seconds;
-    double per_step = step_seconds(p->step, seconds, p->first_step_seconds);
+    double per_step = step_seconds(p, p->step, seconds);
 
     add_colour(&l, "1");
     add(&l, "%*d/%d", digits(p->steps), p->step, p->steps);
@@ -150,7 +155,7 @@ static void print_epoch_line(const cli_bar *bar, const clt_progress *p)
     double seconds = p->done->seconds + p->done->validation_seconds;
 
     add(&l, "%d/%d - %.0fs -", p->steps, p->steps, seconds);
-    add_step_time(&l, step_seconds(p->steps, seconds, p->first_step_seconds));
+    add_step_time(&l, step_seconds(p, p->steps, seconds));
     add_metrics(&l, &p->done->train, bar->validated ? &p->done->validation : NULL);
     printf("%s\n", l.text);
     cli_flush_stdout();

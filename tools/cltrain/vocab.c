@@ -24,7 +24,7 @@ static int run(const cli_command *command)
                         "%.600s holds no words; train it again with --word-index",
                         command->operands[0]);
     }
-    for (int32_t rank = 1; rank <= clt_vocabulary_size(words) && !ferror(stdout); rank++) {
+    for (int32_t rank = 1; rank <= clt_vocabulary_size(words) && !cli_stdout_failed(); rank++) {
         const char *word = clt_vocabulary_word(words, reading, rank + reading->index_from);
         if (word != NULL) {
             printf("%" PRId32 "\t", rank + reading->index_from);
