@@ -19,6 +19,8 @@ A training case is one file NAME.safetensors, with `model` (CLTrain's model stri
     class_weights     F32 [classes], where there are some
     ema               F32 [1], its momentum; adam and fit then have averages, val_ is of them
     optimizer, nesterov, momentum     I32, I32, F64 [1]; 0 Adam, 1 SGD, 2 RMSprop
+    schedule, schedule_epochs, schedule_factor, warmup    I32, I32, F64, I32 [1], of fit alone; kinds:
+                      0 constant, 1 cosine, 2 step, 3 plateau; rates F32 [steps]: what came of it
     start/TENSOR      weights to start from
     logits, loss      of the first `batch` samples of train, at the start; logits [batch * outputs]
     gradient/TENSOR   of that loss
@@ -43,70 +45,11 @@ import keras
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from golden_cases import CASES
+
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "fixtures"
 STEPS = 10
 LARGE = 20000
-
-# ids: the largest id + 1 that samples use, when not num_words; scale: of the starting embedding,
-# None: Keras's own start, where logits are near 0 and gradients small; classes: outputs of a softmax
-# with categorical cross-entropy, in the place of one sigmoid; pool: of all states of the last LSTM,
-# kinds joined by +; both: every LSTM is bidirectional; frozen: the embedding stays as it starts, and
-# has no gradient; clip: kind and limit; decay: of the weights; weights: class_weight of fit, by label;
-# ema: momentum of the weights' average, which is what is validated;
-# optimizer: of keras.optimizers, at its own learning rate; seed: where it is not the case's place here;
-# mask: id 0 is masked, and stands in samples too, but for a maximum: Keras's takes in the zeros of a
-# mask before the words, ours does not, and only with pads behind are both the same.
-CASES = {
-    "tutorial": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, scale=None),
-    "trained": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4),
-    "hidden_1": dict(V=20, D=3, T=5, H=[1], B=4, n=22, epochs=4),
-    "hidden_13": dict(V=40, D=5, T=9, H=[13], B=20, n=50, epochs=6),
-    "hidden_300": dict(V=12, D=2, T=4, H=[300], B=5, n=12, epochs=3),
-    "steps_300": dict(V=30, D=4, T=300, H=[5], B=4, n=10, epochs=3),
-    "batch_3": dict(V=16, D=4, T=6, H=[4], B=3, n=11, epochs=4),
-    "batch_75": dict(V=60, D=4, T=7, H=[5], B=75, n=190, epochs=6),
-    "last_of_one": dict(V=25, D=4, T=8, H=[7], B=8, n=17, epochs=5),
-    "repeated_ids": dict(V=9, D=4, T=10, H=[6], B=24, n=60, epochs=5, ids=5),
-    "one_of_each": dict(V=4, D=1, T=1, H=[1], B=1, n=3, epochs=3),
-    "post": dict(V=30, D=5, T=8, H=[4], B=10, n=33, epochs=4, sides=(1, 1)),
-    "stacked": dict(V=30, D=5, T=7, H=[7, 4], B=12, n=40, epochs=4),
-    "three_classes": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, classes=3),
-    "pool_max": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, pool="max"),
-    "pools": dict(V=30, D=5, T=7, H=[17, 5], B=20, n=50, epochs=4, pool="mean+max+last"),
-    "bidirectional": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, both=True),
-    "both_stacked": dict(V=30, D=5, T=7, H=[5, 17], B=20, n=50, epochs=4, both=True, pool="max"),
-    "frozen": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, frozen=True),
-    "decay": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, decay=0.5),
-    "clip_value": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, clip=("value", 0.003)),
-    "clip_norm": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, both=True, clip=("norm", 0.03)),
-    "clip_global": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, decay=0.2,
-                        clip=("global_norm", 0.12)),
-    "clip_frozen": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, frozen=True, decay=0.3,
-                        clip=("global_norm", 0.1)),
-    "weighted": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, weights=[0.4, 2.5]),
-    "weighted_classes": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, classes=3,
-                             weights=[0.5, 3.0, 1.25]),
-    "ema": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, ema=0.7),
-    "ema_frozen": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, frozen=True, ema=0.6),
-    "sgd": dict(seed=27, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, optimizer="SGD", decay=0.1,
-                clip=("norm", 0.05)),
-    "momentum": dict(seed=28, V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, optimizer="SGD",
-                     momentum=0.9),
-    "nesterov": dict(seed=29, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, optimizer="SGD",
-                     momentum=0.8, nesterov=True, decay=0.1, clip=("value", 0.02)),
-    "rmsprop": dict(seed=30, V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, optimizer="RMSprop"),
-    "rmsprop_clipped": dict(seed=31, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, both=True,
-                            optimizer="RMSprop", decay=0.2, clip=("global_norm", 0.1)),
-    "mask_pre": dict(seed=20, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, mask=True),
-    "mask_post": dict(seed=21, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, mask=True, sides=(1, 1)),
-    "mask_pools": dict(seed=22, V=30, D=5, T=7, H=[17, 5], B=20, n=50, epochs=4, mask=True,
-                       pool="mean+last"),
-    "mask_max": dict(seed=23, V=30, D=5, T=7, H=[5], B=20, n=50, epochs=4, mask=True, pool="max+last",
-                     sides=(1, 0)),
-    "mask_both": dict(seed=24, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, mask=True, both=True),
-    "mask_both_stacked": dict(seed=25, V=30, D=5, T=7, H=[5, 17], B=20, n=50, epochs=4, mask=True,
-                              both=True, pool="mean", sides=(1, 1)),
-}
 
 
 def pattern(count, scale):
@@ -179,8 +122,41 @@ OPTIMIZERS = ("Adam", "SGD", "RMSprop")
 CLIPS = dict(value="clipvalue", norm="clipnorm", global_norm="global_clipnorm")
 
 
-def optimizer_of(case):
+SCHEDULES = ("constant", "cosine", "step", "plateau")
+
+
+def cosine(rate, steps, warmup):
+    decay = keras.optimizers.schedules.CosineDecay
+    if warmup > 0:
+        return decay(0.0, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup)
+    return decay(rate, steps)
+
+
+def staircase(rate, steps, factor):
+    return keras.optimizers.schedules.ExponentialDecay(rate, steps, factor, staircase=True)
+
+
+def schedule_of(case):
+    """What the optimizer of a whole fit gets for its learning rate; None: its default."""
+    kind, epochs, factor, warmup = case.get("schedule", ("constant", 1, 0.0, 0))
+    steps = -(-case["n"] // case["B"])
+    if kind == "cosine":
+        return cosine(0.001, case["epochs"] * steps, warmup)
+    return staircase(0.001, epochs * steps, factor) if kind == "step" else None
+
+
+def callbacks_of(case):
+    callbacks = [keras.callbacks.SwapEMAWeights()] if "ema" in case else []
+    if case.get("schedule", ("",))[0] == "plateau":
+        _, epochs, factor, _ = case["schedule"]
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(patience=epochs, factor=factor))
+    return callbacks
+
+
+def optimizer_of(case, learning_rate=None):
     arguments = dict(weight_decay=case.get("decay"))
+    if learning_rate is not None:
+        arguments["learning_rate"] = learning_rate
     if "ema" in case:
         arguments.update(use_ema=True, ema_momentum=case["ema"])
     if "clip" in case:
@@ -286,14 +262,19 @@ def run_case(case, start, train, test):
     keep("adam", variables_of(model))
 
     restart()
-    model.compile(optimizer=optimizer_of(case), loss=loss, metrics=["accuracy"])
+    model.compile(optimizer=optimizer_of(case, schedule_of(case)), loss=loss, metrics=["accuracy"])
     history = model.fit(x, y, batch_size=case["B"], epochs=case["epochs"], shuffle=False,
                         validation_data=(x_test, y_test), verbose=0,
-                        callbacks=[keras.callbacks.SwapEMAWeights()] if "ema" in case else [],
+                        callbacks=callbacks_of(case),
                         class_weight=None if weights is None else dict(enumerate(weights))).history
     keep("fit", variables_of(model))
     for key, values in history.items():
         out[f"history/{key}"] = np.array(values, np.float32)
+    if "schedule" in case:
+        steps, schedule = -(-case["n"] // case["B"]), schedule_of(case)
+        out["rates"] = np.array(
+            np.repeat(history["learning_rate"], steps) if schedule is None else
+            [schedule(step) for step in range(case["epochs"] * steps)], np.float32)
     return out
 
 
@@ -319,6 +300,12 @@ def make_case(name, seed):
         file["optimizer"] = np.array([OPTIMIZERS.index(case["optimizer"])], np.int32)
         file["nesterov"] = np.array([case.get("nesterov", False)], np.int32)
         file["momentum"] = np.array([case.get("momentum", 0.0)])
+    if "schedule" in case:
+        kind, epochs, factor, warmup = case["schedule"]
+        file["schedule"] = np.array([SCHEDULES.index(kind)], np.int32)
+        file["schedule_epochs"] = np.array([epochs], np.int32)
+        file["schedule_factor"] = np.array([factor])
+        file["warmup"] = np.array([warmup], np.int32)
     if "decay" in case:
         file["weight_decay"] = np.array([case["decay"]])
     if "ema" in case:
@@ -406,14 +393,8 @@ def make_control():
     schedules = [(1, 1, 0, 7, 4), (1, 1, 5, 7, 4), (1, 1, 40, 7, 4), (2, 1, 0, 6, 5), (2, 2, 0, 5, 7)]
     for k, (kind, epochs, warmup, steps, all_epochs) in enumerate(schedules):
         rate, factor = 0.01 / (k + 1), 0.5 - 0.1 * k
-        if kind == 2:
-            schedule = keras.optimizers.schedules.ExponentialDecay(
-                rate, epochs * steps, factor, staircase=True)
-        elif warmup > 0:
-            schedule = keras.optimizers.schedules.CosineDecay(
-                0.0, max(1, all_epochs * steps - warmup), warmup_target=rate, warmup_steps=warmup)
-        else:
-            schedule = keras.optimizers.schedules.CosineDecay(rate, all_epochs * steps)
+        schedule = (staircase(rate, epochs * steps, factor) if kind == 2 else
+                    cosine(rate, all_epochs * steps, warmup))
         file[f"schedules/{k}/shape"] = np.array([kind, epochs, warmup, steps, all_epochs], np.int32)
         file[f"schedules/{k}/factor"] = np.array([factor])
         file[f"schedules/{k}/rate"] = np.array([rate])

@@ -266,9 +266,8 @@ static void backward(network *net)
 }
 
 /* Keras's float32: the powers of beta are those of the float 0.9 and 0.999. */
-static clt_optimizer_step step_of(const golden *g, int t)
+static clt_optimizer_step step_of(const golden *g, int t, float rate)
 {
-    float rate = (float)g->learning_rate;
     clt_optimizer_step step = {.step_size = rate,
                                .one_minus_beta2 = (float)(1.0 - 0.9),
                                .epsilon = 1e-7f,
@@ -302,9 +301,9 @@ static void clip(network *net)
     }
 }
 
-static void update(network *net, int t)
+static void update(network *net, int t, double rate)
 {
-    clt_optimizer_step step = step_of(net->g, t);
+    clt_optimizer_step step = step_of(net->g, t, (float)rate);
     clip(net);
     for (int k = net->frozen; k < net->tensor_count; k++) {
         tensor *w = &net->tensors[k];
@@ -349,7 +348,7 @@ static void test_case(void **state)
     for (int t = 1; t <= GOLDEN_STEPS; t++) {
         forward(&net, g.train, 0, g.batch);
         backward(&net);
-        update(&net, t);
+        update(&net, t, g.learning_rate);
     }
     good = weights_near(&net, "adam");
 
@@ -359,7 +358,7 @@ static void test_case(void **state)
             size_t left = g.train->count - first;
             forward(&net, g.train, first, left < (size_t)g.batch ? (int)left : g.batch);
             backward(&net);
-            update(&net, t);
+            update(&net, t, g.rates != NULL ? (double)g.rates[t - 1] : g.learning_rate);
         }
     }
     good &= weights_near(&net, "fit");

@@ -243,6 +243,9 @@ static clt_trainer *fit(setting *s, const clt_dataset *train, const clt_dataset 
     config.learning_rate = s->g.learning_rate;
     config.class_weights = s->g.class_weights;
     config.ema = (double)s->g.ema;
+    if (validation != NULL && s->g.schedule.kind != CLT_SCHEDULE_CONSTANT) {
+        config.schedule = s->g.schedule;
+    }
     restart(s);
     assert_ok(clt_trainer_create(s->model, clt_test_runtime, &config, &trainer, &error));
     assert_ok(clt_trainer_fit(trainer, train, validation, &error));

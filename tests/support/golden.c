@@ -35,6 +35,9 @@ const char *const golden_cases[] = {
     "nesterov",
     "rmsprop",
     "rmsprop_clipped",
+    "cosine",
+    "step",
+    "plateau",
     "tutorial",
     "trained",
     "batch_75",
@@ -118,6 +121,13 @@ void golden_open(const char *name, golden *g)
     if (clt_safetensors_find(&g->file, "clip") != NULL) {
         g->clip.kind = (clt_clip_kind)number(g, "clip");
         g->clip.limit = *(const double *)find(g, "clip_limit", NULL, CLT_F64)->data;
+    }
+    if (clt_safetensors_find(&g->file, "schedule") != NULL) {
+        g->schedule.kind = (clt_schedule_kind)number(g, "schedule");
+        g->schedule.epochs = number(g, "schedule_epochs");
+        g->schedule.factor = *(const double *)find(g, "schedule_factor", NULL, CLT_F64)->data;
+        g->schedule.warmup = number(g, "warmup");
+        g->rates = find(g, "rates", NULL, CLT_F32)->data;
     }
     if (clt_safetensors_find(&g->file, "weight_decay") != NULL) {
         g->rule.weight_decay = *(const double *)find(g, "weight_decay", NULL, CLT_F64)->data;

@@ -19,8 +19,10 @@ typedef struct golden {
     clt_safetensors file;
     const char *layers; /* the model string */
     clt_reading reading;
-    int outputs;       /* of the dense layer */
-    int batch, epochs; /* of the short fit */
+    int outputs;           /* of the dense layer */
+    int batch, epochs;     /* of the short fit */
+    clt_schedule schedule; /* of the short fit */
+    const float *rates;    /* [steps of the short fit], what came of it; NULL: no schedule */
     clt_clipping clip;
     clt_optimizer_rule rule;
     double learning_rate;

@@ -1,0 +1,68 @@
+"""The training cases of make_golden.py."""
+
+# ids: the largest id + 1 that samples use, when not num_words; scale: of the starting embedding,
+# None: Keras's own start, where logits are near 0 and gradients small; classes: outputs of a softmax
+# with categorical cross-entropy, in the place of one sigmoid; pool: of all states of the last LSTM,
+# kinds joined by +; both: every LSTM is bidirectional; frozen: the embedding stays as it starts, and
+# has no gradient; clip: kind and limit; decay: of the weights; weights: class_weight of fit, by label;
+# ema: momentum of the weights' average, which is what is validated;
+# optimizer: of keras.optimizers, at its own learning rate; seed: where it is not the case's place here;
+# schedule: kind, epochs, factor and warm-up, as `fit --schedule` has them;
+# mask: id 0 is masked, and stands in samples too, but for a maximum: Keras's takes in the zeros of a
+# mask before the words, ours does not, and only with pads behind are both the same.
+CASES = {
+    "tutorial": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, scale=None),
+    "trained": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4),
+    "hidden_1": dict(V=20, D=3, T=5, H=[1], B=4, n=22, epochs=4),
+    "hidden_13": dict(V=40, D=5, T=9, H=[13], B=20, n=50, epochs=6),
+    "hidden_300": dict(V=12, D=2, T=4, H=[300], B=5, n=12, epochs=3),
+    "steps_300": dict(V=30, D=4, T=300, H=[5], B=4, n=10, epochs=3),
+    "batch_3": dict(V=16, D=4, T=6, H=[4], B=3, n=11, epochs=4),
+    "batch_75": dict(V=60, D=4, T=7, H=[5], B=75, n=190, epochs=6),
+    "last_of_one": dict(V=25, D=4, T=8, H=[7], B=8, n=17, epochs=5),
+    "repeated_ids": dict(V=9, D=4, T=10, H=[6], B=24, n=60, epochs=5, ids=5),
+    "one_of_each": dict(V=4, D=1, T=1, H=[1], B=1, n=3, epochs=3),
+    "post": dict(V=30, D=5, T=8, H=[4], B=10, n=33, epochs=4, sides=(1, 1)),
+    "stacked": dict(V=30, D=5, T=7, H=[7, 4], B=12, n=40, epochs=4),
+    "three_classes": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, classes=3),
+    "pool_max": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, pool="max"),
+    "pools": dict(V=30, D=5, T=7, H=[17, 5], B=20, n=50, epochs=4, pool="mean+max+last"),
+    "bidirectional": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, both=True),
+    "both_stacked": dict(V=30, D=5, T=7, H=[5, 17], B=20, n=50, epochs=4, both=True, pool="max"),
+    "frozen": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, frozen=True),
+    "decay": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, decay=0.5),
+    "clip_value": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, clip=("value", 0.003)),
+    "clip_norm": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, both=True, clip=("norm", 0.03)),
+    "clip_global": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, decay=0.2,
+                        clip=("global_norm", 0.12)),
+    "clip_frozen": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, frozen=True, decay=0.3,
+                        clip=("global_norm", 0.1)),
+    "weighted": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, weights=[0.4, 2.5]),
+    "weighted_classes": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, classes=3,
+                             weights=[0.5, 3.0, 1.25]),
+    "ema": dict(V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, ema=0.7),
+    "ema_frozen": dict(V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, frozen=True, ema=0.6),
+    "sgd": dict(seed=27, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, optimizer="SGD", decay=0.1,
+                clip=("norm", 0.05)),
+    "momentum": dict(seed=28, V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, optimizer="SGD",
+                     momentum=0.9),
+    "nesterov": dict(seed=29, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, optimizer="SGD",
+                     momentum=0.8, nesterov=True, decay=0.1, clip=("value", 0.02)),
+    "rmsprop": dict(seed=30, V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4, optimizer="RMSprop"),
+    "rmsprop_clipped": dict(seed=31, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, both=True,
+                            optimizer="RMSprop", decay=0.2, clip=("global_norm", 0.1)),
+    "cosine": dict(seed=32, V=50, D=8, T=12, H=[6], B=16, n=70, epochs=4,
+                   schedule=("cosine", 1, 0.5, 7)),
+    "step": dict(seed=33, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=5, schedule=("step", 2, 0.3, 0)),
+    "plateau": dict(seed=43, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=7,
+                    schedule=("plateau", 2, 0.3, 0)),
+    "mask_pre": dict(seed=20, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, mask=True),
+    "mask_post": dict(seed=21, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, mask=True, sides=(1, 1)),
+    "mask_pools": dict(seed=22, V=30, D=5, T=7, H=[17, 5], B=20, n=50, epochs=4, mask=True,
+                       pool="mean+last"),
+    "mask_max": dict(seed=23, V=30, D=5, T=7, H=[5], B=20, n=50, epochs=4, mask=True, pool="max+last",
+                     sides=(1, 0)),
+    "mask_both": dict(seed=24, V=40, D=6, T=9, H=[7], B=14, n=51, epochs=4, mask=True, both=True),
+    "mask_both_stacked": dict(seed=25, V=30, D=5, T=7, H=[5, 17], B=20, n=50, epochs=4, mask=True,
+                              both=True, pool="mean", sides=(1, 1)),
+}
