@@ -41,6 +41,36 @@ static void an_early_stop_keeps_the_best(void **state)
     free(csv);
 }
 
+static void a_best_is_better_by_min_delta(void **state)
+{
+    clt_run run;
+
+    (void)state;
+    clt_run_command(&run, 0, FIT "--epochs 20 --patience 2 --min-delta 100 --out flat");
+    assert_contains(run.out, "Stopped early: 2 epochs without a new best.\n");
+    assert_contains(run.out, "The model has the weights of epoch 1, the best of 3.\n");
+    clt_run_free(&run);
+}
+
+/* Beside the first weights, which are given here, and reviews that are made. */
+static void a_seed_orders_the_reviews(void **state)
+{
+    clt_run run;
+
+    (void)state;
+    for (int seed = 1; seed <= 3; seed++) {
+        clt_run_command(&run, 0,
+                        "cltrain fit --data %s/tests/golden/fixtures/reviews.npz --model "
+                        "embedding:4,lstm:3,dense:1 --maxlen 12 --batch 4 --epochs 1 --verbose 0 "
+                        "--seed %d %s --out seed-%d",
+                        CLT_SOURCE_DIR, seed, seed > 1 ? "--init seed-1/model.safetensors" : "",
+                        seed);
+        clt_run_free(&run);
+    }
+    clt_run_command(&run, 1, "cmp -s seed-2/model.safetensors seed-3/model.safetensors");
+    clt_run_free(&run);
+}
+
 static void a_monitor_keeps_the_best(void **state)
 {
     clt_run run;
@@ -272,6 +302,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_early_stop_keeps_the_best),
+        cmocka_unit_test(a_best_is_better_by_min_delta),
+        cmocka_unit_test(a_seed_orders_the_reviews),
         cmocka_unit_test(a_monitor_keeps_the_best),
         cmocka_unit_test(a_rate_that_moves_is_in_the_history),
         cmocka_unit_test(what_makes_no_sense),

@@ -219,6 +219,56 @@ static void test_another_run(void **state)
     refuse(TUTORIAL, &config, "its seed is \"3\", not \"4\"");
     config = same, config.shuffle = false;
     refuse(TUTORIAL, &config, "its shuffle is true, not false");
+    config = same, config.monitor = CLT_METRIC_LOSS;
+    refuse(TUTORIAL, &config, "its monitor is \"none\", not \"loss\"");
+    config = same, config.ema = 0.5;
+    refuse(TUTORIAL, &config, "its ema is 0.0, not 0.5");
+}
+
+/* Of what a run may have beside, each number. */
+static void test_another_recipe(void **state)
+{
+    static const float weights[2] = {1.0f, 2.0f}, others[2] = {1.0f, 3.0f};
+    clt_trainer_config same = recipe(&(watched){.stop_after = 7}), config;
+    clt_error error;
+    (void)state;
+    same.patience = 2;
+    same.min_delta = 0.25;
+    same.schedule = (clt_schedule){CLT_SCHEDULE_STEP, 2, 0.5, 3};
+    same.clip = (clt_clipping){CLT_CLIP_VALUE, 0.25};
+    same.weight_decay = 0.125;
+    same.optimizer = CLT_SGD;
+    same.momentum = 0.75;
+    same.class_weights = weights;
+    assert_fails(run(TUTORIAL, false, &same, NULL, &error), CLT_STOPPED, "stopped ");
+    config = same, config.patience = 3;
+    refuse(TUTORIAL, &config, "its patience is 2, not 3");
+    config = same, config.min_delta = 0.5;
+    refuse(TUTORIAL, &config, "its min_delta is 0.25, not 0.5");
+    config = same, config.schedule.kind = CLT_SCHEDULE_PLATEAU;
+    refuse(TUTORIAL, &config, "its schedule is \"step\", not \"plateau\"");
+    config = same, config.schedule.epochs = 1;
+    refuse(TUTORIAL, &config, "its schedule_epochs is 2, not 1");
+    config = same, config.schedule.factor = 0.25;
+    refuse(TUTORIAL, &config, "its schedule_factor is 0.5, not 0.25");
+    config = same, config.schedule.warmup = 4;
+    refuse(TUTORIAL, &config, "its warmup is 3, not 4");
+    config = same, config.clip.kind = CLT_CLIP_NORM;
+    refuse(TUTORIAL, &config, "its clip is \"value\", not \"norm\"");
+    config = same, config.clip.limit = 0.5;
+    refuse(TUTORIAL, &config, "its clip_limit is 0.25, not 0.5");
+    config = same, config.weight_decay = 0.25;
+    refuse(TUTORIAL, &config, "its weight_decay is 0.125, not 0.25");
+    config = same, config.optimizer = CLT_RMSPROP;
+    refuse(TUTORIAL, &config, "its optimizer is \"sgd\", not \"rmsprop\"");
+    config = same, config.momentum = 0.5;
+    refuse(TUTORIAL, &config, "its momentum is 0.75, not 0.5");
+    config = same, config.nesterov = true;
+    refuse(TUTORIAL, &config, "its nesterov is false, not true");
+    config = same, config.class_weights = others;
+    refuse(TUTORIAL, &config, "its class_weights is [1.0, 2.0], not [1.0, 3.0]");
+    config = same, config.user = &(watched){0};
+    assert_ok(run(TUTORIAL, true, &config, NULL, &error));
 }
 
 static void test_other_data(void **state)
@@ -374,11 +424,11 @@ static void test_leftovers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_damaged),        cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_another_run),    cmocka_unit_test(test_other_data),
-        cmocka_unit_test(test_another_device), cmocka_unit_test(test_nothing_to_save),
-        cmocka_unit_test(test_full_disk),      cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_leftovers),
+        cmocka_unit_test(test_damaged),         cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_another_run),     cmocka_unit_test(test_another_recipe),
+        cmocka_unit_test(test_other_data),      cmocka_unit_test(test_another_device),
+        cmocka_unit_test(test_nothing_to_save), cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_no_memory),       cmocka_unit_test(test_leftovers),
     };
     return cmocka_run_group_tests(tests, begin_runs, end_runs);
 }

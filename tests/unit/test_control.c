@@ -163,13 +163,14 @@ static void test_resumed(void **state)
 {
     static const clt_schedule schedules[] = {{CLT_SCHEDULE_COSINE, 1, 0.5, 8},
                                              {CLT_SCHEDULE_PLATEAU, 1, 0.5, 0},
-                                             {CLT_SCHEDULE_STEP, 2, 0.5, 0}};
+                                             {CLT_SCHEDULE_STEP, 2, 0.5, 0},
+                                             {CLT_SCHEDULE_PLATEAU, 2, 0.5, 0}};
     (void)state;
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < sizeof schedules / sizeof *schedules; k++) {
         clt_trainer_config config = controlled(&(watched){0});
         config.epochs = 8;
         config.monitor = k == 0 ? CLT_METRIC_VAL_ACCURACY : CLT_METRIC_NONE;
-        config.patience = k == 2 ? 0 : 2;
+        config.patience = k < 2 ? 2 : 0;
         config.schedule = schedules[k];
         check_resumed(&config);
     }
