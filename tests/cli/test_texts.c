@@ -206,6 +206,21 @@ static void validation_is_what_is_asked_for(void **state)
     }
 }
 
+static void words_that_are_rare_are_left_out(void **state)
+{
+    clt_run run;
+    (void)state;
+    clt_run_command(
+        &run, 0,
+        "printf 'text,label\na good film,x\na bad film,y\n' > rare.csv; cltrain fit " NETWORK
+        " --data rare.csv --min-count 2 --out rare; cltrain vocab rare/model.safetensors");
+    assert_contains(run.out, "\n4\ta\t2\n5\tfilm\t2\n");
+    assert_lacks(run.out, "good");
+    clt_run_free(&run);
+    assert_refused("cltrain fit " NETWORK " --data rare.csv --min-count 3 --out none", 2,
+                   "--min-count 3: no word occurs so often in the texts to train on");
+}
+
 static void validation_is_of_the_kind_of_the_data(void **state)
 {
     static const char *const cases[][3] = {
@@ -301,6 +316,7 @@ int main(void)
         cmocka_unit_test(every_form_trains_the_same_network),
         cmocka_unit_test(answers_have_the_labels_of_the_data),
         cmocka_unit_test(validation_is_what_is_asked_for),
+        cmocka_unit_test(words_that_are_rare_are_left_out),
         cmocka_unit_test(validation_is_of_the_kind_of_the_data),
         cmocka_unit_test(rows_follow_the_words),
         cmocka_unit_test(more_classes_get_an_output_each),

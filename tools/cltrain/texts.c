@@ -109,6 +109,12 @@ clt_status cli_texts_open(const char *name, const cli_settings *settings,
         train.count = (size_t)settings->limit;
     }
     status = clt_vocabulary_build(&train, reading, settings->min_count, &source->vocabulary, error);
+    if (status == CLT_OK && settings->min_count > 1 &&
+        clt_vocabulary_size(source->vocabulary) == 0) {
+        status = cli_set_error(error, CLT_USAGE,
+                               "--min-count %d: no word occurs so often in the texts to train on",
+                               (int)settings->min_count);
+    }
     if (status == CLT_OK) {
         status = clt_corpus_encode(&train, source->vocabulary, reading, &source->train, error);
     }
