@@ -67,7 +67,7 @@ void cli_bytes_free(cli_bytes *bytes);
 CLT_NODISCARD clt_status cli_write_file(const char *folder, const char *name,
                                         const cli_bytes *bytes, clt_error *error);
 
-/* Makes the folder and those above it, and tries it: writes `bytes` bytes and removes them again.
+/* Makes the folder and those above it, and tries it: takes `bytes` bytes and gives them back.
  *
  * kept     so many of them stay on the disk, in a file without a name, until `room` is closed
  * made     out: the folder was not there before.
