@@ -349,24 +349,38 @@ static void wait_for_an_epoch(const char *path)
     fail_msg("no epoch ended within 30 s");
 }
 
-static void stop_with(int signal_number, const char *name, int code)
+/* A run into the folder `long`, in its second epoch or later. */
+static void start_long(clt_run *run)
 {
-    clt_run run;
-
     remove("long.txt");
-    clt_run_start(&run, "exec cltrain fit " SMALL " --epochs 100000 --out long > long.txt");
+    clt_run_start(run, "exec cltrain fit " SMALL " --epochs 100000 --out long > long.txt");
     wait_for_an_epoch("long.txt");
-    kill(run.process, signal_number);
-    clt_run_finish(&run);
-    assert_int_equal(run.code, code);
-    assert_contains(run.err, name);
-    assert_contains(run.err, "in long; go on with: cltrain fit --resume long\n");
+}
+
+/* It has been stopped: everything is saved. */
+static void end_long(clt_run *run)
+{
+    clt_run summary;
+
+    clt_run_finish(run);
+    assert_contains(run->err, "in long; go on with: cltrain fit --resume long\n");
     assert_int_equal(count_files("long"), 8); /* with a checkpoint */
     char *csv = read_in("long", "history.csv", NULL);
     assert_contains(csv, "val_loss\n0,0.");
     free(csv);
-    clt_run_free(&run);
-    clt_run_command(&run, 0, "cltrain summary long/model.safetensors; rm -r long");
+    clt_run_command(&summary, 0, "cltrain summary long/model.safetensors; rm -r long");
+    clt_run_free(&summary);
+}
+
+static void stop_with(int signal_number, const char *name, int code)
+{
+    clt_run run;
+
+    start_long(&run);
+    kill(run.process, signal_number);
+    end_long(&run);
+    assert_int_equal(run.code, code);
+    assert_contains(run.err, name);
     clt_run_free(&run);
 }
 
@@ -383,9 +397,7 @@ static void a_folder_belongs_to_one_run(void **state)
     clt_run run, room;
 
     (void)state;
-    remove("long.txt");
-    clt_run_start(&run, "exec cltrain fit " SMALL " --epochs 100000 --out long > long.txt");
-    wait_for_an_epoch("long.txt");
+    start_long(&run);
     assert_refused("cltrain fit " SMALL " --out long", 1, "long is in use by another fit");
     assert_refused("cltrain fit --resume long", 1, "long is in use by another fit");
     /* The room of its model stays taken, in a file without a name. */
@@ -394,34 +406,24 @@ static void a_folder_belongs_to_one_run(void **state)
     assert_string_equal(room.out, "1\n");
     clt_run_free(&room);
     kill(run.process, SIGTERM);
-    clt_run_finish(&run);
-    assert_contains(run.err, "in long; go on with: cltrain fit --resume long\n");
-    assert_int_equal(count_files("long"), 8);
-    clt_run_free(&run);
-    clt_run_command(&run, 0, "rm -r long");
+    end_long(&run);
     clt_run_free(&run);
 }
 
-/* One wish to stop may come twice, as `timeout` sends it; `program` is stopped while it is asked,
- * so that both signals are there before it can save. */
+/* One wish to stop may come twice, as `timeout` sends it. The program is halted meanwhile, so that
+ * both signals are there before it can save. */
 static void a_signal_that_comes_twice(void **state)
 {
     clt_run run;
 
     (void)state;
-    remove("long.txt");
-    clt_run_start(&run, "exec cltrain fit " SMALL " --epochs 100000 --out long > long.txt");
-    wait_for_an_epoch("long.txt");
+    start_long(&run);
     kill(run.process, SIGSTOP);
     kill(run.process, SIGINT);
     kill(run.process, SIGTERM);
     kill(run.process, SIGCONT);
-    clt_run_finish(&run);
+    end_long(&run);
     assert_true(run.code == 130 || run.code == 143);
-    assert_contains(run.err, "in long; go on with: cltrain fit --resume long\n");
-    assert_int_equal(count_files("long"), 8);
-    clt_run_free(&run);
-    clt_run_command(&run, 0, "rm -r long");
     clt_run_free(&run);
 }
 
