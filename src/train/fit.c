@@ -281,13 +281,14 @@ static clt_status begin(clt_trainer *trainer, const clt_dataset *train,
                               (unsigned long long)place->samples);
             goto done;
         }
-    } else { /* what an earlier fit found bad does not stop this one */
-        CLT_TRY(clt_buffer_zero(trainer->runtime, trainer->record, 0, sizeof(clt_record), error));
+    } else {
         trainer->place = (clt_place){0};
         clt_control_begin(&trainer->config, &trainer->control);
         trainer->data[0] = data[0];
         trainer->data[1] = data[1];
     }
+    /* What an earlier fit found bad does not stop this one. */
+    CLT_TRY(clt_buffer_zero(trainer->runtime, trainer->record, 0, sizeof(clt_record), error));
     trainer->goes_on = trainer->shows_best = trainer->history.stopped_early = false;
     trainer->history.best = -1;
     trainer->whole = true;

@@ -232,7 +232,6 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
     CLT_TRY(
         clt_buffer_create(runtime, samples * sizeof(int32_t), "hits", &made->sample_hit, error));
     CLT_TRY(clt_buffer_create(runtime, sizeof(clt_record), "a record", &made->record, error));
-    CLT_TRY(clt_buffer_zero(runtime, made->record, 0, sizeof(clt_record), error));
     CLT_TRY(clt_ticket_create(sizeof(clt_record), &made->reads[0], error));
     CLT_TRY(clt_ticket_create(sizeof(clt_record), &made->reads[1], error));
     CLT_TRY(create_moments(made, error));
