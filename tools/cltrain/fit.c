@@ -25,6 +25,7 @@ static const double CHECKPOINT_SECONDS = 600.0;
 typedef struct fit {
     const cli_command *command;
     const cli_settings *settings;
+    clt_trainer_config config; /* what they say of the training */
     bool resumed;
     cli_source source;
     clt_dataset train;             /* a view: the first --limit samples */
@@ -50,7 +51,6 @@ static bool saves(const cli_settings *settings)
     return every->steps > 0 || every->seconds > 0 || every->epochs > 0;
 }
 
-/* What the command line says of the training. */
 static clt_trainer_config config_of(const cli_settings *settings)
 {
     clt_trainer_config config = CLT_TRAINER_CONFIG_DEFAULT;
@@ -147,8 +147,7 @@ static clt_status prepare(fit *f, clt_error *error)
         f->train.count = (size_t)settings->limit;
     }
     f->validation = settings->no_validation ? NULL : f->source.test;
-    const clt_trainer_config config = config_of(settings);
-    status = clt_trainer_check_monitor(&config, f->validation != NULL, error);
+    status = clt_trainer_check_monitor(&f->config, f->validation != NULL, error);
     if (status == CLT_OK) {
         status = cli_source_fit_model(&f->source, settings, &f->model, error);
     }
@@ -223,7 +222,7 @@ static int on_progress(void *user, const clt_progress *progress)
 static clt_status train(fit *f, clt_error *error)
 {
     const cli_settings *settings = f->settings;
-    clt_trainer_config config = config_of(settings);
+    clt_trainer_config config = f->config;
 
     config.class_weights = f->class_weights;
     config.progress = on_progress;
@@ -510,9 +509,9 @@ static int run(const cli_command *given)
         if (settings->learning_rate == 0.0) {
             settings->learning_rate = clt_optimizer_learning_rate(settings->optimizer);
         }
-        clt_trainer_config config = config_of(settings);
+        f.config = config_of(settings);
         clt_error error;
-        code = clt_trainer_check(&config, &error) == CLT_OK
+        code = clt_trainer_check(&f.config, &error) == CLT_OK
                    ? fit_and_save(&command, &f)
                    : cli_fail_usage(command.verb, "%s", error.message);
     }
