@@ -247,7 +247,7 @@ static bool is_hopeless(const table *t)
     return t->again > t->again_most;
 }
 
-/* The rows that cannot be read with or without escapes. */
+/* The rows that cannot be read with or without escapes; SIZE_MAX: too many to read on. */
 static size_t count_bad(table t, const clt_columns *columns, bool escapes)
 {
     size_t bad = 0;

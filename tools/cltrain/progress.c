@@ -93,12 +93,12 @@ static void add_metrics(line *l, const clt_metrics *train, const clt_metrics *va
 
 /* Mean of the epoch's steps; the very first one, which compiles, does not count, where there are
  * more than come back together. */
-static double step_seconds(const clt_progress *p, int step, double seconds)
+static double step_seconds(const clt_progress *p, double seconds)
 {
-    if (p->epoch == 0 && step > 2) {
-        return (seconds - p->first_step_seconds) / (step - 1);
+    if (p->epoch == 0 && p->step > 2) {
+        return (seconds - p->first_step_seconds) / (p->step - 1);
     }
-    return step > 0 ? seconds / step : 0.0;
+    return p->step > 0 ? seconds / p->step : 0.0;
 }
 
 static int digits(int number)
@@ -119,7 +119,7 @@ static void draw(cli_bar *bar, const clt_progress *p, const clt_epoch *done)
     line l = {.colour = bar->colour};
     int filled = (int)((double)CELLS * p->step / p->steps);
     double seconds = done != NULL ? done->seconds + done->validation_seconds : p->seconds;
-    double per_step = step_seconds(p, p->step, seconds);
+    double per_step = step_seconds(p, seconds);
 
     add_colour(&l, "1");
     add(&l, "%*d/%d", digits(p->steps), p->step, p->steps);
@@ -155,7 +155,7 @@ static void print_epoch_line(const cli_bar *bar, const clt_progress *p)
     double seconds = p->done->seconds + p->done->validation_seconds;
 
     add(&l, "%d/%d - %.0fs -", p->steps, p->steps, seconds);
-    add_step_time(&l, step_seconds(p, p->steps, seconds));
+    add_step_time(&l, step_seconds(p, seconds));
     add_metrics(&l, &p->done->train, bar->validated ? &p->done->validation : NULL);
     printf("%s\n", l.text);
     cli_flush_stdout();
