@@ -177,8 +177,10 @@ CLT_NODISCARD clt_status clt_trainer_create(clt_model *model, clt_runtime *runti
  * .damaged), and whether another device or plan will lead to other bits.
  *
  * model    of the same layers, reading options and words; its weights are replaced.
- * config   with the same recipe: all but progress, user and checkpoints.
- * Errors   CLT_INPUT: a difference, which the message names, or no checkpoint that is whole. */
+ * config   with the same recipe: all but progress, user and checkpoints, whose folder may be
+ * another. Errors   CLT_INPUT: a difference, which the message names, or no checkpoint that is
+ * whole. CLT_USAGE: values that make no sense, or config->checkpoints.folder has a checkpoint of
+ *          more steps. */
 CLT_NODISCARD clt_status clt_trainer_resume(const char *folder, clt_model *model,
                                             clt_runtime *runtime, const clt_trainer_config *config,
                                             clt_trainer **trainer, clt_error *error);
@@ -198,8 +200,9 @@ CLT_NODISCARD clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset
 
 /* Writes a checkpoint into a folder, which is there already, as config.checkpoints asks for by
  * itself; all but the newest config.checkpoints.keep are removed. After a fit that came to its end
- * or was stopped, or after clt_trainer_resume. Waits for the device. Errors: CLT_USAGE: there is
- * nothing to save; CLT_FAILED with the path and the reason. */
+ * or was stopped, or after clt_trainer_resume; not from the progress callback. Waits for the
+ * device. Errors: CLT_USAGE: there is nothing to save, or the folder has a later checkpoint, which
+ * only another run can have left; CLT_FAILED with the path and the reason. */
 CLT_NODISCARD clt_status clt_trainer_save(clt_trainer *trainer, const char *folder,
                                           clt_error *error);
 

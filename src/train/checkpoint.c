@@ -84,12 +84,11 @@ static json_t *fingerprint_of(const clt_fingerprint *f)
                      (json_int_t)f->ids, "hash", (json_int_t)f->hash);
 }
 
-/* The one variant of each op; null where its uses got several. */
-static json_t *plan_of(const clt_runtime *runtime)
+static json_t *plan_of(const clt_trainer *trainer)
 {
     json_t *plan = json_object();
-    for (size_t row = 0; clt_plan_op(row) != NULL; row++) {
-        const char *op = clt_plan_op(row), *variant = clt_runtime_planned_as(runtime, op);
+    for (size_t row = 0; row < CLT_PLAN_OPS; row++) {
+        const char *op = clt_plan_op(row), *variant = trainer->plan.variants[row];
         (void)json_object_set_new(plan, op, variant != NULL ? json_string(variant) : json_null());
     }
     return plan;
@@ -110,8 +109,8 @@ static char *state_text(const clt_trainer *trainer, clt_error *error)
                               STATE_FORMAT, "recipe", recipe_of(&trainer->config, trainer->model),
                               "place", place_of(trainer), "control", control_of(&trainer->control),
                               "data", "training", fingerprint_of(&trainer->data[0]), "validation",
-                              fingerprint_of(&trainer->data[1]), "plan", plan_of(trainer->runtime),
-                              "device", device_of(trainer->runtime));
+                              fingerprint_of(&trainer->data[1]), "plan", plan_of(trainer), "device",
+                              device_of(trainer->runtime));
     char *text = state != NULL ? json_dumps(state, JSON_COMPACT) : NULL;
     json_decref(state);
     if (text == NULL) {
@@ -499,15 +498,15 @@ static void force_plan(const clt_checkpoint *checkpoint, clt_runtime *runtime,
 }
 
 /* A note where the end of the run may have other bits than without the interruption. */
-static void note_differences(const clt_checkpoint *checkpoint, clt_runtime *runtime)
+static void note_differences(const clt_checkpoint *checkpoint, const clt_trainer *trainer)
 {
     static const char *const parts[] = {"device", "plan"};
     for (size_t k = 0; k < 2; k++) {
         const char *key;
         char there[128], here[128];
-        json_t *now = k == 0 ? device_of(runtime) : plan_of(runtime);
+        json_t *now = k == 0 ? device_of(trainer->runtime) : plan_of(trainer);
         if (find_difference(json_object_get(checkpoint->state, parts[k]), now, &key, there, here)) {
-            clt_runtime_log(runtime, CLT_LOG_NOTE,
+            clt_runtime_log(trainer->runtime, CLT_LOG_NOTE,
                             "the run began with %s %s, and goes on with %s: its end will not have "
                             "the same bits as without the interruption",
                             key, there, here);
@@ -542,7 +541,7 @@ clt_status clt_checkpoint_restore(const clt_checkpoint *checkpoint, clt_model *m
     CLT_TRY(take_control(checkpoint, made, error));
     CLT_TRY(take_history(checkpoint, made, error));
     CLT_TRY(take_states(checkpoint, made, error));
-    note_differences(checkpoint, runtime);
+    note_differences(checkpoint, made);
     made->goes_on = made->whole = true;
     *trainer = made;
     made = NULL;

@@ -73,7 +73,7 @@ static clt_status list(const char *folder, bool clean, uint64_t **steps, size_t 
                    ? CLT_OK
                    : clt_fail(error, CLT_INPUT, code, "cannot open %s: %s", folder, strerror(code));
     }
-    while ((entry = readdir(open)) != NULL) {
+    while (errno = 0, (entry = readdir(open)) != NULL) {
         uint64_t number;
         if (read_name(entry->d_name, &number)) {
             void *grown = *steps;
@@ -83,6 +83,11 @@ static clt_status list(const char *folder, bool clean, uint64_t **steps, size_t 
         } else if (clean && is_unfinished(entry->d_name)) {
             (void)!unlinkat(dirfd(open), entry->d_name, 0);
         }
+    }
+    if (errno != 0) {
+        int code = errno;
+        status = clt_fail(error, CLT_INPUT, code, "cannot read %s: %s", folder, strerror(code));
+        goto done;
     }
     if (*count > 0) {
         qsort(*steps, *count, sizeof **steps, newest_first);
@@ -129,14 +134,32 @@ clt_status clt_checkpoints_remove(const char *folder, clt_error *error)
     return prune(folder, 0, error);
 }
 
-clt_status clt_trainer_save(clt_trainer *trainer, const char *folder, clt_error *error)
+/* The checkpoint with the most steps is the one that is kept and resumed: a folder with a later one
+ * belongs to another run. */
+static clt_status check_later(const char *folder, uint64_t step, clt_error *error)
 {
-    if (!trainer->whole) {
-        return clt_fail(error, CLT_USAGE, 0,
-                        "there is nothing to save before a fit, or after one that failed");
+    uint64_t *steps;
+    size_t count;
+    clt_status status = list(folder, false, &steps, &count, error);
+    if (status == CLT_OK && count > 0 && steps[0] > step) {
+        status =
+            clt_fail(error, CLT_USAGE, 0,
+                     "%s has a checkpoint after %llu steps, of another run than this one after "
+                     "%llu; take another folder, or remove what is there",
+                     folder, (unsigned long long)steps[0], (unsigned long long)step);
+    }
+    free(steps);
+    return status;
+}
+
+clt_status clt_checkpoints_save(clt_trainer *trainer, const char *folder, clt_error *error)
+{
+    clt_status status = check_later(folder, trainer->step, error);
+    if (status != CLT_OK) {
+        return status;
     }
     char *path = join(folder, trainer->step, "", error);
-    clt_status status = path != NULL ? clt_checkpoint_write(trainer, path, error) : CLT_FAILED;
+    status = path != NULL ? clt_checkpoint_write(trainer, path, error) : CLT_FAILED;
     if (trainer->shows_best) { /* the file has the last weights, too */
         clt_trainer_show_best(trainer);
     }
@@ -145,6 +168,20 @@ clt_status clt_trainer_save(clt_trainer *trainer, const char *folder, clt_error 
     }
     free(path);
     return status;
+}
+
+clt_status clt_trainer_save(clt_trainer *trainer, const char *folder, clt_error *error)
+{
+    if (!trainer->whole) {
+        return clt_fail(error, CLT_USAGE, 0,
+                        "there is nothing to save before a fit, during one, or after one that "
+                        "failed");
+    }
+    if (trainer->config.checkpoints.keep < 1) {
+        return clt_fail(error, CLT_USAGE, 0, "checkpoints.keep is %d: 1 or more",
+                        (int)trainer->config.checkpoints.keep);
+    }
+    return clt_checkpoints_save(trainer, folder, error);
 }
 
 clt_status clt_trainer_create(clt_model *model, clt_runtime *runtime,
@@ -184,15 +221,11 @@ clt_status clt_trainer_resume(const char *folder, clt_model *model, clt_runtime 
     uint64_t *steps = NULL;
     size_t count = 0;
     clt_checkpoint checkpoint = {0};
+    clt_trainer *made = NULL;
     clt_status status;
     config = config != NULL ? config : &defaults;
+    CLT_TRY(clt_trainer_check(config, error));
     CLT_TRY(list(folder, true, &steps, &count, error));
-    if (count == 0) {
-        clt_runtime_log(runtime, CLT_LOG_NOTE, "%s has no checkpoint: training begins anew",
-                        folder);
-        CLT_TRY(clt_trainer_prepare(model, runtime, config, trainer, error));
-        goto done;
-    }
     for (size_t k = 0; k < count; k++) {
         clt_error reason;
         char *path = join(folder, steps[k], "", error);
@@ -216,10 +249,22 @@ clt_status clt_trainer_resume(const char *folder, clt_model *model, clt_runtime 
         }
         put_aside(runtime, folder, steps[k], reason.message);
     }
-    CLT_TRY(clt_checkpoint_restore(&checkpoint, model, runtime, config, trainer, error));
-    clt_runtime_log(runtime, CLT_LOG_NOTE, "training goes on after %llu steps, from %s",
-                    (unsigned long long)(*trainer)->step, checkpoint.path);
+    if (count == 0) {
+        CLT_TRY(clt_trainer_prepare(model, runtime, config, &made, error));
+        clt_runtime_log(runtime, CLT_LOG_NOTE, "%s has no checkpoint: training begins anew",
+                        folder);
+    } else {
+        CLT_TRY(clt_checkpoint_restore(&checkpoint, model, runtime, config, &made, error));
+        clt_runtime_log(runtime, CLT_LOG_NOTE, "training goes on after %llu steps, from %s",
+                        (unsigned long long)made->step, checkpoint.path);
+    }
+    if (made->folder != NULL) { /* another one than `folder` may have been used before */
+        CLT_TRY(check_later(made->folder, made->step, error));
+    }
+    *trainer = made;
+    made = NULL;
 done:
+    clt_trainer_destroy(made);
     clt_checkpoint_close(&checkpoint);
     free(steps);
     return status;

@@ -69,7 +69,7 @@ static clt_status take_record(clt_trainer *trainer, running *run, bool reported,
 
 static clt_status save(clt_trainer *trainer, clt_error *error)
 {
-    clt_status status = clt_trainer_save(trainer, trainer->folder, error);
+    clt_status status = clt_checkpoints_save(trainer, trainer->folder, error);
     trainer->saved = clt_now();
     return status;
 }
@@ -291,7 +291,7 @@ static clt_status begin(clt_trainer *trainer, const clt_dataset *train,
     CLT_TRY(clt_buffer_zero(trainer->runtime, trainer->record, 0, sizeof(clt_record), error));
     trainer->goes_on = trainer->shows_best = trainer->history.stopped_early = false;
     trainer->history.best = -1;
-    trainer->whole = true;
+    trainer->whole = false;
     trainer->saved = clt_now();
 done:
     return status;
@@ -394,6 +394,7 @@ clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
     }
     if (status == CLT_OK) {
         status = show_best(trainer, true, error);
+        trainer->whole = status == CLT_OK;
         measured = measured && (trainer->history.best < 0 ||
                                 trainer->history.best + 1 == (int32_t)trainer->history.count);
     } else {

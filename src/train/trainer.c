@@ -196,7 +196,7 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
         made->best = clt_alloc(weights, sizeof *made->best, "the best weights", error);
         CLT_TRY(made->best != NULL ? CLT_OK : CLT_FAILED);
     }
-    clt_runtime_forget_planned(runtime); /* so that a checkpoint names this trainer's plan */
+    clt_runtime_forget_planned(runtime); /* so that `plan` is this trainer's */
     clt_limits limits = {made->config.batch, model->reading.maxlen, true};
     size_t samples = (size_t)limits.samples;
     CLT_TRY(clt_network_create(runtime, model, &limits, made->config.seed, NULL, &made->network,
@@ -235,6 +235,9 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
     CLT_TRY(clt_ticket_create(sizeof(clt_record), &made->reads[0], error));
     CLT_TRY(clt_ticket_create(sizeof(clt_record), &made->reads[1], error));
     CLT_TRY(create_moments(made, error));
+    for (size_t row = 0; row < CLT_PLAN_OPS; row++) {
+        made->plan.variants[row] = clt_runtime_planned_as(runtime, clt_plan_op(row));
+    }
     *trainer = made;
     return CLT_OK;
 done:

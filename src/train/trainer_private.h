@@ -8,6 +8,7 @@
 #include "data/fingerprint.h"
 #include "data/loader.h"
 #include "model/network.h"
+#include "runtime/runtime_private.h"
 #include "train/control.h"
 
 /* How far a fit is: what a checkpoint has to remember beside weights and moments. Shuffling and
@@ -47,8 +48,10 @@ struct clt_trainer {
     bool shows_best;         /* the model on the host has those in the place of the last ones */
     clt_fingerprint data[2]; /* training, validation: what the fit began with */
     bool goes_on;            /* the next fit begins at `place`, with the same data */
-    bool whole;              /* place, weights and moments belong together, and to `data` */
+    bool whole;              /* place, weights and moments belong together, and to `data`; not while
+                                a fit is running */
     double saved;            /* when: the last checkpoint, or the beginning of the fit */
+    clt_plan plan;           /* the one variant of each op; NULL where its uses got several */
     clt_history history;
     float *logits; /* of the last fit's validation samples, with the weights of now; NULL: none */
 };
@@ -95,5 +98,11 @@ CLT_NODISCARD clt_status clt_checkpoint_restore(const clt_checkpoint *checkpoint
                                                 clt_runtime *runtime,
                                                 const clt_trainer_config *config,
                                                 clt_trainer **trainer, clt_error *error);
+
+/* ---- checkpoints.c ---- */
+
+/* clt_trainer_save, for a fit that is running: while nothing is on its way on the device. */
+CLT_NODISCARD clt_status clt_checkpoints_save(clt_trainer *trainer, const char *folder,
+                                              clt_error *error);
 
 #endif

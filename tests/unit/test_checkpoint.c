@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "data/fingerprint.h"
+#include "runtime/runtime_private.h"
 #include "support/checkpoint.h"
 #include "support/program.h"
 #include "util/memory.h"
@@ -259,7 +261,7 @@ static void test_another_recipe(void **state)
     refuse(TUTORIAL, &config, "its clip_limit is 0.25, not 0.5");
     config = same, config.weight_decay = 0.25;
     refuse(TUTORIAL, &config, "its weight_decay is 0.125, not 0.25");
-    config = same, config.optimizer = CLT_RMSPROP;
+    config = same, config.optimizer = CLT_RMSPROP, config.momentum = 0.0;
     refuse(TUTORIAL, &config, "its optimizer is \"sgd\", not \"rmsprop\"");
     config = same, config.momentum = 0.5;
     refuse(TUTORIAL, &config, "its momentum is 0.75, not 0.5");
@@ -328,6 +330,12 @@ static void test_nothing_to_save(void **state)
     assert_fails(clt_trainer_save(trainer, "nosuch", &error), CLT_FAILED,
                  "cannot write nosuch/checkpoint-15.safetensors: No such file");
     clt_trainer_destroy(trainer);
+    config.checkpoints = (clt_checkpoints){.keep = 0}; /* no matter, until one is asked for */
+    assert_ok(clt_trainer_create(model, runtime, &config, &trainer, &error));
+    assert_ok(clt_trainer_fit(trainer, train, test, &error));
+    assert_fails(clt_trainer_save(trainer, FOLDER, &error), CLT_USAGE, "keep is 0: 1 or more");
+    clt_trainer_destroy(trainer);
+    config = recipe(&(watched){0});
     config.learning_rate = 1e38;
     assert_ok(clt_trainer_create(model, runtime, &config, &trainer, &error));
     assert_fails(clt_trainer_fit(trainer, train, test, &error), CLT_DIVERGED, "");
@@ -335,6 +343,95 @@ static void test_nothing_to_save(void **state)
     assert_fails(clt_trainer_save(trainer, FOLDER, &error), CLT_USAGE, "after one that failed");
     clt_trainer_destroy(trainer);
     clt_model_free(model);
+}
+
+/* A later checkpoint is of another run, which would be resumed in the place of this one. */
+static void test_later_checkpoint(void **state)
+{
+    static const char other[] = "other";
+    clt_error error;
+    clt_trainer *trainer = NULL;
+    clt_model *model = create_model(TUTORIAL, 1);
+    clt_trainer_config config = recipe(&(watched){.stop_after = 3});
+    (void)state;
+    stop_after(TUTORIAL, 12);
+    config.checkpoints.folder = NULL;
+    assert_ok(clt_trainer_create(model, runtime, &config, &trainer, &error));
+    assert_fails(clt_trainer_fit(trainer, train, test, &error), CLT_STOPPED, "");
+    assert_fails(clt_trainer_save(trainer, FOLDER, &error), CLT_USAGE,
+                 "run has a checkpoint after 13 steps, of another run than this one after 4");
+    assert_int_equal(count_files(), 1);
+    assert_int_equal(mkdir(other, 0777), 0);
+    assert_ok(clt_trainer_save(trainer, other, &error));
+    clt_trainer_destroy(trainer);
+    trainer = NULL;
+    config.checkpoints.folder = FOLDER;
+    assert_fails(clt_trainer_resume(other, model, runtime, &config, &trainer, &error), CLT_USAGE,
+                 "run has a checkpoint after 13 steps");
+    assert_null(trainer);
+    assert_ok(clt_checkpoints_remove(FOLDER, &error));
+    assert_ok(clt_trainer_resume(other, model, runtime, &config, &trainer, &error));
+    clt_trainer_destroy(trainer);
+    assert_ok(clt_checkpoints_remove(other, &error));
+    assert_int_equal(rmdir(other), 0);
+    clt_model_free(model);
+}
+
+/* Between steps the next one is on its way: weights and place do not belong together. */
+static int save_now(void *user, const clt_progress *progress)
+{
+    clt_error error;
+    (void)progress;
+    assert_fails(clt_trainer_save(*(clt_trainer **)user, FOLDER, &error), CLT_USAGE, "during one");
+    return 0;
+}
+
+static void test_save_in_a_fit(void **state)
+{
+    clt_error error;
+    clt_trainer *trainer = NULL;
+    clt_model *model = create_model(TUTORIAL, 1);
+    clt_trainer_config config = recipe(NULL);
+    (void)state;
+    config.progress = save_now;
+    config.user = &trainer;
+    assert_ok(clt_trainer_create(model, runtime, &config, &trainer, &error));
+    assert_ok(clt_trainer_fit(trainer, train, test, &error));
+    assert_int_equal(count_files(), 0);
+    clt_trainer_destroy(trainer);
+    clt_model_free(model);
+}
+
+/* What else is planned on the runtime is none of a trainer's plan. */
+static void test_plan_of_its_own(void **state)
+{
+    clt_error error;
+    outcome whole = whole_run(TUTORIAL);
+    clt_metrics metrics;
+    (void)state;
+    for (int trains = 0; trains < 2; trains++) {
+        clt_trainer *trainer = NULL, *other = NULL;
+        clt_model *model = create_model(TUTORIAL, 1), *second = create_model(TUTORIAL, 2);
+        clt_trainer_config config = recipe(&(watched){.stop_after = 7});
+        assert_ok(clt_trainer_create(model, runtime, &config, &trainer, &error));
+        clt_runtime_force(runtime, "lstm", "step");
+        config.checkpoints.folder = NULL;
+        if (trains) {
+            assert_ok(clt_trainer_create(second, runtime, &config, &other, &error));
+        } else {
+            assert_ok(clt_model_evaluate(second, runtime, test, BATCH, &metrics, &error));
+        }
+        clt_runtime_force(runtime, "lstm", NULL);
+        assert_fails(clt_trainer_fit(trainer, train, test, &error), CLT_STOPPED, "");
+        clt_trainer_destroy(trainer);
+        clt_trainer_destroy(other);
+        clt_model_free(model);
+        clt_model_free(second);
+        notes[0] = 0;
+        resume_to(&whole);
+        assert_lacks(notes, "same bits");
+    }
+    free(whole.bytes);
 }
 
 /* A disk that is full: training ends, and the checkpoint before is still good. */
@@ -427,8 +524,10 @@ int main(void)
         cmocka_unit_test(test_damaged),         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_another_run),     cmocka_unit_test(test_another_recipe),
         cmocka_unit_test(test_other_data),      cmocka_unit_test(test_another_device),
-        cmocka_unit_test(test_nothing_to_save), cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_no_memory),       cmocka_unit_test(test_leftovers),
+        cmocka_unit_test(test_nothing_to_save), cmocka_unit_test(test_later_checkpoint),
+        cmocka_unit_test(test_save_in_a_fit),   cmocka_unit_test(test_plan_of_its_own),
+        cmocka_unit_test(test_full_disk),       cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_leftovers),
     };
     return cmocka_run_group_tests(tests, begin_runs, end_runs);
 }
