@@ -214,6 +214,7 @@ static clt_status run_epoch(clt_trainer *trainer, clt_loader *loader, const clt_
                    .queued = place->step};
     clt_epoch row = {.validation = {NAN, NAN}};
     clt_status status;
+    CLT_TRY(clt_trainer_reserve_history(trainer, 1, error));
     CLT_TRY(report(trainer, &run, NULL, error));
     status = run_steps(trainer, loader, &run, error);
     if (status != CLT_OK) {
@@ -381,7 +382,6 @@ clt_status clt_trainer_fit(clt_trainer *trainer, const clt_dataset *train,
         logits = clt_alloc(validation->count, outputs * sizeof *logits, "validation", error);
         CLT_TRY(logits != NULL ? CLT_OK : CLT_FAILED);
     }
-    CLT_TRY(clt_trainer_reserve_history(trainer, (size_t)trainer->config.epochs, error));
     CLT_TRY(
         clt_loader_create(train, &trainer->model->reading, trainer->config.batch, &loader, error));
     CLT_TRY(begin(trainer, train, validation, loader, error));

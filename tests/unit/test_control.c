@@ -54,6 +54,7 @@ static void test_early_stop(void **state)
     (void)state;
     clt_trainer_config config = controlled(&(watched){0});
     config.patience = 3;
+    config.epochs = INT32_MAX; /* until it stops */
     outcome o = fit_whole(&config);
     assert_true(o.stopped_early && o.count < EPOCHS_MAX);
     assert_int_equal(o.best, o.count - 4);
