@@ -80,7 +80,9 @@ static clt_status run_case(clt_runtime *runtime, const clt_case *c,
                                    .passed = result.failure[0] == 0,
                                    .failure = result.failure};
     *failures += !line.passed;
-    row(user, &line);
+    if (row != NULL) {
+        row(user, &line);
+    }
     return status;
 }
 

@@ -74,7 +74,9 @@ clt_status clt_trial_run(clt_trial *trial, int steps, double *seconds, clt_error
     trial->next = trial->next + steps <= most ? trial->next : 0;
     part.count = (size_t)steps * (size_t)trial->batch;
     part.offsets += (size_t)trial->next * (size_t)trial->batch;
-    part.labels += (size_t)trial->next * (size_t)trial->batch;
+    if (part.labels != NULL) { /* else refused below */
+        part.labels += (size_t)trial->next * (size_t)trial->batch;
+    }
     trial->next += steps;
     clt_status status = clt_trainer_fit(trial->trainer, &part, NULL, error);
     *seconds = steps > 1 ? (trial->total - trial->first) / (steps - 1) : trial->total;

@@ -92,6 +92,12 @@ clt_status clt_reading_check(const clt_reading *reading, clt_error *error)
                         "num_words is %d: it must be above start_char (%d) and oov_char (%d)",
                         reading->num_words, reading->start_char, reading->oov_char);
     }
+    if ((reading->padding != CLT_PRE && reading->padding != CLT_POST) ||
+        (reading->truncating != CLT_PRE && reading->truncating != CLT_POST)) {
+        return clt_fail(error, CLT_USAGE, 0,
+                        "padding is %d and truncating %d: give CLT_PRE or CLT_POST",
+                        (int)reading->padding, (int)reading->truncating);
+    }
     return CLT_OK;
 }
 

@@ -13,6 +13,17 @@ static double sum_beside(const float *z, int outputs, int32_t most)
     return sum;
 }
 
+clt_status clt_outputs_check(const float *logits, int outputs, size_t count, clt_error *error)
+{
+    for (size_t k = 0; k < count * (size_t)outputs; k++) {
+        if (!isfinite(logits[k])) {
+            return clt_fail(error, CLT_DIVERGED, 0, "the model's output for sample %zu is %f",
+                            k / (size_t)outputs, (double)logits[k]);
+        }
+    }
+    return CLT_OK;
+}
+
 int32_t clt_outputs_likeliest(const float *logits, int outputs)
 {
     int32_t most = 0;

@@ -27,7 +27,11 @@ void clt_outputs_probabilities(const float *logits, int outputs, float *probabil
 clt_metrics clt_outputs_metrics(const float *logits, int outputs, const int32_t *labels,
                                 size_t count);
 
-/* The report on logits [count, outputs], none of them NaN, against labels, each of a class. */
+/* CLT_DIVERGED when one of logits [count, outputs] is NaN or infinite. */
+CLT_NODISCARD clt_status clt_outputs_check(const float *logits, int outputs, size_t count,
+                                           clt_error *error);
+
+/* The report on logits [count, outputs], all of them finite, against labels, each of a class. */
 CLT_NODISCARD clt_status clt_report_create(const float *logits, int outputs, const int32_t *labels,
                                            size_t count, clt_report **report, clt_error *error);
 

@@ -1,6 +1,5 @@
 /* predict.c: a model run over a data set or over texts: logits, probabilities, loss and accuracy.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,19 +127,16 @@ static clt_status run(const clt_model *model, clt_runtime *runtime, const clt_da
     clt_limits limits = {.samples = batch, .timesteps = model->reading.maxlen, .train = false};
     clt_status status;
     CLT_TRY(clt_model_check_samples(model, dataset, error));
+    if (batch < 1) {
+        status = clt_fail(error, CLT_USAGE, 0, "batch %d: 1 or more", (int)batch);
+        goto done;
+    }
     if (dataset->count < (size_t)limits.samples) {
         limits.samples = (int)dataset->count;
     }
     CLT_TRY(clt_network_create(runtime, model, &limits, 0, NULL, &network, error));
     CLT_TRY(clt_network_logits(network, dataset, &model->reading, logits, error));
-    size_t outputs = (size_t)clt_layers_outputs(&model->layers);
-    for (size_t k = 0; k < dataset->count * outputs; k++) {
-        if (!isfinite(logits[k])) {
-            status = clt_fail(error, CLT_DIVERGED, 0, "the model's output for sample %zu is %f",
-                              k / outputs, (double)logits[k]);
-            goto done;
-        }
-    }
+    CLT_TRY(clt_outputs_check(logits, clt_layers_outputs(&model->layers), dataset->count, error));
 done:
     clt_network_destroy(network);
     return status;

@@ -335,8 +335,9 @@ clt_status clt_trainer_report(clt_trainer *trainer, const clt_dataset *samples, 
         CLT_TRY(clt_network_logits(trainer->inference, samples, &trainer->model->reading, logits,
                                    error));
     }
-    CLT_TRY(clt_report_create(same ? trainer->logits : logits, outputs, samples->labels,
-                              samples->count, report, error));
+    const float *made = same ? trainer->logits : logits;
+    CLT_TRY(clt_outputs_check(made, outputs, samples->count, error));
+    CLT_TRY(clt_report_create(made, outputs, samples->labels, samples->count, report, error));
 done:
     free(logits);
     return status;

@@ -35,16 +35,44 @@ static clt_status check_update(const clt_trainer_config *config, clt_error *erro
     return CLT_OK;
 }
 
+/* Their names are looked up by their numbers. */
+static clt_status check_kinds(const clt_trainer_config *config, clt_error *error)
+{
+    const struct {
+        const char *what;
+        unsigned value, count;
+    } kinds[] = {
+        {"optimizer", config->optimizer, CLT_OPTIMIZER_KINDS},
+        {"clip.kind", config->clip.kind, CLT_CLIP_GLOBAL_NORM + 1},
+        {"schedule.kind", config->schedule.kind, CLT_SCHEDULE_PLATEAU + 1},
+        {"monitor", config->monitor, CLT_METRIC_VAL_ACCURACY + 1},
+    };
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        if (kinds[k].value >= kinds[k].count) {
+            return clt_fail(error, CLT_USAGE, 0, "%s is %d: 0 to %u", kinds[k].what,
+                            (int)kinds[k].value, kinds[k].count - 1);
+        }
+    }
+    return CLT_OK;
+}
+
 clt_status clt_trainer_check(const clt_trainer_config *config, clt_error *error)
 {
+    if (config == NULL) { /* the defaults */
+        return CLT_OK;
+    }
+    clt_status status = check_kinds(config, error);
+    if (status != CLT_OK) {
+        return status;
+    }
     if (config->batch < 1) {
         return clt_fail(error, CLT_USAGE, 0, "batch %d: 1 or more", (int)config->batch);
     }
     if (config->epochs < 1) {
         return clt_fail(error, CLT_USAGE, 0, "epochs %d: 1 or more", (int)config->epochs);
     }
-    if (!(config->learning_rate > 0.0) || !isfinite(config->learning_rate)) {
-        return clt_fail(error, CLT_USAGE, 0, "learning rate %g: a number above 0",
+    if (!((float)config->learning_rate > 0.0f) || !isfinite((float)config->learning_rate)) {
+        return clt_fail(error, CLT_USAGE, 0, "learning rate %g: a number above 0, as a float",
                         config->learning_rate);
     }
     if (!(config->ema >= 0.0) || !((float)config->ema < 1.0f)) {
@@ -59,7 +87,7 @@ clt_status clt_trainer_check(const clt_trainer_config *config, clt_error *error)
                         config->checkpoints.seconds, (int)config->checkpoints.epochs,
                         (int)config->checkpoints.keep);
     }
-    clt_status status = check_update(config, error);
+    status = check_update(config, error);
     return status == CLT_OK ? clt_control_check(config, error) : status;
 }
 

@@ -104,6 +104,12 @@ static void test_refused_readings(void **state)
     reading = small_reading;
     reading.maxlen = 0;
     assert_fails(clt_model_create(SMALL, &reading, 1, &model, &error), CLT_USAGE, "maxlen 0");
+    reading = small_reading;
+    reading.padding = (clt_side)2;
+    assert_fails(clt_model_create(SMALL, &reading, 1, &model, &error), CLT_USAGE, "padding is 2");
+    reading.padding = CLT_POST;
+    reading.truncating = (clt_side)7;
+    assert_fails(clt_model_create(SMALL, &reading, 1, &model, &error), CLT_USAGE, "truncating 7");
 }
 
 static void name(clt_model *model, const char *words, size_t bytes, int32_t count,

@@ -47,6 +47,10 @@ static void check_model(const char *layers)
         }
         assert_true(at_once[0] != at_once[classes]);
     }
+    for (int32_t batch = -1; batch < 1; batch++) {
+        assert_fails(clt_model_predict(model, clt_test_runtime, &all, batch, at_once, &error),
+                     CLT_USAGE, "1 or more");
+    }
     clt_model_free(model);
 }
 

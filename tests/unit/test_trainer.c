@@ -351,6 +351,8 @@ static void test_refused(void **state)
         {recipe(128, -1, 0.001, NULL), "epochs -1"},
         {recipe(128, 5, 0.0, NULL), "learning rate 0"},
         {recipe(128, 5, NAN, NULL), "learning rate"},
+        {recipe(128, 5, 1e39, NULL), "learning rate 1e+39"},
+        {recipe(128, 5, 1e-60, NULL), "learning rate 1e-60"},
         {recipe(INT32_MAX, 5, 0.001, NULL), "positions in all"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
@@ -369,6 +371,47 @@ static void test_refused(void **state)
     assert_fails(clt_model_predict_text(model, clt_test_runtime, &text, 1, probabilities, &error),
                  CLT_INPUT, "no words to read text with");
     clt_model_free(model);
+}
+
+/* Numbers that are none of an enumeration's. */
+static void test_unknown_kinds(void **state)
+{
+    clt_trainer_config wrong[5];
+    static const char *const parts[] = {"optimizer is 3: 0 to 2", "clip.kind is 4",
+                                        "schedule.kind is -1: 0 to 3", "monitor is 5"};
+    clt_error error;
+    (void)state;
+    for (size_t k = 0; k < 5; k++) {
+        wrong[k] = recipe(128, 5, 0.001, NULL);
+    }
+    wrong[0].optimizer = (clt_optimizer_kind)3;
+    wrong[1].clip.kind = (clt_clip_kind)4;
+    wrong[2].schedule.kind = (clt_schedule_kind)-1;
+    wrong[3].monitor = (clt_metric)5;
+    for (size_t k = 0; k < 4; k++) {
+        assert_fails(clt_trainer_check(&wrong[k], &error), CLT_USAGE, parts[k]);
+    }
+    assert_ok(clt_trainer_check(&wrong[4], &error));
+    assert_ok(clt_trainer_check(NULL, &error));
+}
+
+/* A step that is far too long leaves weights whose logits are no numbers. */
+static void test_report_of_nonsense(void **state)
+{
+    clt_error error;
+    clt_trainer *trainer = NULL;
+    clt_report *report = NULL;
+    clt_dataset *task = create_task(1);
+    clt_model *model = create_model("embedding:6,lstm:5,dense:1", 1);
+    clt_trainer_config config = recipe((int32_t)task->count, 1, 3e38, NULL);
+    (void)state;
+    assert_ok(clt_trainer_create(model, clt_test_runtime, &config, &trainer, &error));
+    assert_ok(clt_trainer_fit(trainer, task, NULL, &error));
+    assert_fails(clt_trainer_report(trainer, task, &report, &error), CLT_DIVERGED,
+                 "the model's output for sample 0 is ");
+    clt_trainer_destroy(trainer);
+    clt_model_free(model);
+    clt_dataset_free(task);
 }
 
 /* Nothing of these is allocated before they are refused. */
@@ -432,6 +475,8 @@ int main(void)
         cmocka_unit_test(test_nan_weights),
         cmocka_unit_test(test_stops),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_unknown_kinds),
+        cmocka_unit_test(test_report_of_nonsense),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_predict_text),
         cmocka_unit_test(test_lazy_adam_same_bits),
