@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/memory.h"
@@ -14,6 +15,29 @@
 static clt_status cannot_write(clt_error *error, const char *path, int code)
 {
     return clt_fail(error, CLT_FAILED, code, "cannot write %s: %s", path, strerror(code));
+}
+
+/* As mkstemp, for a name that ends in XXXXXX, but with the mode that the umask makes of 0666: only
+ * the kernel can ask for it without changing it for the program's other threads. */
+static int create_temporary(char *name)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    char *end = name + strlen(name) - 6;
+    int descriptor = -1;
+    for (int tries = 0; tries < 1000 && descriptor < 0; tries++) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        uint64_t number = ((uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec) * 1000003u;
+        number ^= (uint64_t)getpid() << 20 ^ (uint64_t)(uintptr_t)name;
+        for (int k = 0; k < 6; k++, number /= 52) {
+            end[k] = letters[number % 52];
+        }
+        descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (descriptor < 0 && errno != EEXIST) {
+            break;
+        }
+    }
+    return descriptor;
 }
 
 clt_status clt_file_create(const char *path, clt_file *file, clt_error *error)
@@ -28,7 +52,7 @@ clt_status clt_file_create(const char *path, clt_file *file, clt_error *error)
         return CLT_FAILED;
     }
     snprintf(file->temporary, bytes, "%s.XXXXXX", path);
-    descriptor = mkstemp(file->temporary);
+    descriptor = create_temporary(file->temporary);
     if (descriptor >= 0) {
         file->stream = fdopen(descriptor, "wb");
     }
@@ -70,13 +94,8 @@ static void sync_folder(const char *path)
 
 clt_status clt_file_commit(clt_file *file, clt_error *error)
 {
-    int code = 0;
-    mode_t mask = umask(0);
-    umask(mask);
-    if (fflush(file->stream) != 0 || ferror(file->stream)) {
-        code = errno != 0 ? errno : EIO;
-    } else if (fchmod(fileno(file->stream), 0666 & ~mask) != 0 ||
-               fsync(fileno(file->stream)) != 0) {
+    int code = ferror(file->stream) ? EIO : 0; /* errno is not of that time any more */
+    if (fflush(file->stream) != 0 || (code == 0 && fsync(fileno(file->stream)) != 0)) {
         code = errno;
     }
     if (fclose(file->stream) != 0 && code == 0) {

@@ -3,6 +3,8 @@
 #include "support/test.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,13 +43,26 @@ static bool faulty(void)
         return faulty() ? (failed) : __real_##name arguments;                                      \
     }
 
-WRAP(int, mkstemp, (char *path), (path), -1)
 WRAP(int, fflush, (FILE * stream), (stream), EOF)
 WRAP(int, fsync, (int descriptor), (descriptor), -1)
-WRAP(int, fchmod, (int descriptor, mode_t mode), (descriptor, mode), -1)
 WRAP(int, rename, (const char *from, const char *to), (from, to), -1)
 WRAP(int, unlink, (const char *path), (path), -1)
 WRAP(int, unlinkat, (int folder, const char *path, int flags), (folder, path, flags), -1)
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list arguments;
+    if ((flags & O_CREAT) == 0) {
+        return __real_open(path, flags);
+    }
+    va_start(arguments, flags);
+    mode = va_arg(arguments, mode_t);
+    va_end(arguments);
+    return faulty() ? -1 : __real_open(path, flags, mode);
+}
 
 size_t __real_fwrite(const void *data, size_t size, size_t count, FILE *stream);
 size_t __wrap_fwrite(const void *data, size_t size, size_t count, FILE *stream);
