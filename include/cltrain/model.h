@@ -32,7 +32,7 @@ typedef struct clt_model clt_model;
  *                                 with recurrent_dropout) and time steps; `per-step`: one for each
  *          pool:KINDS             of all states of the lstm before it: last (the last step), mean,
  *                                 max (over time), or several beside each other: mean+max
- *          dropout:P              0 <= P < 1; a point in P, as in the C locale's LC_NUMERIC
+ *          dropout:P              0 <= P < 1; a point in P, whatever the locale
  *          dense:N                last: 1 is one sigmoid output, for two classes; more is a
  *                                 softmax over N classes; N up to 4096
  * reading  NULL: the defaults. reading->num_words must not be 0.
@@ -82,7 +82,7 @@ typedef struct clt_vector_coverage {
 /* Fills the embedding's rows of the model's words from a file of word vectors: GloVe's text,
  * word2vec's text or binary, fastText's .vec. Words are compared as they are written, and the first
  * of equal ones counts; rows of words that are not there keep what they hold. Numbers have a point,
- * as in the C locale's LC_NUMERIC.
+ * whatever the locale.
  *
  * path      not trusted; only the numbers of words that the model knows are read.
  * coverage  out; NULL allowed.

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/locale.h"
 #include "util/memory.h"
 
 #define UNITS_MAX 65536
@@ -85,7 +86,9 @@ static clt_status parse_units(const word *w, const char *text, int limit, int *u
 static clt_status parse_rate(const word *w, const char *text, double *rate)
 {
     char *end;
+    locale_t before = clt_locale_begin();
     *rate = strtod(text, &end);
+    clt_locale_end(before);
     bool plain = (*text >= '0' && *text <= '9') || *text == '.';
     if (!plain || *end != 0 || !(*rate >= 0.0 && *rate < 1.0)) {
         return layer_error(w, "'%s' is not a rate: 0 <= P < 1", text);
@@ -364,9 +367,11 @@ clt_status clt_layers_parse(const char *text, int32_t num_words, clt_layers *lay
 static size_t format_rate(double rate, char *text, size_t room)
 {
     int digits = 6, length;
+    locale_t before = clt_locale_begin();
     do {
         length = snprintf(text, room, "%.*g", digits, rate);
     } while (strtod(text, NULL) != rate && digits++ < 17);
+    clt_locale_end(before);
     return (size_t)length;
 }
 

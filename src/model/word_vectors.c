@@ -6,6 +6,7 @@
 #include "data/vectors.h"
 #include "data/vocabulary.h"
 #include "model/model_private.h"
+#include "util/locale.h"
 #include "util/memory.h"
 
 /* Writes the vector of each known word to its row of `table`. */
@@ -43,6 +44,7 @@ clt_status clt_model_load_vectors(clt_model *model, const char *path, clt_vector
     clt_vectors *vectors = NULL;
     float *table = NULL;
     bool *found = NULL;
+    locale_t before;
     clt_status status = CLT_OK;
     if (words == NULL) {
         return clt_fail(error, CLT_INPUT, 0,
@@ -60,7 +62,10 @@ clt_status clt_model_load_vectors(clt_model *model, const char *path, clt_vector
         goto done;
     }
     memcpy(table, model->table, embedding->count * sizeof *table);
-    CLT_TRY(fill_rows(model, vectors, table, found, &counted, error));
+    before = clt_locale_begin();
+    status = fill_rows(model, vectors, table, found, &counted, error);
+    clt_locale_end(before);
+    CLT_TRY(status);
     memcpy(model->table, table, embedding->count * sizeof *table);
     if (coverage != NULL) {
         *coverage = counted;
