@@ -80,9 +80,15 @@ typedef struct clt_clipping {
     double limit; /* above 0 */
 } clt_clipping;
 
+typedef enum clt_progress_event {
+    CLT_PROGRESS_EPOCH_BEGIN,
+    CLT_PROGRESS_STEP,
+    CLT_PROGRESS_EPOCH_END
+} clt_progress_event;
+
 /* Where training is; given to the progress callback. */
 typedef struct clt_progress {
-    enum { CLT_PROGRESS_EPOCH_BEGIN, CLT_PROGRESS_STEP, CLT_PROGRESS_EPOCH_END } event;
+    clt_progress_event event;
     int32_t epoch, epochs;     /* epoch from 0 */
     int32_t step, steps;       /* steps done in this epoch */
     double seconds;            /* since the epoch began */
