@@ -344,11 +344,15 @@ static clt_status read_tensors(int descriptor, const char *path, uint64_t data_s
                                const placed_tensor *placed, clt_safetensors *file,
                                unsigned char **data, clt_error *error)
 {
-    size_t total = 0;
+    uint64_t total = 0; /* below DATA_MAX + 8 * count */
     for (size_t k = 0; k < file->tensor_count; k++) {
-        total += align(placed[k].tensor.bytes); /* the sum is below DATA_MAX + 8 * count */
+        total += align(placed[k].tensor.bytes);
     }
-    *data = clt_alloc(total, 1, "tensors", error);
+    if (total > SIZE_MAX) {
+        return clt_fail(error, CLT_FAILED, 0, "%s: %" PRIu64 " bytes of tensors do not fit here",
+                        path, total);
+    }
+    *data = clt_alloc((size_t)total, 1, "tensors", error);
     file->tensors = clt_alloc(file->tensor_count, sizeof *file->tensors, "tensors", error);
     if (*data == NULL || file->tensors == NULL) {
         return CLT_FAILED;

@@ -17,8 +17,8 @@ typedef struct table {
     size_t line; /* of `at`, from 1 */
     char delimiter;
     bool escapes; /* \" is a quote of the text, too */
-    size_t again; /* bytes behind faults, which were read for a row and are read again */
-    size_t again_most;
+    uint64_t again; /* bytes behind faults, which were read for a row and are read again */
+    uint64_t again_most;
 } table;
 
 typedef struct field {
@@ -292,8 +292,10 @@ static clt_status add_row(clt_corpus_builder *builder, const table *t, const clt
 clt_status clt_table_read(char *bytes, size_t size, const clt_corpus_options *options,
                           clt_corpus **corpus, clt_error *error)
 {
-    table t = {
-        .at = bytes, .end = bytes + size, .line = 1, .again_most = 8 * size + CLT_LINE_BYTES_MAX};
+    table t = {.at = bytes,
+               .end = bytes + size,
+               .line = 1,
+               .again_most = 8 * (uint64_t)size + CLT_LINE_BYTES_MAX};
     clt_columns columns = {0};
     clt_corpus_builder builder;
     clt_status status = clt_corpus_start(&builder, options, bytes, size, error);
