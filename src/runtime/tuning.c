@@ -237,7 +237,7 @@ static clt_status write_lines(const char *path, char *text, const json_t *key, b
                               const json_t *added, int *removed, clt_error *error)
 {
     clt_file file = {0};
-    int number = 0;
+    int number = 0, code = 0;
     char *rest = text, *line;
     bool written = true;
     clt_status status = clt_file_create(path, &file, error);
@@ -248,17 +248,19 @@ static clt_status write_lines(const char *path, char *text, const json_t *key, b
         json_t *object = parse_line(line);
         bool own = object != NULL && is_of(object, key, any);
         *removed += own;
-        if (object != NULL && !own) {
-            written = written && fprintf(file.stream, "%s\n", line) > 0;
+        if (object != NULL && !own && written) {
+            written = fprintf(file.stream, "%s\n", line) > 0;
+            code = errno;
         }
         json_decref(object);
     }
-    if (added != NULL) {
-        written = written && json_dumpf(added, file.stream, JSON_COMPACT) == 0 &&
-                  fputc('\n', file.stream) != EOF;
+    if (added != NULL && written) {
+        written =
+            json_dumpf(added, file.stream, JSON_COMPACT) == 0 && fputc('\n', file.stream) != EOF;
+        code = errno;
     }
     if (!written) {
-        status = clt_fail(error, CLT_FAILED, errno, "cannot write %s: %s", path, strerror(errno));
+        status = clt_fail(error, CLT_FAILED, code, "cannot write %s: %s", path, strerror(code));
         clt_file_abandon(&file);
         return status;
     }
