@@ -23,6 +23,7 @@ typedef struct clt_corpus_builder {
     size_t room;         /* samples that its arrays have room for */
     size_t text_room;    /* bytes of its text */
     clt_class *classes;  /* [corpus->class_count], in byte order */
+    clt_error bad;       /* what is wrong with the row that is being read */
     clt_error first_bad; /* of the rows that were passed over */
 } clt_corpus_builder;
 
@@ -42,8 +43,8 @@ CLT_NODISCARD clt_status clt_corpus_add(clt_corpus_builder *builder, size_t line
                                         size_t bytes, const char *label, size_t label_bytes,
                                         clt_error *error);
 
-/* A row that failed with `status`: when it is CLT_INPUT, counts the row where bad rows are passed
- * over (CLT_OK), else puts the line before the message. */
+/* What comes of a row that ended with `status` and builder->bad: CLT_INPUT counts it where bad rows
+ * are passed over (CLT_OK), and has the line put before the message elsewhere. */
 CLT_NODISCARD clt_status clt_corpus_bad_row(clt_corpus_builder *builder, size_t line,
                                             clt_status status, clt_error *error);
 

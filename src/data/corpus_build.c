@@ -173,16 +173,21 @@ done:
 clt_status clt_corpus_bad_row(clt_corpus_builder *builder, size_t line, clt_status status,
                               clt_error *error)
 {
-    if (status != CLT_INPUT) {
-        return status;
+    if (status == CLT_OK) {
+        return CLT_OK;
     }
-    clt_error_prefix(error, "line %zu", line);
-    if (!builder->options->skip_bad_rows) {
+    if (status == CLT_INPUT) {
+        clt_error_prefix(&builder->bad, "line %zu", line);
+    }
+    if (status != CLT_INPUT || !builder->options->skip_bad_rows) {
+        if (error != NULL) {
+            *error = builder->bad;
+        }
         return status;
     }
     clt_corpus *corpus = builder->corpus;
-    if (corpus->bad_rows == 0 && error != NULL) {
-        builder->first_bad = *error;
+    if (corpus->bad_rows == 0) {
+        builder->first_bad = builder->bad;
     }
     if (corpus->bad_rows < CLT_BAD_LINES) {
         corpus->bad_lines[corpus->bad_rows] = line;

@@ -75,7 +75,7 @@ clt_status clt_fasttext_read(char *bytes, size_t size, const clt_corpus_options 
         return status;
     }
     while (clt_lines_next(&lines, &line, &length)) {
-        status = add_line(&builder, lines.number, line, length, error);
+        status = add_line(&builder, lines.number, line, length, &builder.bad);
         CLT_TRY(clt_corpus_bad_row(&builder, lines.number, status, error));
     }
     CLT_TRY(clt_corpus_finish(&builder, corpus, error));

@@ -214,7 +214,7 @@ clt_status clt_json_lines_read(char *bytes, size_t size, const clt_corpus_option
         return status;
     }
     while (clt_lines_next(&lines, &line, &length)) {
-        status = parse(bytes + (line - bytes), length, &object, error);
+        status = parse(bytes + (line - bytes), length, &object, &builder.bad);
         if (status == CLT_OK && keys.text == NULL) {
             status = find_keys(options, object, &keys, error);
             if (status != CLT_OK) {
@@ -223,7 +223,7 @@ clt_status clt_json_lines_read(char *bytes, size_t size, const clt_corpus_option
             }
         }
         if (status == CLT_OK) {
-            status = add_object(&builder, lines.number, &keys, object, error);
+            status = add_object(&builder, lines.number, &keys, object, &builder.bad);
         }
         json_decref(object);
         object = NULL;

@@ -16,7 +16,7 @@ typedef struct table {
     char *at, *end;
     size_t line; /* of `at`, from 1 */
     char delimiter;
-    bool escapes; /* \" is a quote of the text, too */
+    bool escapes;   /* \" is a quote of the text, too */
     uint64_t again; /* bytes behind faults, which were read for a row and are read again */
     uint64_t again_most;
 } table;
@@ -311,7 +311,7 @@ clt_status clt_table_read(char *bytes, size_t size, const clt_corpus_options *op
             goto done;
         }
         scan_row(&t, &columns, &r);
-        status = add_row(&builder, &t, &columns, &r, error);
+        status = add_row(&builder, &t, &columns, &r, &builder.bad);
         CLT_TRY(clt_corpus_bad_row(&builder, r.line, status, error));
     }
     CLT_TRY(clt_corpus_finish(&builder, corpus, error));

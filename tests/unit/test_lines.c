@@ -26,10 +26,12 @@ static void test_json_lines(void **state)
     assert_ok(READ("{\"a.b\":\"x\",\"c\":\" y \",\"text\":{\"label\":[]}}", &named, &corpus));
     CHECK(corpus, "x|y");
     clt_corpus_free(corpus);
+    error.status = CLT_OK; /* a call that succeeds leaves it */
     assert_ok(READ("{\"text\":\"x\",\"label\":1}\nnot\n\n{\"text\":\"\\u0000\",\"label\":-0.5}",
                    &skip, &corpus));
     assert_int_equal(corpus->count, 2);
     assert_int_equal(corpus->bad_rows, 1);
+    assert_int_equal(error.status, CLT_OK);
     assert_int_equal(corpus->lines[1], 4);
     assert_memory_equal(corpus->text, "x\0", 2);
     clt_corpus_free(corpus);
@@ -112,9 +114,11 @@ static void test_fasttext(void **state)
         "__label__b  good  __label text \r\n\n __label__a\n__label__\xc3\xa9\tx"
         "\nno label\n__label__a __label__b x\nlast __label__a\n__label__ x\n"
         "__label__a x__label__y";
+    error.status = CLT_OK;
     assert_ok(READ(text, &skip, &corpus));
     CHECK(corpus, "good  __label text|b", "|a", "x|\xc3\xa9", "x__label__y|a");
     assert_int_equal(corpus->bad_rows, 4);
+    assert_int_equal(error.status, CLT_OK);
     assert_int_equal(corpus->lines[3], 9);
     clt_corpus_free(corpus);
     assert_ok(READ(text, &unlabelled, &corpus));
