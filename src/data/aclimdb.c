@@ -230,7 +230,12 @@ static clt_status read_class(const char *path, part *p, int label, clt_error *er
             status = clt_fail(error, CLT_INPUT, 0, "%s: the name is too long", path);
             goto done;
         }
-        if (lstat(file, &info) != 0 || !(S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))) {
+        if (lstat(file, &info) != 0) {
+            int code = errno;
+            status = clt_fail(error, CLT_INPUT, code, "cannot read %s: %s", file, strerror(code));
+            goto done;
+        }
+        if (!(S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))) {
             status = clt_fail(error, CLT_INPUT, 0, "%s: %s", file, NOT_REGULAR);
             goto done;
         }
