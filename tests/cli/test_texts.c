@@ -267,6 +267,13 @@ static void rows_follow_the_words(void **state)
     clt_run_command(&run, 0, "cltrain data reviews.csv --num-words 10");
     assert_contains(run.out, "Ids below 10;");
     clt_run_free(&run);
+    /* a class is cut by characters */
+    clt_run_command(&run, 0,
+                    "printf 'text,label\na,ééé\nb,éééééééééééééééé\n' > accents.csv;"
+                    "cltrain data accents.csv");
+    assert_contains(run.out, "  ééé                         1              0\n");
+    assert_contains(run.out, "  ééééééééééé...              1              0\n");
+    clt_run_free(&run);
 }
 
 static void more_classes_get_an_output_each(void **state)

@@ -5,6 +5,7 @@
 
 #include "names.h"
 #include "output.h"
+#include "scores.h"
 #include "source.h"
 #include "table.h"
 #include "verbs.h"
@@ -51,11 +52,12 @@ static bool measure(const clt_dataset *dataset, split *s)
     return true;
 }
 
-static void print_row(const char *name, uint64_t train, uint64_t test)
+static void print_row(const char *name, int width, uint64_t train, uint64_t test)
 {
     char left[32], right[32];
 
-    printf("%-16s %14s %14s\n", name, cli_grouped(train, left), cli_grouped(test, right));
+    cli_print_cell(name, width, false);
+    printf(" %14s %14s\n", cli_grouped(train, left), cli_grouped(test, right));
 }
 
 static size_t count_class(const clt_dataset *dataset, int32_t label)
@@ -77,11 +79,12 @@ static const char *class_name(const cli_source *source, int32_t k, char text[16]
 static void print_classes(const cli_source *source)
 {
     int32_t count = source->train->class_count;
-    char name[24], number[16];
+    char number[16];
 
     for (int32_t k = 0; k < count && k < SHOWN_CLASSES; k++) {
-        snprintf(name, sizeof name, "  %s", class_name(source, k, number));
-        print_row(name, count_class(source->train, k), count_class(source->test, k));
+        printf("  ");
+        print_row(class_name(source, k, number), 14, count_class(source->train, k),
+                  count_class(source->test, k));
     }
     if (count > SHOWN_CLASSES) {
         printf("  and %d classes more\n", (int)(count - SHOWN_CLASSES));
@@ -94,14 +97,14 @@ static void print_splits(const cli_source *source, const split *train, const spl
     char left[32], right[32];
 
     printf("%-16s %14s %14s\n", "", "Train", "Test");
-    print_row("Reviews", train->count, test->count);
+    print_row("Reviews", 16, train->count, test->count);
     print_classes(source);
-    print_row("Shortest", train->shortest, test->shortest);
-    print_row("Median length", train->median, test->median);
+    print_row("Shortest", 16, train->shortest, test->shortest);
+    print_row("Median length", 16, train->median, test->median);
     printf("%-16s %14.1f %14.1f\n", "Mean length",
            train->count > 0 ? (double)train->total / (double)train->count : 0.0,
            test->count > 0 ? (double)test->total / (double)test->count : 0.0);
-    print_row("Longest", train->longest, test->longest);
+    print_row("Longest", 16, train->longest, test->longest);
     snprintf(left, sizeof left, "(%zu, %d)", train->count, (int)reading->maxlen);
     snprintf(right, sizeof right, "(%zu, %d)", test->count, (int)reading->maxlen);
     printf("%-16s %14s %14s\n", "Padded shape", left, right);

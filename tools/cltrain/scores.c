@@ -24,8 +24,7 @@ static int length_of(const char *text)
     return length;
 }
 
-/* A name in a column of `width` characters, cut where it is longer; control characters are ?. */
-static void print_cell(const char *name, int width, bool right)
+void cli_print_cell(const char *name, int width, bool right)
 {
     int length = length_of(name), shown = 0;
     int room = length > width ? width - 3 : length;
@@ -59,7 +58,7 @@ static void print_row(const char *name, int width, const clt_scores *scores)
 {
     char support[32];
 
-    print_cell(name, width, false);
+    cli_print_cell(name, width, false);
     printf(" %10.4f %10.4f %10.4f %12s\n", scores->precision, scores->recall, scores->f1,
            cli_grouped(scores->support, support));
 }
@@ -74,11 +73,11 @@ static void print_matrix(const clt_report *report, const clt_model *model, int w
            "");
     for (int32_t c = 0; c < report->class_count; c++) {
         putchar(' ');
-        print_cell(cli_class_name(model, c, number), column, true);
+        cli_print_cell(cli_class_name(model, c, number), column, true);
     }
     printf("\n");
     for (size_t c = 0; c < classes; c++) {
-        print_cell(cli_class_name(model, (int32_t)c, number), width, false);
+        cli_print_cell(cli_class_name(model, (int32_t)c, number), width, false);
         for (size_t k = 0; k < classes; k++) {
             printf(" %*s", column, cli_grouped(report->confusion[c * classes + k], number));
         }

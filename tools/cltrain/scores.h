@@ -3,8 +3,12 @@
 #define CLI_SCORES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "cltrain/cltrain.h"
+
+/* A name in a column of `width` characters, cut where it is longer; control characters are ?. */
+void cli_print_cell(const char *name, int width, bool right);
 
 /* A row of precision, recall, F1 and support for each class, their means, the area under the ROC
  * curve where there is one, and the confusion matrix. */
