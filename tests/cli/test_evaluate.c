@@ -286,9 +286,11 @@ static void a_full_stdout_is_an_error(void **state)
 
     (void)state;
     clt_run_command(&run, 1,
-                    "cltrain evaluate " MODEL " --data demo:%d --json --verbose 0 > /dev/full",
+                    "cltrain evaluate " MODEL
+                    " --data demo:%d --json --show-errors 200 --verbose 0 > /dev/full",
                     SAMPLES);
     assert_contains(run.err, "No space left on device");
+    assert_int_equal(clt_count_lines(run.err), 1);
     clt_run_free(&run);
 }
 

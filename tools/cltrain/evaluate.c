@@ -123,7 +123,7 @@ static clt_status print_json(const evaluation *e, clt_error *error)
     if (e->settings->show_errors > 0) {
         failed |= json_object_set_new(value, "mistakes", mistakes_value(e)) != 0;
     }
-    if (cli_json_print(value) != 0 || failed) {
+    if ((cli_json_print(value) != 0 || failed) && !cli_stdout_failed()) {
         return cli_set_error(error, CLT_FAILED, "cannot print the report as JSON");
     }
     return CLT_OK;
