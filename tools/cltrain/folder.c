@@ -13,7 +13,7 @@
 #include "stored.h"
 
 /* What the pictures, the history and the model's words may need beside the weights. */
-static const uint64_t OTHER_FILES_BYTES = 1 << 20;
+static const uint64_t OTHER_FILES_BYTES = 1 << 22;
 
 static char *default_path(const char *data)
 {
@@ -30,6 +30,13 @@ static uint64_t sets_of_a_checkpoint(const cli_settings *settings)
 {
     return 3 + (settings->ema > 0.0) +
            (settings->patience > 0 || settings->monitor != CLT_METRIC_NONE);
+}
+
+/* Those that are kept, two by default, and the one that is written before the oldest goes. Nobody
+ * can say how many a run with --keep 1000 will come to. */
+static uint64_t checkpoints_at_once(const cli_settings *settings)
+{
+    return 1 + (settings->checkpoints.keep < 2 ? 1 : 2);
 }
 
 /* A run that can go on is not overwritten before its end. */
@@ -84,8 +91,9 @@ clt_status cli_folder_open(cli_folder *folder, const cli_settings *settings, boo
         status = look_for_a_run(folder, error);
     }
     if (status == CLT_OK) {
-        status = cli_make_folder(folder->path, results + sets_of_a_checkpoint(settings) * weights,
-                                 results, &folder->made, &folder->room, error);
+        const uint64_t saved = checkpoints_at_once(settings) * sets_of_a_checkpoint(settings);
+        status = cli_make_folder(folder->path, results + saved * weights, results, &folder->made,
+                                 &folder->room, error);
         if (status != CLT_OK) {
             cli_advise(error, "choose another with --out DIR");
         }

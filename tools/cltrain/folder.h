@@ -19,7 +19,8 @@ typedef struct cli_folder {
     }
 
 /* Takes the folder for this run: path, or what settings say when that is NULL. It is tried with as
- * many bytes as the run can have on the disk at one time; those of the model stay taken.
+ * many bytes as its results, two checkpoints and a third under way need; those of the results stay
+ * taken.
  *
  * resumed     its own run goes on
  * parameters  of the model
