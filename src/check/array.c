@@ -201,7 +201,35 @@ static int32_t draw_word(clt_random *random, int vocabulary)
     return (int32_t)(u * u * u * vocabulary);
 }
 
-clt_status clt_check_words(clt_check *check, int samples, int timesteps, int vocabulary,
+/* Words of sample b: in a shard never more than those of the sample before it. */
+static int words_of(int samples, int timesteps, int b)
+{
+    const clt_shards shards = clt_shards_of(samples);
+    int s = clt_shard_of_sample(&shards, b);
+    return timesteps -
+           (b - shards.first[s]) * (timesteps - 1) / (shards.first[s + 1] - shards.first[s]);
+}
+
+/* What the device gets in the place of the host's lists. */
+static clt_status pack_words(clt_check *check, const clt_batch *packed,
+                             const clt_check_batch *batch, clt_error *error)
+{
+    const struct {
+        const clt_array *array;
+        const int32_t *values;
+    } lists[] = {{batch->index, packed->index},
+                 {batch->positions, packed->positions},
+                 {batch->offsets, packed->offsets}};
+    clt_status status = CLT_OK;
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+        CLT_TRY(clt_buffer_write(check->runtime, lists[k].array->device, 0,
+                                 lists[k].array->count * sizeof(int32_t), lists[k].values, error));
+    }
+done:
+    return status;
+}
+
+clt_status clt_check_words(clt_check *check, int samples, int timesteps, int vocabulary, bool packs,
                            clt_check_batch *batch, clt_error *error)
 {
     clt_random random = clt_random_stream(2, CLT_RANDOM_INIT, check->streams++);
@@ -218,7 +246,8 @@ clt_status clt_check_words(clt_check *check, int samples, int timesteps, int voc
     }
     for (int b = 0; b < samples; b++) {
         order[b] = (uint32_t)b;
-        dataset.offsets[b + 1] = (size_t)(b + 1) * (size_t)timesteps;
+        dataset.offsets[b + 1] =
+            dataset.offsets[b] + (size_t)(packs ? words_of(samples, timesteps, b) : timesteps);
     }
     for (size_t k = 0; k < count; k++) {
         dataset.ids[k] = draw_word(&random, vocabulary);
@@ -233,6 +262,14 @@ clt_status clt_check_words(clt_check *check, int samples, int timesteps, int voc
         clt_check_integers(check, "positions", count, made.positions, &batch->positions, error));
     CLT_TRY(clt_check_integers(check, "offsets", lists, made.offsets, &batch->offsets, error));
     CLT_TRY(clt_check_integers(check, "unique", rows, made.unique, &batch->unique, error));
+    if (packs) {
+        made.packs = true;
+        clt_batch_fill(&made, &dataset, &reading, order, samples);
+        batch->longest = made.longest;
+        CLT_TRY(
+            clt_check_integers(check, "start", (size_t)samples, made.start, &batch->start, error));
+        CLT_TRY(pack_words(check, &made, batch, error));
+    }
 done:
     clt_batch_destroy(&made);
     free(order);

@@ -31,7 +31,7 @@ static clt_status run_embedding(clt_check *check, const clt_case *c, clt_error *
     clt_array *table, *rows, *x;
     int positions = c->samples * c->timesteps;
     clt_status status;
-    CLT_TRY(clt_check_words(check, c->samples, c->timesteps, c->hidden, &batch, error));
+    CLT_TRY(clt_check_words(check, c->samples, c->timesteps, c->hidden, false, &batch, error));
     CLT_TRY(clt_check_input(check, "table", area(c->hidden, c->features), 1.0, &table, error));
     CLT_TRY(
         clt_check_output(check, "rows", area(batch.row_count, c->features), false, &rows, error));
@@ -60,7 +60,7 @@ static clt_status run_segments(clt_check *check, const clt_case *c, clt_error *e
     clt_limits limits = {c->samples, c->timesteps, true};
     clt_buffer saved, scratch;
     clt_status status;
-    CLT_TRY(clt_check_words(check, c->samples, c->timesteps, c->hidden, &batch, error));
+    CLT_TRY(clt_check_words(check, c->samples, c->timesteps, c->hidden, false, &batch, error));
     CLT_TRY(clt_check_input(check, "src", area(c->samples * c->timesteps, c->features), 1.0, &src,
                             error));
     CLT_TRY(clt_check_output(check, "dst", area(batch.row_count, c->features), false, &dst, error));

@@ -28,7 +28,7 @@ typedef struct lstm_arrays {
     clt_check_batch batch;
     direction directions[2];
     int count;
-    bool drops;
+    bool drops, packs;
 } lstm_arrays;
 
 static clt_status create_direction(clt_check *check, direction *p, clt_error *error)
@@ -39,10 +39,11 @@ static clt_status create_direction(clt_check *check, direction *p, clt_error *er
     CLT_TRY(
         clt_check_input(check, "recurrent_kernel", area(H, G), 0.3, &p->recurrent_kernel, error));
     CLT_TRY(clt_check_input(check, "bias", (size_t)G, 0.5, &p->bias, error));
-    CLT_TRY(clt_check_output(check, "dkernel", area(D, G), true, &p->dkernel, error));
-    CLT_TRY(clt_check_output(check, "drecurrent_kernel", area(H, G), true, &p->drecurrent_kernel,
-                             error));
-    CLT_TRY(clt_check_output(check, "dbias", (size_t)G, true, &p->dbias, error));
+    /* Gradients are added to what is there. */
+    CLT_TRY(clt_check_input(check, "dkernel", area(D, G), 0.1, &p->dkernel, error));
+    CLT_TRY(
+        clt_check_input(check, "drecurrent_kernel", area(H, G), 0.1, &p->drecurrent_kernel, error));
+    CLT_TRY(clt_check_input(check, "dbias", (size_t)G, 0.1, &p->dbias, error));
 done:
     return status;
 }
@@ -53,7 +54,8 @@ static clt_status create_arrays(clt_check *check, const clt_case *c, lstm_arrays
     int width = s->count * c->hidden, vocabulary = 1 + c->samples * c->timesteps / 3;
     size_t y = area(c->samples, width) * (size_t)(c->flag ? c->timesteps : 1);
     clt_status status;
-    CLT_TRY(clt_check_words(check, c->samples, c->timesteps, vocabulary, &s->batch, error));
+    CLT_TRY(
+        clt_check_words(check, c->samples, c->timesteps, vocabulary, s->packs, &s->batch, error));
     size_t rows = area(s->batch.row_count, c->features);
     CLT_TRY(clt_check_input(check, "rows", rows, 1.0, &s->rows, error));
     CLT_TRY(clt_check_input(check, "dy", y, 0.1, &s->dy, error));
@@ -133,6 +135,11 @@ static clt_status run_direction(clt_check *check, direction *p, const lstm_array
         x.start = s->start->device;
         x.masked = true;
     }
+    if (s->batch.start != NULL) {
+        x.start = s->batch.start->device;
+        x.packed = true;
+        x.longest = s->batch.longest;
+    }
     CLT_TRY(clt_lstm_forward(p->op, &parameters, &x, all, NULL, s->y->device, NULL, error));
     CLT_TRY(clt_lstm_backward(p->op, &parameters, &x, all, s->dy->device, NULL, s->drows->device,
                               &dparameters, NULL, error));
@@ -142,10 +149,10 @@ done:
 }
 
 /* drops: the recurrent product reads the state through a mask. start: of masked steps, or NULL. */
-static clt_status run(clt_check *check, const clt_case *c, int directions, bool drops,
+static clt_status run(clt_check *check, const clt_case *c, int directions, bool drops, bool packs,
                       const int32_t *start, clt_error *error)
 {
-    lstm_arrays s = {.count = directions, .drops = drops};
+    lstm_arrays s = {.count = directions, .drops = drops, .packs = packs};
     clt_status status;
     if (start != NULL) {
         CLT_TRY(clt_check_integers(check, "start", (size_t)c->samples, start, &s.start, error));
@@ -172,19 +179,29 @@ done:
 /* flag: the whole sequence is the output, and time runs backward. */
 static clt_status run_lstm(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return run(check, c, 1, false, NULL, error);
+    return run(check, c, 1, false, false, NULL, error);
 }
 
 /* flag: the whole sequence is the output. */
 static clt_status run_both(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return run(check, c, 2, false, NULL, error);
+    return run(check, c, 2, false, false, NULL, error);
 }
 
 /* As run_lstm, with a mask of the recurrent state. */
 static clt_status run_drops(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return run(check, c, 1, true, NULL, error);
+    return run(check, c, 1, true, false, NULL, error);
+}
+
+/* As run_lstm, with leading pads that are computed once. */
+static clt_status run_prefix(clt_check *check, const clt_case *c, clt_error *error)
+{
+    const char *before = clt_runtime_forced(check->runtime, "prefix");
+    clt_runtime_force(check->runtime, "prefix", "on");
+    clt_status status = run(check, c, 1, false, true, NULL, error);
+    clt_runtime_force(check->runtime, "prefix", before);
+    return status;
 }
 
 static clt_status run_start(clt_check *check, const clt_case *c, bool drops, clt_error *error)
@@ -195,7 +212,7 @@ static clt_status run_start(clt_check *check, const clt_case *c, bool drops, clt
         int s = clt_shard_of_sample(&shards, b);
         start[b] = b + 1 < shards.first[s + 1] ? b - shards.first[s] : c->timesteps;
     }
-    return run(check, c, 2, drops, start, error);
+    return run(check, c, 2, drops, false, start, error);
 }
 
 /* As run_both, from no masked step to nothing else. */
@@ -227,4 +244,11 @@ static clt_status run_both_masks(clt_check *check, const clt_case *c, clt_error 
     }
 
 const clt_case clt_cases_lstm[] = {LSTM_CASES("step"), LSTM_CASES("group"), {0}};
-const clt_case clt_cases_lstm_rows[] = {LSTM_CASES("rows"), {0}};
+/* Beside them the paths of `rows` alone: a shared prefix, more positions than a block of the
+ * recurrent gradient, and tiles whose units are shared by several compute units. */
+const clt_case clt_cases_lstm_rows[] = {
+    LSTM_CASES("rows"),
+    {"lstm, shared pads", "lstm", "rows", 40, 20, 12, 20, false, TOLERANCE, run_prefix},
+    {"lstm, shared pads", "lstm", "rows", 70, 60, 16, 60, false, TOLERANCE, run_prefix},
+    {"lstm, wide", "lstm", "rows", 2, 4, 9, 512, false, TOLERANCE, run_lstm},
+    {0}};

@@ -72,7 +72,7 @@ static clt_status run_rule(clt_check *check, const clt_case *c, const clt_optimi
     int32_t bits[4] = {0, 0, 0, c->flag};
     clt_status status;
     if (table) {
-        CLT_TRY(clt_check_words(check, c->samples, c->timesteps, c->hidden, &batch, error));
+        CLT_TRY(clt_check_words(check, c->samples, c->timesteps, c->hidden, false, &batch, error));
         rows = (size_t)batch.row_count * (size_t)c->features;
     }
     CLT_TRY(clt_check_input(check, "p", count, 0.05, &p, error));

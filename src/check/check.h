@@ -78,14 +78,19 @@ void clt_check_judge(clt_check *check, double tolerance);
 
 void clt_check_release(clt_check *check);
 
-/* A batch of random words with its inverse lists, on the device and on the host. */
+/* A batch of random words with its inverse lists, on the device and on the host.
+ *
+ * packs  samples begin with pads, from none to all but one word; on the device they are packed
+ *        (clt_sequence), on the host they are not */
 typedef struct clt_check_batch {
     clt_extent extent;
-    int row_count;
+    int row_count, longest;
     clt_array *index, *positions, *offsets, *unique;
+    clt_array *start; /* NULL: it is not packed */
 } clt_check_batch;
 CLT_NODISCARD clt_status clt_check_words(clt_check *check, int samples, int timesteps,
-                                         int vocabulary, clt_check_batch *batch, clt_error *error);
+                                         int vocabulary, bool packs, clt_check_batch *batch,
+                                         clt_error *error);
 
 /* The cases by room: ends with an op of NULL. */
 extern const clt_case clt_cases_gemm[];
