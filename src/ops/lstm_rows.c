@@ -35,7 +35,8 @@ typedef struct rows_state {
 
 static bool suits(const clt_runtime *runtime, const clt_lstm_config *config)
 {
-    return clt_runtime_is_cpu(runtime) && config->hidden <= HIDDEN_MAX;
+    return clt_runtime_is_cpu(runtime) && !clt_runtime_is_llvmpipe(runtime) &&
+           config->hidden <= HIDDEN_MAX;
 }
 
 static void destroy(void *state)

@@ -116,6 +116,11 @@ bool clt_runtime_is_lost(const clt_runtime *runtime)
     return runtime->lost;
 }
 
+bool clt_runtime_is_llvmpipe(const clt_runtime *runtime)
+{
+    return clt_is_llvmpipe(&runtime->device);
+}
+
 bool clt_runtime_is_cpu(const clt_runtime *runtime)
 {
     return runtime->device.type == CLT_DEVICE_CPU;

@@ -140,6 +140,8 @@ size_t clt_kernel_item_group(const clt_kernel *kernel);
 
 /* ---- the device ------------------------------------------------------------------------------ */
 bool clt_runtime_is_cpu(const clt_runtime *runtime);
+/* Whose compiler takes minutes for kernels with thousands of vector instructions. */
+bool clt_runtime_is_llvmpipe(const clt_runtime *runtime);
 int clt_runtime_vector_width(const clt_runtime *runtime); /* native, of float: 1 .. 16 */
 /* Bytes of the cache of global memory; some drivers name an inner level's or 0. */
 uint64_t clt_runtime_cache_bytes(const clt_runtime *runtime);
