@@ -235,13 +235,13 @@ clt_status clt_lstm_plan(clt_runtime *runtime, const clt_lstm_config *config,
     made->variant = choose(runtime, config);
     made->packs = choose_packs(made);
     made->has_prefix = made->packs && !config->masked;
-    clt_runtime_planned(runtime, "lstm", made->variant->name);
     if (limits->train) {
         CLT_TRY(plan_sums(made, error));
     }
     CLT_TRY(reserve(made, error)); /* first: it checks that sizes can be multiplied */
     CLT_TRY(plan_products(made, error));
     CLT_TRY(made->variant->plan(made, &made->state, error));
+    clt_runtime_planned(runtime, "lstm", made->variant->name); /* group may have taken step */
     *op = made;
     return CLT_OK;
 done:
