@@ -14,13 +14,16 @@ extern "C" {
 /* One case: an op in one variant on one shape. */
 typedef struct clt_selftest_row {
     const char *op;       /* "lstm backward" */
-    const char *variant;  /* "rows", "step", "clblast", "own", or "" */
+    const char *variant;  /* "rows", "clblast", "lazy" and so on, or "" */
     const char *shape;    /* "B=5 T=7 D=3 H=13" */
     double largest_error; /* over all outputs, in the tolerance's own measure; NaN fails */
     double tolerance;
     double seconds; /* first run on the device, with what it compiled */
     bool passed;
     const char *failure; /* "" when passed, else what was wrong */
+    /* What training takes here in the place of the variant, which the device cannot run or gets
+     * wrong, and what was run for the case; "": the variant itself. */
+    const char *replaced_by;
 } clt_selftest_row;
 
 /* Runs every op against the plain-C reference, those that can be computed in several ways in each

@@ -1,4 +1,5 @@
 /* cases_gemm.c: every way the network multiplies matrices, by both providers. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,7 @@ static clt_status run_gemm(clt_check *check, const clt_case *c, clt_error *error
     clt_status status;
     CLT_TRY(clt_gemm_plan(check->runtime, &config, &gemm, error));
     if (strcmp(clt_gemm_variant(gemm), c->variant) != 0) {
-        status = clt_fail(error, CLT_KERNEL, 0, "the provider's known answer was wrong");
-        goto done;
+        snprintf(check->replaced_by, sizeof check->replaced_by, "%s", clt_gemm_variant(gemm));
     }
     CLT_TRY(clt_check_input(check, "a", (size_t)m * (size_t)k, 1.0, &a, error));
     CLT_TRY(clt_check_input(check, "b", (size_t)k * (size_t)n, 1.0, &b, error));

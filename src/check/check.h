@@ -19,7 +19,8 @@ typedef struct clt_check {
     const struct clt_array *worst; /* where it was */
     size_t worst_at;
     float worst_got;
-    char failure[256]; /* "" so far */
+    char failure[256];    /* "" so far */
+    char replaced_by[32]; /* the variant that was planned instead of the case's; "": none */
 } clt_check;
 
 struct clt_case {
@@ -36,6 +37,7 @@ typedef struct clt_case_result {
     double largest_error;
     double seconds;
     char failure[256]; /* "": passed */
+    char replaced_by[32];
 } clt_case_result;
 
 /* Runs one case, its variant forced meanwhile. A failing call is a failed case; CLT_KERNEL only

@@ -53,6 +53,7 @@ clt_status clt_case_run(clt_runtime *runtime, const clt_case *c, clt_case_result
     result->largest_error = check.largest_error;
     result->seconds = clt_now() - began;
     memcpy(result->failure, check.failure, sizeof result->failure);
+    memcpy(result->replaced_by, check.replaced_by, sizeof result->replaced_by);
     clt_check_release(&check);
     if (clt_runtime_is_lost(runtime)) {
         char shape[64];
@@ -79,6 +80,7 @@ static clt_status run_case(clt_runtime *runtime, const clt_case *c,
                                    .tolerance = c->tolerance,
                                    .seconds = result.seconds,
                                    .passed = result.failure[0] == 0,
+                                   .replaced_by = result.replaced_by,
                                    .failure = result.failure};
     *failures += !line.passed;
     if (row != NULL) {

@@ -121,6 +121,9 @@ static clt_status check_gemm(search *s, const clt_layer *layer, const char *vari
         clt_case_result result;
         clt_status status = clt_case_run(s->runtime, &c, &result, error);
         snprintf(failure, room, "%s", result.failure);
+        if (failure[0] == 0 && result.replaced_by[0] != 0) {
+            snprintf(failure, room, "only gemm=%s is right", result.replaced_by);
+        }
         if (status != CLT_OK || failure[0] != 0) {
             return status;
         }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "blas/gemm.h"
+#include "check/check.h"
 #include "ref/ref.h"
 #include "util/memory.h"
 #include "util/random.h"
@@ -486,6 +487,23 @@ static void test_fallback_build(void **state)
     check_fallback("kernel __attribute__", "kernal __attribute__", "gemm.cl does not build", false);
 }
 
+/* The self-test takes what training takes, and says so. */
+static void test_self_test(void **state)
+{
+    clt_error error;
+    notes seen = {0};
+    clt_case_result result;
+    (void)state;
+    clt_runtime *runtime = open_broken("fma(factor, x1, ", "fma(factor + 1.0f, x1, ", &seen);
+    assert_ok(clt_case_run(runtime, &clt_cases_gemm[0], &result, &error));
+    assert_string_equal(clt_cases_gemm[0].variant, "own");
+    assert_string_equal(result.failure, "");
+    assert_string_equal(result.replaced_by, "clblast");
+    close_broken(runtime);
+    assert_ok(clt_case_run(*state, &clt_cases_gemm[0], &result, &error));
+    assert_string_equal(result.replaced_by, "");
+}
+
 /* CLBlast is made to fail by parameters that do not build. This runs last, because they hold for
  * the device until a new runtime puts the right ones back. */
 static void test_both_wrong(void **state)
@@ -547,7 +565,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_clblast_small),
         cmocka_unit_test(test_clblast_large),  cmocka_unit_test(test_clblast_rows),
         cmocka_unit_test(test_fallback_wrong), cmocka_unit_test(test_fallback_nan),
-        cmocka_unit_test(test_fallback_build), cmocka_unit_test(test_both_wrong),
+        cmocka_unit_test(test_fallback_build), cmocka_unit_test(test_self_test),
+        cmocka_unit_test(test_both_wrong),
     };
     return cmocka_run_group_tests(tests, open_runtime, close_runtime);
 }

@@ -19,6 +19,10 @@ static void print_row(void *user, const clt_selftest_row *row)
     printf("%-4s  %-22s %-8s %-26s error %8.2e  tolerance %8.2e  %7.3f s%s%s\n",
            row->passed ? "ok" : "FAIL", row->op, row->variant, row->shape, row->largest_error,
            row->tolerance, row->seconds, row->failure[0] != '\0' ? "  " : "", row->failure);
+    if (row->replaced_by[0] != '\0') {
+        printf("      this device does not do %s; %s took its place\n", row->variant,
+               row->replaced_by);
+    }
     cli_flush_stdout();
 }
 
