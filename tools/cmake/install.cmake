@@ -3,9 +3,7 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS cltrain EXPORT cltrainTargets)
-if(TARGET cltrain-program)
-  install(TARGETS cltrain-program)
-endif()
+install(TARGETS cltrain-program)
 install(DIRECTORY include/cltrain DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cltrain)
