@@ -170,6 +170,12 @@ static void answers_have_the_labels_of_the_data(void **state)
     clt_run_command(&run, 0, "cltrain evaluate learnt/model.safetensors --data reviews.csv");
     assert_contains(run.out, "accuracy: 1.0");
     clt_run_free(&run);
+    /* a name that is not UTF-8 */
+    clt_run_command(&run, 0,
+                    "cp reviews.csv \"$(printf 'r\\377.csv')\"; cltrain evaluate "
+                    "learnt/model.safetensors --json --data \"$(printf 'r\\377.csv')\"");
+    assert_contains(run.out, "\"data\": \"r?.csv\"");
+    clt_run_free(&run);
     clt_run_command(&run, 0, "cltrain evaluate learnt/model.safetensors --data acl.tar.gz");
     assert_contains(run.out, "accuracy: 1.0");
     clt_run_free(&run);

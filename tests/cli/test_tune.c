@@ -207,7 +207,7 @@ static void a_signal_ends_the_search(void **state)
     clt_run_finish(&run);
     assert_int_equal(run.code, 130);
     assert_contains(run.err, "cltrain tune: stopped by SIGINT; nothing has changed\n");
-    assert_contains(run.out, " plans were not tried");
+    assert_contains(run.out, " plans were not tried\n");
     clt_run_free(&run);
 }
 

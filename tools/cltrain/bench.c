@@ -144,12 +144,12 @@ static json_t *report_value(const bench *b)
     double steps = (double)epoch_steps(b);
 
     return json_pack(
-        "{s:s, s:o, s:s, s:s, s:i, s:i, s:i, s:s, s:b, s:I, s:I, s:f, s:f, s:i, s:i, s:o, s:I, "
+        "{s:s, s:o, s:s, s:s, s:i, s:i, s:i, s:o, s:b, s:I, s:I, s:f, s:f, s:i, s:i, s:o, s:I, "
         "s:f, s:I, s:o, s:i, s:o}",
         "version", clt_version(), "device", cli_json_device(clt_runtime_device(b->runtime)), "plan",
         r->plan, "model", settings->model, "num_words", (int)settings->reading.num_words, "maxlen",
-        (int)settings->reading.maxlen, "batch", (int)settings->batch, "data", b->source.name,
-        "synthetic", b->source.train->synthetic, "train_samples",
+        (int)settings->reading.maxlen, "batch", (int)settings->batch, "data",
+        cli_json_text(b->source.name), "synthetic", b->source.train->synthetic, "train_samples",
         (json_int_t)b->source.train->count, "test_samples", (json_int_t)test_of(b)->count,
         "peak_flops_per_second", r->peak_flops, "peak_bytes_per_second", r->peak_bandwidth,
         "warmup_steps", (int)r->warmup_steps, "steps_per_repeat", (int)r->repeat_steps,

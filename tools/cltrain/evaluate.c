@@ -116,7 +116,7 @@ static json_t *mistakes_value(const evaluation *e)
 
 static clt_status print_json(const evaluation *e, clt_error *error)
 {
-    json_t *value = json_pack("{s:s, s:b, s:f}", "data", e->source.name, "synthetic",
+    json_t *value = json_pack("{s:o, s:b, s:f}", "data", cli_json_text(e->source.name), "synthetic",
                               e->source.test->synthetic, "seconds", e->seconds);
     bool failed = json_object_update_new(value, cli_json_scores(e->report, e->model)) != 0;
 

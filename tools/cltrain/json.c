@@ -18,8 +18,7 @@ const char *cli_device_type(clt_device_type type)
     return "other";
 }
 
-/* A driver's string as JSON, also when it is not UTF-8. */
-static json_t *text_value(const char *text)
+json_t *cli_json_text(const char *text)
 {
     json_t *value = json_string(text);
 
@@ -42,13 +41,14 @@ json_t *cli_json_device(const clt_device *d)
     return json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, "
                      "s:I}",
                      "id", id, "type", cli_device_type(d->type), "usable", d->usable, "integrated",
-                     d->integrated, "reason", text_value(d->reason), "name", text_value(d->name),
-                     "vendor", text_value(d->vendor), "platform", text_value(d->platform_name),
-                     "version", text_value(d->version), "driver", text_value(d->driver),
-                     "compute_units", (json_int_t)d->compute_units, "clock_mhz",
-                     (json_int_t)d->clock_mhz, "global_memory", (json_int_t)d->global_memory,
-                     "max_allocation", (json_int_t)d->max_allocation, "local_memory",
-                     (json_int_t)d->local_memory, "max_work_group", (json_int_t)d->max_work_group);
+                     d->integrated, "reason", cli_json_text(d->reason), "name",
+                     cli_json_text(d->name), "vendor", cli_json_text(d->vendor), "platform",
+                     cli_json_text(d->platform_name), "version", cli_json_text(d->version),
+                     "driver", cli_json_text(d->driver), "compute_units",
+                     (json_int_t)d->compute_units, "clock_mhz", (json_int_t)d->clock_mhz,
+                     "global_memory", (json_int_t)d->global_memory, "max_allocation",
+                     (json_int_t)d->max_allocation, "local_memory", (json_int_t)d->local_memory,
+                     "max_work_group", (json_int_t)d->max_work_group);
 }
 
 static int print(json_t *value, size_t flags)

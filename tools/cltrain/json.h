@@ -9,6 +9,10 @@
 /* "CPU", "GPU", "accelerator", "other" */
 const char *cli_device_type(clt_device_type type);
 
+/* The name of a file or what a driver says, which need not be UTF-8: then ? stands for what is not
+ * ASCII. NULL without memory. */
+json_t *cli_json_text(const char *text);
+
 /* A device as `devices --json` lists it. NULL without memory. */
 json_t *cli_json_device(const clt_device *device);
 

@@ -83,8 +83,9 @@ static clt_status search(tune *t, clt_error *error)
     }
     const clt_tune_result *result = &t->result;
     if (result->untried > 0) {
-        printf("%d of %d plans were not tried; a longer --budget tries more\n",
-               (int)result->untried, (int)(result->tried + result->untried));
+        printf("%d of %d plans were not tried%s\n", (int)result->untried,
+               (int)(result->tried + result->untried),
+               result->stopped ? "" : "; a longer --budget tries more");
     }
     if (result->gain > 0.0) {
         printf("%s saves %.1f%% of a step; kept in %s\n", result->plan, 100.0 * result->gain,
