@@ -296,14 +296,15 @@ static clt_status take_global(clt_pickle_reader *r, const char *expected,
         CLT_TRY(take_text(r, expected, &kind, name));
         CLT_TRY(clt_pickle_expect(r, CLT_PICKLE_STACK_GLOBAL));
     }
-    size_t length = strlen(text);
-    if (length + strlen(name) + 2 > CLT_PICKLE_TEXT_SIZE) {
+    size_t length = strlen(text), bytes = strlen(name) + 1;
+    if (length + 1 + bytes > CLT_PICKLE_TEXT_SIZE) {
         status = clt_fail(r->error, CLT_INPUT, 0,
                           "byte %" PRIu64 ": global '%s %s' is not allowed here (expected '%s')",
                           byte, text, name, expected);
         goto done;
     }
-    snprintf(text + length, CLT_PICKLE_TEXT_SIZE - length, " %s", name);
+    text[length] = ' ';
+    memcpy(text + length + 1, name, bytes);
     CLT_TRY(clt_pickle_take_put(r, CLT_MEMO_GLOBAL_NAME, text));
 done:
     return status;

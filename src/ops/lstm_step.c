@@ -224,7 +224,7 @@ done:
 static clt_status recurrent_gradient(clt_lstm *op, const clt_sequence *x, clt_error *error)
 {
     const clt_extent *extent = &x->extent;
-    clt_status status;
+    clt_status status = CLT_OK;
     step_state *step = op->state;
     int hidden = op->config.hidden, columns = 4 * hidden;
     for (int s = 0; s < extent->shards.count; s++) {

@@ -84,8 +84,8 @@ static clt_status build_failed(clt_runtime *runtime, cl_program program, const c
 enum { FILES_MAX = 6 };
 
 typedef struct source_file {
-    char name[64], line[96]; /* before its text */
-    char *own;               /* its text, when that has to be freed */
+    char name[64];
+    char *own; /* its text, when that has to be freed */
 } source_file;
 
 /* common.cl and those of a program's name, in order. Returns their number; 0: there are too many.
@@ -109,6 +109,7 @@ static clt_status build(clt_runtime *runtime, const char *name, const char *prel
                         cl_program *program, clt_error *error)
 {
     source_file files[FILES_MAX] = {0};
+    char lines[FILES_MAX][96]; /* before their texts */
     const char *sources[3 + 2 * FILES_MAX] = {runtime->pocl ? "#define CLT_POCL\n" : "",
                                               "#line 1 \"prelude\"\n", prelude};
     size_t lengths[3 + 2 * FILES_MAX];
@@ -123,8 +124,8 @@ static clt_status build(clt_runtime *runtime, const char *name, const char *prel
     }
     for (int k = 0; k < file_count; k++) {
         source_file *file = &files[k];
-        snprintf(file->line, sizeof file->line, "\n#line 1 \"%.63s\"\n", file->name);
-        sources[count++] = file->line;
+        snprintf(lines[k], sizeof lines[k], "\n#line 1 \"%.63s\"\n", file->name);
+        sources[count++] = lines[k];
         CLT_TRY(source_text(file->name, &sources[count++], &file->own, error));
     }
     for (unsigned k = 0; k < count; k++) {
