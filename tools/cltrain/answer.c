@@ -44,9 +44,9 @@ static clt_status find_known(const clt_model *model, const char *word, bool *kno
 /* The words but for number `left_out`, as a text. */
 static void join_words(const cli_explanation *e, size_t left_out, char *to)
 {
-    for (size_t k = 0; k < e->count; k++) {
-        if (k != left_out) {
-            to = stpcpy(to, e->words[k].text);
+    for (size_t k = 0; k < e->near_count; k++) {
+        if (e->near + k != e->words + left_out) {
+            to = stpcpy(to, e->near[k].text);
             *to++ = ' ';
         }
     }
@@ -60,8 +60,8 @@ static clt_status find_changes(const clt_model *model, clt_runtime *runtime, int
     size_t classes = (size_t)clt_model_class_count(model), bytes = 1;
     clt_status status = CLT_OK;
 
-    for (size_t k = 0; k < e->count; k++) {
-        bytes += strlen(e->words[k].text) + 1;
+    for (size_t k = 0; k < e->near_count; k++) {
+        bytes += strlen(e->near[k].text) + 1;
     }
     char *room = calloc(BATCH, bytes);
     const char *texts[BATCH];
@@ -90,33 +90,37 @@ clt_status cli_explain(const clt_model *model, clt_runtime *runtime, const char 
                        clt_error *error)
 {
     const clt_reading *reading = clt_model_reading(model);
-    const size_t maxlen = (size_t)reading->maxlen;
+    const size_t maxlen = (size_t)reading->maxlen, start = reading->start_char >= 0;
+    const bool front = reading->truncating == CLT_PRE; /* is cut off */
     cli_explanation e = {0};
-    size_t all, ids = reading->start_char >= 0;
+    size_t all, most = front ? maxlen : maxlen - start;
     char *word;
 
     clt_status status = clt_text_split(text, bytes, &e.texts, &all, error);
     if (status != CLT_OK) {
         return status;
     }
-    ids += all;
-    e.cut = ids > maxlen ? ids - maxlen : 0;
+    e.cut = start + all > maxlen ? start + all - maxlen : 0;
     /* Only what the network reads can move it: without one of its words it reads one more. */
-    e.count = all > maxlen + 1 ? maxlen + 1 : all;
-    e.words = calloc(e.count + 1, sizeof *e.words);
-    if (e.words == NULL) {
+    e.count = all > most ? most : all;
+    e.near_count = all > most ? most + 1 : all;
+    e.near = calloc(e.near_count + 1, sizeof *e.near);
+    if (e.near == NULL) {
         status = cli_set_memory_error(error);
         goto done;
     }
+    e.words = e.near + (front ? e.near_count - e.count : 0);
     word = e.texts;
-    for (size_t k = 0; reading->truncating == CLT_PRE && k < all - e.count; k++) {
+    for (size_t k = 0; front && k < all - e.near_count; k++) {
+        word += strlen(word) + 1;
+    }
+    for (size_t k = 0; k < e.near_count; k++) {
+        e.near[k].text = word;
         word += strlen(word) + 1;
     }
     for (size_t k = 0; k < e.count && status == CLT_OK; k++) {
-        e.words[k].text = word;
-        status = find_known(model, word, &e.words[k].known, error);
+        status = find_known(model, e.words[k].text, &e.words[k].known, error);
         e.unknown += !e.words[k].known;
-        word += strlen(word) + 1;
     }
     if (status == CLT_OK) {
         status = find_changes(model, runtime, label, probability, &e, error);
@@ -132,7 +136,7 @@ done:
 void cli_explanation_free(cli_explanation *explanation)
 {
     free(explanation->texts);
-    free(explanation->words);
+    free(explanation->near);
     *explanation = (cli_explanation){0};
 }
 

@@ -12,9 +12,11 @@ typedef struct cli_word {
 } cli_word;
 
 typedef struct cli_explanation {
-    char *texts; /* of the words */
-    cli_word *words;
+    char *texts;     /* of the words */
+    cli_word *words; /* [count]: those that the network reads */
     size_t count, unknown;
+    cli_word *near; /* [near_count]: these, and the one that it reads without one of them */
+    size_t near_count;
     size_t cut; /* ids that --maxlen leaves no room for */
 } cli_explanation;
 
