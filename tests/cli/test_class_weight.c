@@ -40,7 +40,7 @@ static void balanced_is_what_it_says(void **state)
     (void)state;
     write_files();
     fit("1", "--data two.csv --class-weight balanced --out balanced");
-    fit("1", "--data two.csv --class-weight bad=2,good=0.66666666666 --out by_name");
+    fit("1", "--data two.csv --class-weight __label__bad=2,good=0.66666666666 --out by_name");
     fit("1", "--data two.csv --out none");
     assert_same_model("balanced", "by_name");
     clt_run_command(&run, 1, "cmp -s balanced/model.safetensors none/model.safetensors");

@@ -8,6 +8,8 @@
 
 #include "names.h"
 
+#define PREFIX "__label__"
+
 /* The class whose name, the longest one, stands at the beginning of `text` before a "="; -1: none.
  */
 static int32_t find_class(const char *text, const clt_model *model, size_t *length)
@@ -63,6 +65,11 @@ static clt_status read_weights(const char *text, const clt_model *model, float *
 
     while (true) {
         int32_t label = find_class(at, model, &length);
+        if (label < 0 &&
+            strncmp(at, PREFIX, strlen(PREFIX)) == 0) { /* as fastText's lines have it */
+            label = find_class(at + strlen(PREFIX), model, &length);
+            length += strlen(PREFIX);
+        }
         if (label < 0) {
             return strchr(at, '=') != NULL ? fail_label(at, model, error) : fail_text(text, error);
         }
