@@ -10,6 +10,7 @@ enum { WIDTH = 880, HEIGHT = 360, NOTE_HEIGHT = 24, PNG_SCALE = 2 };
 
 static const double TITLE_SIZE = 15.0, LABEL_SIZE = 12.5, TICK_SIZE = 11.5;
 static const double LINE_WIDTH = 1.9, AXIS_WIDTH = 0.9;
+static const double TICK_GAP = 7.0, LABEL_GAP = 48.0; /* from an axis */
 static const double PI = 3.14159265358979323846;
 static const double MARGIN = 0.05; /* of the data's range, on each side */
 
@@ -26,6 +27,7 @@ typedef struct plot {
     double (*value)(const clt_metrics *metrics);
     double left, top, width, height; /* the axes' box */
     double x0, x1, y0, y1;           /* what it shows */
+    double label_gap;                /* from the ordinate to its label */
 } plot;
 
 static double accuracy(const clt_metrics *metrics)
@@ -65,8 +67,8 @@ static void draw_text(cairo_t *cairo, const char *text, double size, double x, d
     cairo_show_text(cairo, text);
 }
 
-/* The widest of 1, 2, 2.5, 5 times a power of ten that leaves at most `most` + 1 ticks in a range;
- * whole: 1 or more, and no halves. */
+/* The smallest of 1, 2, 2.5, 5 times a power of ten that leaves at most `most` + 1 ticks in a
+ * range; whole: 1 or more, and no halves. */
 static double tick_step(double range, int most, bool whole)
 {
     static const double steps[] = {1.0, 2.0, 2.5, 5.0, 10.0};
@@ -92,20 +94,43 @@ static int decimals_of(double step)
     return decimals;
 }
 
-static void draw_y_ticks(cairo_t *cairo, const plot *p)
+/* The ticks of the ordinate, or only the width of the widest number beside them. */
+static double put_y_ticks(cairo_t *cairo, const plot *p, bool draws)
 {
-    double step = tick_step(p->y1 - p->y0, 7, false);
-    int decimals = decimals_of(step);
+    double step = tick_step(p->y1 - p->y0, 7, false), widest = 0.0;
+    double largest = fmax(fabs(p->y0), fabs(p->y1));
     char text[32];
 
+    cairo_set_font_size(cairo, TICK_SIZE);
     for (double tick = ceil(p->y0 / step); tick * step <= p->y1; tick += 1.0) {
-        double y = place_y(p, tick * step);
-        cairo_move_to(cairo, p->left, y);
-        cairo_line_to(cairo, p->left - 4, y);
-        cairo_stroke(cairo);
-        snprintf(text, sizeof text, "%.*f", decimals, tick * step + 0.0); /* no "-0.0" */
-        draw_text(cairo, text, TICK_SIZE, p->left - 7, y, 1.0, 0.5);
+        double value = tick * step + 0.0, y = place_y(p, value); /* no "-0.0" */
+        cairo_text_extents_t extents;
+        if (largest < 1e5) {
+            snprintf(text, sizeof text, "%.*f", decimals_of(step), value);
+        } else {
+            snprintf(text, sizeof text, "%.*g", 2 + (int)log10(largest / step), value);
+        }
+        cairo_text_extents(cairo, text, &extents);
+        widest = fmax(widest, extents.x_advance);
+        if (draws) {
+            cairo_move_to(cairo, p->left, y);
+            cairo_line_to(cairo, p->left - 4, y);
+            cairo_stroke(cairo);
+            draw_text(cairo, text, TICK_SIZE, p->left - TICK_GAP, y, 1.0, 0.5);
+        }
     }
+    return widest;
+}
+
+/* Numbers that need more than the usual room push the box aside. */
+static void set_label_gap(cairo_t *cairo, plot *p)
+{
+    double needed = put_y_ticks(cairo, p, false) + TICK_GAP + 10.0;
+    double more = fmax(0.0, needed - LABEL_GAP);
+
+    p->label_gap = LABEL_GAP + more;
+    p->left += more;
+    p->width -= more;
 }
 
 static void draw_x_ticks(cairo_t *cairo, const plot *p, size_t epochs)
@@ -133,12 +158,12 @@ static void draw_axes(cairo_t *cairo, const plot *p, size_t epochs)
     cairo_set_line_width(cairo, AXIS_WIDTH);
     cairo_rectangle(cairo, p->left, p->top, p->width, p->height);
     cairo_stroke(cairo);
-    draw_y_ticks(cairo, p);
+    (void)put_y_ticks(cairo, p, true);
     draw_x_ticks(cairo, p, epochs);
     draw_text(cairo, p->title, TITLE_SIZE, middle, p->top - 9, 0.5, 0.0);
     draw_text(cairo, "Epoch", LABEL_SIZE, middle, p->top + p->height + 36, 0.5, 0.0);
     cairo_save(cairo);
-    cairo_translate(cairo, p->left - 48, p->top + p->height / 2);
+    cairo_translate(cairo, p->left - p->label_gap, p->top + p->height / 2);
     cairo_rotate(cairo, -PI / 2);
     draw_text(cairo, p->label, LABEL_SIZE, 0, 0, 0.5, 0.0);
     cairo_restore(cairo);
@@ -273,6 +298,7 @@ static void draw(cairo_t *cairo, const clt_history *history, bool validated, con
         p->width = WIDTH / 2.0 - 74 - 22;
         p->height = HEIGHT - 36 - 54;
         set_range(p, history, validated);
+        set_label_gap(cairo, p);
         draw_axes(cairo, p, history->count);
         draw_line(cairo, p, history, false);
         if (validated) {
