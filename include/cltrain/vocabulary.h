@@ -17,10 +17,10 @@ extern "C" {
  * + index_from. It knows how often each word occurred in the training texts, where it was made from
  * texts.
  *
- * The words of a text are those of Keras's Tokenizer: UTF-8 (damaged bytes become U+FFFD, a byte
- * order mark in front is left out), `<br />` a space, lower case as Python's str.lower(), split at
- * !"#$%&()*+,-./:;<=>?@[\]^_`{|}~, space, tab, ends of lines (LF, CR LF, CR) and 0.
- * (keras/src/legacy/preprocessing/text.py) */
+ * The words of a text are those of Keras's Tokenizer (keras/src/legacy/preprocessing/text.py):
+ * lower case as Python's str.lower(), split at !"#$%&()*+,-./:;<=>?@[\]^_`{|}~, space, tab and LF.
+ * Before that, and not in Keras, `<br>`, `<br/>`, `<br />` in any case, CR and 0 become spaces, a
+ * byte order mark in front is left out, and damaged UTF-8 becomes U+FFFD. */
 
 /* The words of a text, each ended by 0, one behind the other.
  *

@@ -7,10 +7,16 @@
 
 #include "util/error.h"
 
-/* The rules of clt_words_begin as Keras's Tokenizer names its options, JSON: what a model file says
- * of how its words were found. */
+/* The rules of clt_words_begin, JSON: what a model file says of how its words were found. They are
+ * the options of Keras's Tokenizer, by their names, and before it `spaces`, a regular expression of
+ * Python's re, whose matches become spaces. Files of before have the same rules in the other form,
+ * where that was left to be known. */
+#define CLT_WORDS_FILTERS "\"filters\":\"!\\\"#$%&()*+,-./:;<=>?@[\\\\]^_`{|}~\\t\\n\""
+#define CLT_WORDS_KERAS "\"lower\":true,\"split\":\" \"}"
 #define CLT_WORDS_RULES                                                                            \
-    "{\"filters\":\"!\\\"#$%&()*+,-./:;<=>?@[\\\\]^_`{|}~\\t\\n\",\"lower\":true,\"split\":\" \"}"
+    "{" CLT_WORDS_FILTERS ",\"spaces\":\"(?i)<br "                                                 \
+                          "*/?>|[\\\\r\\\\x00]|^\\\\ufeff\"," CLT_WORDS_KERAS
+#define CLT_WORDS_RULES_BEFORE "{" CLT_WORDS_FILTERS "," CLT_WORDS_KERAS
 
 /* A walk over the words of texts, one text after the other. Zeroed before the first. */
 typedef struct clt_words {

@@ -369,7 +369,8 @@ static clt_status take_vocabulary(clt_model *model, const char *path, const clt_
     const clt_stored_tensor *counts = clt_safetensors_find(file, COUNTS);
     const char *rules = clt_safetensors_metadata(file, TOKENIZER);
     int64_t most = (int64_t)model->reading.num_words - model->reading.index_from - 1;
-    if (rules != NULL && strcmp(rules, CLT_WORDS_RULES) != 0) {
+    if (rules != NULL && strcmp(rules, CLT_WORDS_RULES) != 0 &&
+        strcmp(rules, CLT_WORDS_RULES_BEFORE) != 0) {
         status = clt_fail(error, CLT_INPUT, 0, "%s: metadata %s is %.100s; this program's is %s",
                           path, TOKENIZER, rules, CLT_WORDS_RULES);
         goto done;

@@ -410,6 +410,11 @@ static void rules(spoiled *s)
     words(s);
     s->metadata[s->metadata_count++] = (clt_metadata){"tokenizer", CLT_WORDS_RULES};
 }
+static void rules_before(spoiled *s)
+{
+    words(s);
+    s->metadata[s->metadata_count++] = (clt_metadata){"tokenizer", CLT_WORDS_RULES_BEFORE};
+}
 static void other_rules(spoiled *s)
 {
     words(s);
@@ -451,6 +456,7 @@ static void test_refused_files(void **state)
     expect_refused(open_class, "tensor classes: the text of the words has 3 bytes, 1 words take 2");
     expect_refused(damaged_class, "tensor classes: word 2 is not UTF-8");
     expect_refused(rules, NULL);
+    expect_refused(rules_before, NULL);
     expect_refused(other_rules, "metadata tokenizer is {}; this program's is {\"filters\"");
 }
 
