@@ -60,6 +60,10 @@ static clt_status check_column(const clt_columns *columns, int found, const char
     if (found == 1) {
         return CLT_OK;
     }
+    if (columns->count == 1 && strpbrk(columns->names.text, ";|") != NULL) {
+        return clt_fail(error, CLT_INPUT, 0, "one column, %s: separate columns by commas or tabs",
+                        columns->names.text);
+    }
     if (wanted != NULL) {
         return clt_fail(error, CLT_INPUT, 0, "%s column named '%s' among %s",
                         found == 0 ? "no" : "more than one", wanted, columns->names.text);

@@ -148,6 +148,8 @@ static void what_makes_no_sense(void **state)
                    "--no-validation cannot be given with");
     assert_refused("cltrain fit --data demo:8 --validation x.csv --validation-split 0.5", 2,
                    "--validation or --validation-split, not both");
+    assert_refused("cltrain fit --data - --validation - < /dev/null", 2,
+                   "only one of --data and --validation can be standard input");
     assert_refused("cltrain fit --data demo:8 --warmup -3", 2, "--warmup -3");
 }
 

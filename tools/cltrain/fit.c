@@ -434,6 +434,9 @@ static const char *contradiction(const cli_settings *settings)
 
     return settings->no_validation && (settings->validation != NULL || split)
                ? "--no-validation cannot be given with --validation or --validation-split"
+           : settings->validation != NULL && strcmp(settings->validation, "-") == 0 &&
+                   strcmp(settings->data, "-") == 0
+               ? "only one of --data and --validation can be standard input"
            : settings->validation != NULL && split
                ? "give --validation or --validation-split, not both"
            : settings->min_delta > 0.0 && settings->patience == 0 &&
