@@ -12,10 +12,9 @@ static size_t area(int a, int b)
     return (size_t)a * (size_t)b;
 }
 
-static clt_sequence sequence_of(const clt_check_batch *batch, int features, clt_buffer rows)
+static clt_sequence sequence_of(const clt_check_batch *batch, clt_buffer rows)
 {
     return (clt_sequence){.extent = batch->extent,
-                          .features = features,
                           .row_count = batch->row_count,
                           .rows = rows,
                           .index = batch->index->device,
@@ -39,7 +38,7 @@ static clt_status run_embedding(clt_check *check, const clt_case *c, clt_error *
     CLT_TRY(clt_embedding_plan(check->runtime, c->features, &op, error));
     CLT_TRY(clt_embedding_forward(op, table->device, batch.unique->device, batch.row_count,
                                   rows->device, error));
-    clt_sequence sequence = sequence_of(&batch, c->features, rows->device);
+    clt_sequence sequence = sequence_of(&batch, rows->device);
     CLT_TRY(clt_embedding_expand(op, &sequence, x->device, error));
     clt_ref_embedding_f32(table->host, c->features, (const int32_t *)batch.unique->host,
                           batch.row_count, rows->host);
@@ -57,18 +56,16 @@ static clt_status run_segments(clt_check *check, const clt_case *c, clt_error *e
     clt_reduce *op = NULL;
     clt_check_batch batch;
     clt_array *src, *dst;
-    clt_limits limits = {c->samples, c->timesteps, true};
-    clt_buffer saved, scratch;
+    clt_buffer saved;
     clt_status status;
     CLT_TRY(clt_check_words(check, c->samples, c->timesteps, c->hidden, false, &batch, error));
     CLT_TRY(clt_check_input(check, "src", area(c->samples * c->timesteps, c->features), 1.0, &src,
                             error));
     CLT_TRY(clt_check_output(check, "dst", area(batch.row_count, c->features), false, &dst, error));
-    CLT_TRY(clt_reduce_plan(check->runtime, &limits, 0, &op, error));
-    CLT_TRY(clt_check_space(check, clt_reduce_space(op).saved, &saved, error));
-    CLT_TRY(clt_check_space(check, clt_reduce_space(op).scratch, &scratch, error));
-    CLT_TRY(clt_reduce_bind(op, saved, scratch, error));
-    clt_sequence sequence = sequence_of(&batch, c->features, dst->device);
+    CLT_TRY(clt_reduce_plan(check->runtime, 0, &op, error));
+    CLT_TRY(clt_check_space(check, clt_reduce_saved(op), &saved, error));
+    CLT_TRY(clt_reduce_bind(op, saved, error));
+    clt_sequence sequence = sequence_of(&batch, dst->device);
     CLT_TRY(clt_reduce_segments(op, &sequence, c->features, src->device, dst->device, error));
     clt_ref_segment_sum_f32(&batch.extent, batch.row_count, c->features,
                             (const int32_t *)batch.offsets->host,

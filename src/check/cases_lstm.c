@@ -125,7 +125,6 @@ static clt_status run_direction(clt_check *check, direction *p, const lstm_array
         parameters.recurrent_mask = s->mask->device;
     }
     clt_sequence x = {.extent = *extent,
-                      .features = p->config.features,
                       .row_count = s->batch.row_count,
                       .rows = s->rows->device,
                       .index = s->batch.index->device,

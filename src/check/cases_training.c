@@ -11,10 +11,9 @@ static clt_status run_record(clt_check *check, const clt_case *c, clt_error *err
 {
     clt_reduce *op = NULL;
     clt_array *loss, *hit, *values, *record, *sums, *counts;
-    clt_limits limits = {c->samples, 1, true};
     clt_extent extent = clt_extent_of(c->samples, 1);
     size_t samples = (size_t)c->samples, count = (size_t)c->features;
-    clt_buffer saved, scratch;
+    clt_buffer saved;
     int32_t hits[256];
     int32_t total = 0;
     clt_status status;
@@ -26,10 +25,9 @@ static clt_status run_record(clt_check *check, const clt_case *c, clt_error *err
     CLT_TRY(clt_check_integers(check, "hit", samples, hits, &hit, error));
     CLT_TRY(clt_check_input(check, "values", count, 0.1, &values, error));
     CLT_TRY(clt_check_output(check, "record", 4, true, &record, error));
-    CLT_TRY(clt_reduce_plan(check->runtime, &limits, count + 2048, &op, error));
-    CLT_TRY(clt_check_space(check, clt_reduce_space(op).saved, &saved, error));
-    CLT_TRY(clt_check_space(check, clt_reduce_space(op).scratch, &scratch, error));
-    CLT_TRY(clt_reduce_bind(op, saved, scratch, error));
+    CLT_TRY(clt_reduce_plan(check->runtime, count + 2048, &op, error));
+    CLT_TRY(clt_check_space(check, clt_reduce_saved(op), &saved, error));
+    CLT_TRY(clt_reduce_bind(op, saved, error));
     CLT_TRY(clt_reduce_squares(op, values->device, count, error));
     CLT_TRY(clt_reduce_record(op, &extent, loss->device, hit->device, record->device, error));
     CLT_TRY(clt_check_output(check, "record's sums", 2, false, &sums, error));
@@ -145,16 +143,15 @@ static clt_status run_clip(clt_check *check, const clt_case *c, clt_error *error
     clt_clip *op = NULL;
     clt_reduce *reduce = NULL;
     clt_array *by_value, *by_norm;
-    clt_limits limits = {1, 1, true};
     clt_buffer saved;
     size_t chunks, count = (size_t)c->features;
     float limit = c->flag ? 1e6f : 0.3f;
     clt_status status;
     CLT_TRY(clt_check_input(check, "clipped by value", count, 1.0, &by_value, error));
     CLT_TRY(clt_check_input(check, "clipped by norm", count, 1.0, &by_norm, error));
-    CLT_TRY(clt_reduce_plan(check->runtime, &limits, count, &reduce, error));
-    CLT_TRY(clt_check_space(check, clt_reduce_space(reduce).saved, &saved, error));
-    CLT_TRY(clt_reduce_bind(reduce, saved, (clt_buffer){0}, error));
+    CLT_TRY(clt_reduce_plan(check->runtime, count, &reduce, error));
+    CLT_TRY(clt_check_space(check, clt_reduce_saved(reduce), &saved, error));
+    CLT_TRY(clt_reduce_bind(reduce, saved, error));
     CLT_TRY(clt_clip_plan(check->runtime, &op, error));
     CLT_TRY(clt_clip_value(op, limit, by_value->device, 0, count, error));
     CLT_TRY(clt_reduce_squares(reduce, by_norm->device, count, error));

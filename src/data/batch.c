@@ -31,7 +31,7 @@ static size_t round_up(size_t elements)
 
 clt_batch_layout clt_batch_layout_of(int samples, int timesteps)
 {
-    clt_batch_layout layout = {.samples = samples, .timesteps = timesteps};
+    clt_batch_layout layout = {.timesteps = timesteps};
     size_t positions = (size_t)samples * (size_t)timesteps;
     size_t shards = (size_t)clt_shards_of(samples).count;
     layout.start = round_up((size_t)samples);

@@ -14,21 +14,21 @@
  * of 1024 elements, so that it can be a sub-buffer. Parts of fixed size come first, so that the
  * used part of a batch is its beginning. */
 typedef struct clt_batch_layout {
-    int samples, timesteps; /* the largest batch */
-    size_t targets;         /* int32 [B]: labels */
-    size_t start;           /* int32 [B] */
-    size_t index;           /* int32 [N]: the row of each position */
-    size_t positions;       /* int32 [N]: positions ordered by row, shard, sample, time */
-    size_t unique;          /* int32 [U <= N]: sorted ids */
-    size_t offsets;         /* int32 [U * S + 1]: into positions, row-major (row, shard) */
-    size_t total;           /* elements of the largest batch */
+    int timesteps;    /* the largest batch */
+    size_t targets;   /* int32 [B]: labels */
+    size_t start;     /* int32 [B] */
+    size_t index;     /* int32 [N]: the row of each position */
+    size_t positions; /* int32 [N]: positions ordered by row, shard, sample, time */
+    size_t unique;    /* int32 [U <= N]: sorted ids */
+    size_t offsets;   /* int32 [U * S + 1]: into positions, row-major (row, shard) */
+    size_t total;     /* elements of the largest batch */
 } clt_batch_layout;
 
 clt_batch_layout clt_batch_layout_of(int samples, int timesteps);
 
 typedef struct clt_batch {
     clt_batch_layout layout;
-    clt_extent extent; /* of this batch; samples <= layout.samples */
+    clt_extent extent; /* of this batch */
     bool packs;        /* set by the caller: fill packs */
     bool masks;        /* set by the caller: fill masks */
     bool by_id;        /* index holds ids; no unique, positions and offsets */

@@ -15,7 +15,7 @@
 #define CLT_WORDS_KERAS "\"lower\":true,\"split\":\" \"}"
 #define CLT_WORDS_RULES                                                                            \
     "{" CLT_WORDS_FILTERS ",\"spaces\":\"(?i)<br "                                                 \
-                          "*/?>|[\\\\r\\\\x00]|^\\\\ufeff\"," CLT_WORDS_KERAS
+    "*/?>|[\\\\r\\\\x00]|^\\\\ufeff\"," CLT_WORDS_KERAS
 #define CLT_WORDS_RULES_BEFORE "{" CLT_WORDS_FILTERS "," CLT_WORDS_KERAS
 
 /* A walk over the words of texts, one text after the other. Zeroed before the first. */

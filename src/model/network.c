@@ -219,8 +219,7 @@ static clt_status allocate(clt_network *network, clt_error *error)
     }
     if (network->state.reduce != NULL) {
         CLT_TRY(slice(network, reduce, network->reduce_bytes, &network->reduce_saved, error));
-        CLT_TRY(
-            clt_reduce_bind(network->state.reduce, network->reduce_saved, network->scratch, error));
+        CLT_TRY(clt_reduce_bind(network->state.reduce, network->reduce_saved, error));
     }
 done:
     return status;
@@ -336,8 +335,8 @@ clt_status clt_network_create(clt_runtime *runtime, const clt_model *model,
     if (limits->train) {
         size_t rows = (size_t)limits->samples * (size_t)limits->timesteps;
         size_t gradients = model->layers.arena + rows * (size_t)model->layers.layers[0].outputs;
-        CLT_TRY(clt_reduce_plan(runtime, limits, gradients, &made->state.reduce, error));
-        made->reduce_bytes = clt_reduce_space(made->state.reduce).saved;
+        CLT_TRY(clt_reduce_plan(runtime, gradients, &made->state.reduce, error));
+        made->reduce_bytes = clt_reduce_saved(made->state.reduce);
     }
     CLT_TRY(allocate_parameters(made, shared, error));
     CLT_TRY(allocate_batch(made, error));

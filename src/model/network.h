@@ -93,12 +93,9 @@ CLT_NODISCARD clt_status clt_network_logits(clt_network *network, const clt_data
                                             const clt_reading *reading, float *logits,
                                             clt_error *error);
 
-/* Whether the model can be run over the data set: CLT_USAGE when it has ids the embedding has no
- * row for. */
-CLT_NODISCARD clt_status clt_model_check_samples(const clt_model *model, const clt_dataset *dataset,
-                                                 clt_error *error);
-/* The same, and whether the labels are those of classes that the model tells apart: CLT_INPUT when
- * there are more. */
+/* Whether the model can be run over the data set, and its labels are those of classes that the
+ * model tells apart: CLT_USAGE when it has ids the embedding has no row for, CLT_INPUT when there
+ * are more classes. */
 CLT_NODISCARD clt_status clt_model_check_labels(const clt_model *model, const clt_dataset *dataset,
                                                 clt_error *error);
 

@@ -7,7 +7,6 @@ static clt_sequence sequence_of(const clt_network *network, int k)
     const clt_stage *s = &network->stages[k];
     const clt_network_state *state = &network->state;
     clt_sequence sequence = {.extent = state->extent,
-                             .features = s->layer->outputs,
                              .row_count = state->extent.samples * state->extent.timesteps,
                              .rows = s->y,
                              .computed = network->computed};
@@ -134,7 +133,6 @@ static clt_sequence input_of(const clt_network *network, int k, int direction)
         return sequence_of(network, k - 1);
     }
     return (clt_sequence){.extent = *extent,
-                          .features = s->layer->inputs,
                           .row_count = extent->samples * extent->timesteps,
                           .rows = s->input[direction],
                           .start = mask_of(network),

@@ -9,8 +9,8 @@
 #include "model/outputs.h"
 #include "util/memory.h"
 
-clt_status clt_model_check_samples(const clt_model *model, const clt_dataset *dataset,
-                                   clt_error *error)
+static clt_status check_samples(const clt_model *model, const clt_dataset *dataset,
+                                clt_error *error)
 {
     if (dataset->count == 0) {
         return clt_fail(error, CLT_USAGE, 0, "the data set is empty");
@@ -28,7 +28,7 @@ clt_status clt_model_check_labels(const clt_model *model, const clt_dataset *dat
                                   clt_error *error)
 {
     int outputs = clt_layers_outputs(&model->layers);
-    clt_status status = clt_model_check_samples(model, dataset, error);
+    clt_status status = check_samples(model, dataset, error);
     if (status != CLT_OK) {
         return status;
     }
@@ -126,7 +126,7 @@ static clt_status run(const clt_model *model, clt_runtime *runtime, const clt_da
     clt_network *network = NULL;
     clt_limits limits = {.samples = batch, .timesteps = model->reading.maxlen, .train = false};
     clt_status status;
-    CLT_TRY(clt_model_check_samples(model, dataset, error));
+    CLT_TRY(check_samples(model, dataset, error));
     if (batch < 1) {
         status = clt_fail(error, CLT_USAGE, 0, "batch %d: 1 or more", (int)batch);
         goto done;

@@ -40,12 +40,6 @@ clt_status clt_lstm_reserve(clt_lstm_slices *slices, clt_buffer *buffer, size_t 
     return CLT_OK;
 }
 
-static clt_status reserve_bytes(clt_lstm_slices *slices, clt_buffer *buffer, size_t bytes,
-                                clt_error *error)
-{
-    return bytes == 0 ? CLT_OK : clt_lstm_reserve(slices, buffer, bytes / sizeof(float), 1, error);
-}
-
 /* As the three arrays in position order, for one sample of one step more. */
 static clt_status reserve_prefix(clt_lstm *op, clt_error *error)
 {
@@ -77,9 +71,8 @@ static clt_status reserve(clt_lstm *op, clt_error *error)
         CLT_TRY(clt_lstm_reserve(&op->saved, &op->c_in, positions, hidden, error));
         CLT_TRY(clt_lstm_reserve(&op->scratch, &op->bias_sums,
                                  clt_ceil_divide(positions, ROWS_PER_SUM), columns, error));
-        clt_space space = clt_reduce_space(op->reduce);
-        CLT_TRY(reserve_bytes(&op->scratch, &op->reduce_saved, space.saved, error));
-        CLT_TRY(reserve_bytes(&op->scratch, &op->reduce_scratch, space.scratch, error));
+        CLT_TRY(clt_lstm_reserve(&op->scratch, &op->reduce_saved,
+                                 clt_reduce_saved(op->reduce) / sizeof(float), 1, error));
         /* The shards' parts of drecurrent_kernel lie here before dP does. */
         if (projected < shards * hidden) {
             projected = shards * hidden;
@@ -128,7 +121,7 @@ clt_status clt_lstm_bind(clt_lstm *op, clt_buffer saved, clt_buffer scratch, clt
     CLT_TRY(bind(op, &op->saved, saved, error));
     CLT_TRY(bind(op, &op->scratch, scratch, error));
     if (op->reduce != NULL) {
-        CLT_TRY(clt_reduce_bind(op->reduce, op->reduce_saved, op->reduce_scratch, error));
+        CLT_TRY(clt_reduce_bind(op->reduce, op->reduce_saved, error));
     }
 done:
     return status;
@@ -210,7 +203,7 @@ static clt_status plan_sums(clt_lstm *op, clt_error *error)
     CLT_TRY(clt_kernel_create(program, "lstm_add_shards", &op->add_shards, error));
     CLT_TRY(clt_kernel_create(program, "lstm_sum_rows", &op->sum_rows, error));
     CLT_TRY(clt_kernel_create(program, "lstm_add_rows", &op->add_rows, error));
-    CLT_TRY(clt_reduce_plan(op->runtime, &op->limits, 0, &op->reduce, error));
+    CLT_TRY(clt_reduce_plan(op->runtime, 0, &op->reduce, error));
 done:
     return status;
 }

@@ -93,7 +93,6 @@ struct clt_lstm {
     clt_buffer projected;    /* [row_count, 4H]; after the backward loop its gradient */
     clt_buffer bias_sums;    /* [ceil(row_count / rows per sum), 4H] */
     clt_buffer reduce_saved; /* reduce's own */
-    clt_buffer reduce_scratch;
 
     clt_gemm *projection, *kernel_gradient, *rows_gradient;
     clt_reduce *reduce;

@@ -39,7 +39,6 @@ typedef struct clt_limits {
  * one piece, without states in or out. */
 typedef struct clt_sequence {
     clt_extent extent;
-    int features;     /* D */
     int row_count;    /* U; without an index N = T * B */
     clt_buffer rows;  /* float [row_count, D] */
     clt_buffer index; /* int [N]: the row of each position; none: position n is row n */
@@ -65,12 +64,12 @@ typedef struct clt_record {
 } clt_record;
 
 typedef struct clt_reduce clt_reduce;
-CLT_NODISCARD clt_status clt_reduce_plan(clt_runtime *runtime, const clt_limits *limits,
-                                         size_t gradient_elements, clt_reduce **op,
-                                         clt_error *error);
-clt_space clt_reduce_space(const clt_reduce *op);
-CLT_NODISCARD clt_status clt_reduce_bind(clt_reduce *op, clt_buffer saved, clt_buffer scratch,
-                                         clt_error *error);
+CLT_NODISCARD clt_status clt_reduce_plan(clt_runtime *runtime, size_t gradient_elements,
+                                         clt_reduce **op, clt_error *error);
+/* The partial sums live from the first clt_reduce_squares of a step to its record, while other ops
+ * use the scratch: all of it is saved. */
+size_t clt_reduce_saved(const clt_reduce *op);
+CLT_NODISCARD clt_status clt_reduce_bind(clt_reduce *op, clt_buffer saved, clt_error *error);
 void clt_reduce_destroy(clt_reduce *op);
 
 /* dst[u, c] = sum of src[p, c] over the positions of row u (ref: segment_sum). */

@@ -19,12 +19,11 @@ struct clt_reduce {
     clt_kernel *segments, *squares, *record;
 };
 
-clt_status clt_reduce_plan(clt_runtime *runtime, const clt_limits *limits, size_t gradient_elements,
-                           clt_reduce **op, clt_error *error)
+clt_status clt_reduce_plan(clt_runtime *runtime, size_t gradient_elements, clt_reduce **op,
+                           clt_error *error)
 {
     clt_program *program;
     clt_status status;
-    (void)limits; /* a segment needs no memory of its own */
     clt_reduce *made = clt_alloc(1, sizeof *made, "a reduction", error);
     if (made == NULL) {
         return CLT_FAILED;
@@ -42,16 +41,13 @@ done:
     return status;
 }
 
-/* The partial sums live from the first clt_reduce_squares of a step to its record, while other ops
- * use the scratch: they are saved. */
-clt_space clt_reduce_space(const clt_reduce *op)
+size_t clt_reduce_saved(const clt_reduce *op)
 {
-    return (clt_space){.saved = clt_align(op->partial_room * sizeof(float))};
+    return clt_align(op->partial_room * sizeof(float));
 }
 
-clt_status clt_reduce_bind(clt_reduce *op, clt_buffer saved, clt_buffer scratch, clt_error *error)
+clt_status clt_reduce_bind(clt_reduce *op, clt_buffer saved, clt_error *error)
 {
-    (void)scratch;
     clt_buffer_release(op->runtime, &op->partials);
     return clt_buffer_slice(op->runtime, saved, 0, op->partial_room * sizeof(float), &op->partials,
                             error);

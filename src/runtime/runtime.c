@@ -167,11 +167,6 @@ cl_device_id clt_runtime_device_id(const clt_runtime *runtime)
     return runtime->id;
 }
 
-cl_context clt_runtime_context(const clt_runtime *runtime)
-{
-    return runtime->context;
-}
-
 void clt_runtime_log(const clt_runtime *runtime, clt_log_level level, const char *format, ...)
 {
     char line[CLT_ERROR_MESSAGE_SIZE];

@@ -151,7 +151,6 @@ void clt_runtime_log(const clt_runtime *runtime, clt_log_level level, const char
 /* For blas: what CLBlast takes. */
 cl_command_queue clt_runtime_queue(const clt_runtime *runtime);
 cl_device_id clt_runtime_device_id(const clt_runtime *runtime);
-cl_context clt_runtime_context(const clt_runtime *runtime);
 
 /* One slot of a room above (blas: its use of CLBlast): `release` is called once, by destroy, while
  * context and queue still stand; not on a lost runtime. */

@@ -2,12 +2,9 @@
 #ifndef CLT_RUNTIME_SOURCES_H
 #define CLT_RUNTIME_SOURCES_H
 
-#include <stddef.h>
-
 typedef struct clt_kernel_source {
     const char *name; /* "lstm_rows.cl" */
     const char *text; /* terminated */
-    size_t bytes;
 } clt_kernel_source;
 
 extern const clt_kernel_source clt_kernel_sources[]; /* ends with a NULL name */

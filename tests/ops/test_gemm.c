@@ -22,7 +22,6 @@
 /* A matrix that lies inside a buffer: `offset` elements before it, `ld` - columns after each row.
  */
 typedef struct placed {
-    int rows, columns;
     size_t count; /* elements of the whole buffer */
     float *values;
     clt_matrix matrix;
@@ -35,7 +34,7 @@ static placed place(clt_runtime *runtime, int rows, int columns, size_t offset, 
 {
     clt_error error;
     clt_random random = clt_random_stream(7, CLT_RANDOM_INIT, stream);
-    placed x = {.rows = rows, .columns = columns};
+    placed x = {0};
     x.matrix.offset = offset;
     x.matrix.ld = columns + gap;
     x.count = offset + (size_t)rows * (size_t)x.matrix.ld + 5;

@@ -6,18 +6,14 @@
 #include <math.h>
 #include <string.h>
 
-/* An op for `samples` samples and `gradients` squares, bound to buffers of its own. */
-static clt_reduce *new_reduce(clt_test_device *device, int samples, size_t gradients)
+/* An op for `gradients` squares, bound to buffers of its own. */
+static clt_reduce *new_reduce(clt_test_device *device, size_t gradients)
 {
     clt_error error;
     clt_reduce *op = NULL;
-    const clt_limits limits = {samples, 1, true};
-    assert_ok(clt_reduce_plan(device->runtime, &limits, gradients, &op, &error));
-    clt_space space = clt_reduce_space(op);
-    assert_int_equal(space.saved % CLT_ALIGNMENT, 0);
-    assert_int_equal(space.scratch % CLT_ALIGNMENT, 0);
-    assert_ok(clt_reduce_bind(op, clt_test_output(device, space.saved),
-                              clt_test_output(device, space.scratch), &error));
+    assert_ok(clt_reduce_plan(device->runtime, gradients, &op, &error));
+    assert_int_equal(clt_reduce_saved(op) % CLT_ALIGNMENT, 0);
+    assert_ok(clt_reduce_bind(op, clt_test_output(device, clt_reduce_saved(op)), &error));
     return op;
 }
 
@@ -32,7 +28,7 @@ static void check_segments(clt_test_device *device, int samples, int timesteps, 
     float *want = clt_test_alloc(device, rows * sizeof *want);
     clt_ref_segment_sum_f32(&batch.extent, batch.row_count, columns, batch.offsets, batch.positions,
                             src, want);
-    clt_reduce *op = new_reduce(device, samples, 0);
+    clt_reduce *op = new_reduce(device, 0);
     clt_sequence sequence = clt_test_sequence(device, &batch, columns, want, true);
     clt_buffer in = clt_test_input(device, src, positions * sizeof *src);
     clt_buffer out = clt_test_output(device, rows * sizeof *want);
@@ -78,7 +74,7 @@ static void check_record(clt_test_device *device, int samples, const size_t *cou
     for (int k = 0; k < calls; k++) {
         gradients += counts[k];
     }
-    clt_reduce *op = new_reduce(device, samples, gradients);
+    clt_reduce *op = new_reduce(device, gradients);
     float *loss = clt_test_normals(device, (size_t)samples, 1.0, 1);
     int32_t *hit = clt_test_alloc(device, (size_t)samples * sizeof *hit), hits = 0;
     for (int b = 0; b < samples; b++) {
@@ -126,7 +122,7 @@ static void test_bad_is_sticky(void **state)
     const clt_record clear = {0};
     clt_error error;
     clt_test_device *device = *state;
-    clt_reduce *op = new_reduce(device, samples, count);
+    clt_reduce *op = new_reduce(device, count);
     float *good = clt_test_normals(device, count, 1.0, 1);
     clt_buffer good_in = clt_test_input(device, good, count * sizeof *good);
     clt_buffer hit_in = clt_test_input(device, hit, sizeof hit);
@@ -165,7 +161,7 @@ static void test_large_is_not_bad(void **state)
     const clt_record clear = {0};
     clt_error error;
     clt_test_device *device = *state;
-    clt_reduce *op = new_reduce(device, 1, 0);
+    clt_reduce *op = new_reduce(device, 0);
     clt_buffer record = clt_test_input(device, &clear, sizeof clear);
     assert_ok(clt_reduce_record(op, &extent, clt_test_input(device, loss, sizeof loss),
                                 clt_test_input(device, hit, sizeof hit), record, &error));
@@ -179,7 +175,7 @@ static void test_too_many_squares(void **state)
 {
     clt_error error;
     clt_test_device *device = *state;
-    clt_reduce *op = new_reduce(device, 1, 1024);
+    clt_reduce *op = new_reduce(device, 1024);
     enum { many = 64 * 1024 };
     clt_buffer in = clt_test_output(device, many * sizeof(float));
     assert_fails(clt_reduce_squares(op, in, many, &error), CLT_FAILED, "squares");

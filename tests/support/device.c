@@ -147,14 +147,12 @@ clt_sequence clt_test_sequence(clt_test_device *device, const clt_test_batch *ba
            row = (size_t)features * sizeof *rows;
     if (!indexed) {
         return (clt_sequence){.extent = batch->extent,
-                              .features = features,
                               .row_count = batch->position_count,
                               .rows = clt_test_input(device, rows, n * row)};
     }
     clt_buffer none = {0};
     return (clt_sequence){
         .extent = batch->extent,
-        .features = features,
         .row_count = batch->row_count,
         .start = batch->start != NULL
                      ? clt_test_input(device, batch->start,

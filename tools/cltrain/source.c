@@ -15,7 +15,8 @@ enum { NAME_ENDING_MAX = 6 };                    /* ".jsonl" */
 static const unsigned long DEMO_REVIEWS = 25000; /* of each split, as IMDB */
 static const unsigned long DEMO_REVIEWS_MAX = 1000000;
 
-bool cli_source_is_demo(const char *name)
+/* "demo" or "demo:N" */
+static bool is_demo(const char *name)
 {
     size_t length = sizeof DEMO - 1;
 
@@ -24,14 +25,14 @@ bool cli_source_is_demo(const char *name)
 
 bool cli_source_is_ids(const char *name)
 {
-    return cli_source_is_demo(name) || clt_data_is_npz(name);
+    return is_demo(name) || clt_data_is_npz(name);
 }
 
 char *cli_source_short_name(const char *name)
 {
     size_t length = strlen(name), first;
 
-    if (cli_source_is_demo(name)) {
+    if (is_demo(name)) {
         return strndup(name, sizeof DEMO - 1);
     }
     if (strcmp(name, "-") == 0) {
@@ -60,7 +61,7 @@ static const char *const *names_of_ids(const cli_source *source)
 {
     static const char *const sentiments[] = {"negative", "positive"};
     char *name = cli_source_short_name(source->name);
-    bool reviews = cli_source_is_demo(source->name) || (name != NULL && strcmp(name, "imdb") == 0);
+    bool reviews = is_demo(source->name) || (name != NULL && strcmp(name, "imdb") == 0);
 
     free(name);
     return reviews && source->train->class_count == 2 ? sentiments : NULL;
@@ -142,7 +143,7 @@ clt_status cli_source_check_validation(const char *validation, const char *name,
                              validation, ids ? "holds ids" : "is not a file of ids", name,
                              ids ? "texts" : "ids");
     }
-    if (ids && (cli_source_is_demo(validation) || cli_source_is_demo(name))) {
+    if (ids && (is_demo(validation) || is_demo(name))) {
         return cli_set_error(
             error, CLT_INPUT,
             "--validation %.300s cannot go with --data %.300s: it must be of the same kind, and "
@@ -160,8 +161,8 @@ static clt_status open_ids(const char *name, const cli_settings *settings,
     clt_status status = check_options(name, settings, error);
 
     if (status == CLT_OK) {
-        status = cli_source_is_demo(name) ? open_demo(name, settings, reading, source, error)
-                                          : open_npz(name, reading, source, error);
+        status = is_demo(name) ? open_demo(name, settings, reading, source, error)
+                               : open_npz(name, reading, source, error);
     }
     if (status == CLT_OK && settings->validation != NULL) {
         clt_dataset_free(source->test);
@@ -247,7 +248,7 @@ static clt_status check_ids(const cli_source *source, const clt_model *model, cl
         source->name, source->word_index != NULL ? source->word_index : source->name, (int)id,
         clt_vocabulary_word(source->vocabulary, reading, (int32_t)id),
         clt_vocabulary_word(words, reading, (int32_t)id),
-        cli_source_is_demo(source->name) ? ", or with the demo:N and --seed of its training" : "");
+        is_demo(source->name) ? ", or with the demo:N and --seed of its training" : "");
 }
 
 clt_status cli_source_open_for(const char *name, const cli_settings *settings,

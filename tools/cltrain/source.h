@@ -40,9 +40,6 @@ CLT_NODISCARD clt_status cli_source_fit_model(const cli_source *source,
 /* clt_model_open with advice. */
 CLT_NODISCARD clt_status cli_model_open(const char *path, clt_model **model, clt_error *error);
 
-/* "demo" or "demo:N" */
-bool cli_source_is_demo(const char *name);
-
 /* Whether `name` is data of ids, not of texts. */
 bool cli_source_is_ids(const char *name);
 

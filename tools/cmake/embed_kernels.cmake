@@ -12,11 +12,11 @@ if(CMAKE_SCRIPT_MODE_FILE)
     string(REGEX REPLACE "(................................)" "\\1\n" hex "${hex}")
     string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," hex "${hex}")
     string(APPEND arrays "static const unsigned char ${id}[] = {\n${hex}0x00};\n")
-    string(APPEND rows "    {\"${name}\", (const char *)${id}, sizeof ${id} - 1},\n")
+    string(APPEND rows "    {\"${name}\", (const char *)${id}},\n")
   endforeach()
   file(WRITE ${OUTPUT}
        "/* Made from cl/ by tools/cmake/embed_kernels.cmake. */\n#include \"runtime/sources.h\"\n\n"
-       "${arrays}\nconst clt_kernel_source clt_kernel_sources[] = {\n${rows}    {0, 0, 0}};\n")
+       "${arrays}\nconst clt_kernel_source clt_kernel_sources[] = {\n${rows}    {0, 0}};\n")
   return()
 endif()
 
