@@ -230,7 +230,8 @@ lstm_rows_backward_part(int T, int B, int S, int t, int later, global const floa
 
 /* The prefix, whose rows are the shards: from dh0, dc0 [B, H], the gradients of the samples' states
  * at their starts, to the gradients of the gates at each shard's positions of the prefix, where
- * h_in is filled in too. prefix_gates: see lstm_rows_forward. Global: (ceil(S / TILE), 1). */
+ * h_in is filled in too. prefix_gates, prefix_h, prefix_c: what lstm_rows_forward saved of the
+ * prefix, as of one sample. Global: (ceil(S / TILE), 1). */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void lstm_rows_backward_prefix(
     int T, int B, int S, int longest, global const int *start, global const float *packed,
     global const float *dh0, global const float *dc0, global const float *prefix_gates,

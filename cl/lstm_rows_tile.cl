@@ -1,6 +1,6 @@
 /* lstm_rows_tile.cl: what the other files of the LSTM for CPUs share, which follow it:
  * lstm_rows_pack.cl and lstm_rows_gradient.cl the macros, lstm_rows.cl and lstm_rows_backward.cl,
- * the loops over time, all of it. A work-item carries a tile of up to ROWS samples of one shard
+ * the loops over time, all of it. A work-item carries a tile of up to TILE samples of one shard
  * through all time steps of a range, so that nothing is synchronised; its vectors hold 16
  * neighbouring hidden units.
  *

@@ -65,15 +65,17 @@ CLT_NODISCARD clt_status clt_dataset_open_npz(const char *path, const clt_readin
 /* Makes the demonstration reviews in memory: a grammar of our own, sentiment carried by words and
  * by word order (negation, contrast), IMDB's spread of lengths, Zipf-like word frequencies.
  *
- * count        samples in each of train and test; 25000 has IMDB's shape. 1 or more.
+ * count        samples in each of train and test; 25000 has IMDB's shape. 1 to 1000000.
  * reading      as for clt_dataset_open_npz.
  * seed         the same seed gives the same reviews.
- * vocabulary   out: its words, freed with clt_vocabulary_free; NULL: not wanted. */
+ * train, test  out: each freed by the caller with clt_dataset_free.
+ * vocabulary   out: its words, freed with clt_vocabulary_free; NULL: not wanted.
+ * Errors       CLT_USAGE: the count, or reading makes no sense. CLT_FAILED: no memory. */
 CLT_NODISCARD clt_status clt_dataset_open_demo(size_t count, const clt_reading *reading,
                                                uint64_t seed, clt_dataset **train,
                                                clt_dataset **test, clt_vocabulary **vocabulary,
                                                clt_error *error);
-void clt_dataset_free(clt_dataset *dataset);
+void clt_dataset_free(clt_dataset *dataset); /* NULL allowed */
 
 /* Sets samples aside to measure on, as clt_corpus_split does: round(fraction * n) of the n samples
  * of each class, drawn from the seed; both parts keep the order.

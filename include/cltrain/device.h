@@ -46,7 +46,7 @@ typedef struct clt_device {
  * Errors   CLT_FAILED: no memory, or the loader itself fails. CLT_DEVICE: POCL_CACHE_DIR is set and
  *          empty, which would end the process. */
 CLT_NODISCARD clt_status clt_device_list(clt_device **devices, size_t *count, clt_error *error);
-void clt_device_list_free(clt_device *devices);
+void clt_device_list_free(clt_device *devices); /* NULL allowed */
 
 /* Chooses one row.
  *

@@ -22,21 +22,19 @@ typedef struct clt_model clt_model;
  * glorot uniform, recurrent kernel orthogonal, biases 0 with 1 for the LSTM's forget gate.
  *
  * layers   the model string: layers comma-separated, `name:number` with options after colons.
- *          embedding:D            first, exactly once; num_words rows; `frozen`: not trained;
+ *          embedding:D            first, exactly once; num_words rows; D up to 65536;
+ *                                 `frozen`: not trained;
  *                                 `dropout=P`: each word but the pad falls out of a step whole;
  *                                 `mask_zero`: id 0 is no word, and all layers pass over it
- *          lstm:H                 the last state; `sequence`: every state, to stack or to pool;
- *                                 `bidirectional`: forward and backward, 2H features;
- *                                 `dropout=P` of its input, `recurrent_dropout=P` of its state:
- *                                 a sample has one mask for all gates (Keras 3 draws one for each
- *                                 with recurrent_dropout) and time steps; `per-step`: one for each
- *          pool:KINDS             of all states of the lstm before it: last (the last step), mean,
- *                                 max (over time), or several beside each other: mean+max
- *          dropout:P              0 <= P < 1; a point in P, whatever the locale
- *          dense:N                last: 1 is one sigmoid output, for two classes; more is a
- *                                 softmax over N classes; N up to 4096
- * reading  NULL: the defaults. reading->num_words must not be 0.
- * Errors   CLT_USAGE: the string; the message names the layer and the choices. */
+ *          lstm:H                 H up to 2048; the last state; `sequence`: every state, to stack
+ * or to pool; `bidirectional`: forward and backward, 2H features; `dropout=P` of its input,
+ * `recurrent_dropout=P` of its state: a sample has one mask for all gates (Keras 3 draws one for
+ * each with recurrent_dropout) and time steps; `per-step`: one for each pool:KINDS             of
+ * all states of the lstm before it: last (the last step), mean, max (over time), or several beside
+ * each other: mean+max dropout:P              0 <= P < 1; a point in P, whatever the locale dense:N
+ * last: 1 is one sigmoid output, for two classes; more is a softmax over N classes; N up to 4096
+ * reading  NULL: the defaults. Its num_words is 3 or more, its maxlen 1 or more.
+ * Errors   CLT_USAGE: the string, whose layer and choices the message names, or the reading. */
 CLT_NODISCARD clt_status clt_model_create(const char *layers, const clt_reading *reading,
                                           uint64_t seed, clt_model **model, clt_error *error);
 
@@ -56,9 +54,10 @@ CLT_NODISCARD clt_status clt_model_load_weights(clt_model *model, const char *pa
  * in it differs between equal runs. The file appears whole (temporary file, fsync, rename) or not
  * at all. Errors: CLT_FAILED with the path and the reason. */
 CLT_NODISCARD clt_status clt_model_save(const clt_model *model, const char *path, clt_error *error);
-void clt_model_free(clt_model *model);
+void clt_model_free(clt_model *model); /* NULL allowed */
 
-/* Gives the model the words of its ids; copies those below num_words. */
+/* Gives the model the words of its ids; copies those below num_words. Errors: CLT_FAILED: no
+ * memory. */
 CLT_NODISCARD clt_status clt_model_set_vocabulary(clt_model *model,
                                                   const clt_vocabulary *vocabulary,
                                                   clt_error *error);
@@ -134,9 +133,10 @@ typedef struct clt_metrics {
                         equally likely, the first counts */
 } clt_metrics;
 
-/* Loss and accuracy over a data set, in batches of `batch`. Waits for the device. Errors:
- * CLT_USAGE (an id the embedding has no row for, a data set without labels), CLT_INPUT (more
- * classes than the model tells apart), CLT_DIVERGED, device errors. */
+/* Loss and accuracy over a data set, in batches of `batch`, 1 or more. Waits for the device.
+ * Errors: CLT_USAGE (the data set's num_words is above the model's, it has no labels, the batch),
+ * CLT_INPUT (more classes than the model tells apart), CLT_DIVERGED (an output is NaN or infinite),
+ * device errors. */
 CLT_NODISCARD clt_status clt_model_evaluate(const clt_model *model, clt_runtime *runtime,
                                             const clt_dataset *dataset, int32_t batch,
                                             clt_metrics *metrics, clt_error *error);
@@ -144,7 +144,8 @@ CLT_NODISCARD clt_status clt_model_evaluate(const clt_model *model, clt_runtime 
 /* The probability of each class: for dense:1 those of label 0 and 1, 1 - p and p.
  *
  * samples        token ids; labels may be NULL.
- * probabilities  out [samples->count, class_count] */
+ * probabilities  out [samples->count, class_count]
+ * Waits for the device. Errors: as clt_model_evaluate's, but for labels. */
 CLT_NODISCARD clt_status clt_model_predict(const clt_model *model, clt_runtime *runtime,
                                            const clt_dataset *samples, int32_t batch,
                                            float *probabilities, clt_error *error);

@@ -51,7 +51,8 @@ typedef struct clt_profile_row {
 
 /* The profile so far, largest time first. Waits for the device.
  *
- * rows     out: belongs to the runtime, valid until the next call. Empty without config.profile. */
+ * rows     out: belongs to the runtime, valid until the next call. Empty without config.profile.
+ * Errors   those of the device; CLT_FAILED: no memory. */
 CLT_NODISCARD clt_status clt_runtime_profile(clt_runtime *runtime, const clt_profile_row **rows,
                                              size_t *count, clt_error *error);
 

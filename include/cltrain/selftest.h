@@ -30,7 +30,8 @@ typedef struct clt_selftest_row {
  * that is made for this kind of device. Of the tile shapes of a matrix product it takes the one
  * that this device gets; clt_tune_run checks the others before it chooses one.
  *
- * row      called after each case, on the caller's thread; strings are valid during the call.
+ * row      called after each case, on the caller's thread; strings are valid during the call. NULL:
+ *          not called. Waits for the device.
  * Errors   CLT_KERNEL: some case failed (all are run, the message counts them). */
 CLT_NODISCARD clt_status clt_selftest_run(clt_runtime *runtime,
                                           void (*row)(void *user, const clt_selftest_row *row),

@@ -115,9 +115,9 @@ typedef struct clt_trainer_config {
     double learning_rate;
     uint64_t seed; /* of the order of samples and of dropout */
     bool shuffle;  /* a new order each epoch; false: the data set's */
-    /* Called after every step and at each end of an epoch, on the caller's thread. A non-zero
-     * return ends training with CLT_STOPPED: after the current batch or, during validation, after
-     * it. NULL: not called. */
+    /* Called at the beginning of each epoch, after every step, and at the end of each epoch with
+     * its validation done, on the caller's thread. A non-zero return ends training with
+     * CLT_STOPPED: there, or after the batch under way. NULL: not called. */
     int (*progress)(void *user, const clt_progress *progress);
     void *user;
     clt_checkpoints checkpoints; /* with a folder, there is one at the end of a stop, too */
@@ -159,7 +159,7 @@ typedef struct clt_trainer_config {
 typedef struct clt_trainer clt_trainer;
 
 /* What clt_trainer_create says of the values of a configuration, before there are a model and data.
- * Errors: CLT_USAGE. */
+ * NULL: the defaults. Errors: CLT_USAGE. */
 CLT_NODISCARD clt_status clt_trainer_check(const clt_trainer_config *config, clt_error *error);
 
 /* What clt_trainer_fit says of config->monitor when there are samples to validate on, or none.
@@ -168,8 +168,9 @@ CLT_NODISCARD clt_status clt_trainer_check_monitor(const clt_trainer_config *con
                                                    clt_error *error);
 
 /* Prepares training of `model` on `runtime`: plans every op, checks its products, copies the
- * weights to the device. model and runtime must outlive the trainer. A new run begins: checkpoints
- * that an earlier one left in config->checkpoints.folder are removed.
+ * weights to the device: what is set in the model later (clt_model_tensor) is not seen by it. model
+ * and runtime must outlive the trainer. A new run begins: checkpoints that an earlier one left in
+ * config->checkpoints.folder are removed. Waits for the device.
  *
  * config   NULL: the defaults. Copied. Errors: CLT_USAGE for values that make no sense. */
 CLT_NODISCARD clt_status clt_trainer_create(clt_model *model, clt_runtime *runtime,
@@ -180,7 +181,7 @@ CLT_NODISCARD clt_status clt_trainer_create(clt_model *model, clt_runtime *runti
  * is none. On the same device, build and data, what clt_trainer_fit does from there on ends in the
  * same bits as a run that was never interrupted; ops are planned as they were. Notes (clt_log) say
  * which checkpoint it is, which ones are damaged and therefore passed over (renamed to end in
- * .damaged), and whether another device or plan will lead to other bits.
+ * .damaged), and whether another device or plan will lead to other bits. Waits for the device.
  *
  * model    of the same layers, reading options and words; its weights are replaced.
  * config   with the same recipe: all but progress, user and checkpoints, whose folder may be
@@ -217,8 +218,8 @@ CLT_NODISCARD clt_status clt_trainer_save(clt_trainer *trainer, const char *fold
 CLT_NODISCARD clt_status clt_checkpoints_count(const char *folder, size_t *count, clt_error *error);
 CLT_NODISCARD clt_status clt_checkpoints_remove(const char *folder, clt_error *error);
 
-/* What the model of now makes of labelled samples; nothing is run for those that the last fit has
- * just validated. After clt_trainer_fit. Waits for the device.
+/* What the trainer's weights of now make of labelled samples; nothing is run for those that the
+ * last fit has just validated. Waits for the device.
  *
  * report   out: freed with clt_report_free.
  * Errors   those of clt_model_report. */
@@ -227,7 +228,7 @@ CLT_NODISCARD clt_status clt_trainer_report(clt_trainer *trainer, const clt_data
 
 /* What the epochs measured so far; complete epochs only. Belongs to the trainer. */
 const clt_history *clt_trainer_history(const clt_trainer *trainer);
-void clt_trainer_destroy(clt_trainer *trainer);
+void clt_trainer_destroy(clt_trainer *trainer); /* NULL allowed */
 
 #ifdef __cplusplus
 }

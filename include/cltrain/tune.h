@@ -77,7 +77,8 @@ CLT_NODISCARD clt_status clt_tune_run(clt_model *model, clt_runtime *runtime,
 
 /* Forgets what is kept for the runtime's device.
  *
- * count    out: how many networks' plans that were. */
+ * count    out: how many networks' plans that were.
+ * Errors   CLT_FAILED: the file of tunings cannot be read or written. */
 CLT_NODISCARD clt_status clt_tune_forget(clt_runtime *runtime, int *count, clt_error *error);
 
 #ifdef __cplusplus

@@ -42,8 +42,9 @@ CLT_NODISCARD clt_status clt_vocabulary_build(const clt_corpus *corpus, const cl
                                               int64_t min_count, clt_vocabulary **vocabulary,
                                               clt_error *error);
 
-/* Reads a JSON word index, {"word": rank, ...} (Keras's imdb_word_index.json); ranks are unique
- * and 1 or more. Errors: CLT_INPUT with file and line. */
+/* Reads a JSON word index, {"word": rank, ...} (Keras's imdb_word_index.json); ranks are unique,
+ * from 1 to 4194304. Errors: CLT_INPUT with the file and what is wrong: where it is no JSON, the
+ * line; a file of more than 16 MiB. */
 CLT_NODISCARD clt_status clt_vocabulary_open_json(const char *path, clt_vocabulary **vocabulary,
                                                   clt_error *error);
 void clt_vocabulary_free(clt_vocabulary *vocabulary); /* NULL allowed */
@@ -70,7 +71,8 @@ int64_t clt_vocabulary_difference(const clt_vocabulary *vocabulary, int32_t inde
 /* The ids of a text: start_char in front; unknown words and those at or above num_words become
  * oov_char. (datasets/imdb.py)
  *
- * ids          out: an array of *count ids, freed by the caller with free(). */
+ * ids          out: an array of *count ids, freed by the caller with free().
+ * Errors       CLT_FAILED: no memory. */
 CLT_NODISCARD clt_status clt_vocabulary_encode(const clt_vocabulary *vocabulary,
                                                const clt_reading *reading, const char *text,
                                                size_t bytes, int32_t **ids, size_t *count,

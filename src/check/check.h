@@ -25,7 +25,7 @@ typedef struct clt_check {
 
 struct clt_case {
     const char *op;
-    const char *variant_op; /* "lstm", "gemm" or NULL: whose variant is forced */
+    const char *variant_op; /* "lstm", "gemm", "adam" or NULL: whose variant is forced */
     const char *variant;
     int samples, timesteps, features, hidden; /* what they mean is the case's */
     bool flag;                                /* one option of the case's */

@@ -190,8 +190,8 @@ const char *clt_runtime_forced(const clt_runtime *runtime, const char *op);
  * it comes before the shipped rule (see runtime/tuning.h). */
 const char *clt_runtime_tuned(const clt_runtime *runtime, const char *op);
 
-/* Forces a variant for ops planned from now on; NULL: no longer. Used by self-test, tuning and
- * tests. The string must be one of the table's. */
+/* Forces a variant for ops planned from now on; NULL: no longer. Used by self-test and tuning,
+ * by a trainer that goes on with a plan, and by tests. The string must be one of the table's. */
 void clt_runtime_force(clt_runtime *runtime, const char *op, const char *variant);
 
 /* An op says which variant it was planned with. */

@@ -150,7 +150,7 @@ static const cli_settings defaults = {.model = CLT_MODEL_DEFAULT,
                                       .checkpoints = {.keep = 2},
                                       .schedule = {CLT_SCHEDULE_CONSTANT, 1, 0.5, 0}};
 
-/* Edits (insert, drop, change a letter) between two words of fewer than 32 letters. */
+/* Edits (insert, drop, change a letter) between two words of up to 32 letters. */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[33];
