@@ -110,7 +110,7 @@ static void npz_and_one_batch_will_do(void **state)
 
     (void)state;
     clt_run_command(&run, 0,
-                    "cltrain bench --data %s/tests/golden/fixtures/reviews.npz --model "
+                    "cltrain bench --data '%s/tests/golden/fixtures/reviews.npz' --model "
                     "embedding:4,lstm:3,dense:1 --maxlen 12 --batch 5 --json",
                     CLT_SOURCE_DIR);
     assert_contains(run.out, "\"synthetic\": false");

@@ -60,7 +60,7 @@ static void a_seed_orders_the_reviews(void **state)
     (void)state;
     for (int seed = 1; seed <= 3; seed++) {
         clt_run_command(&run, 0,
-                        "cltrain fit --data %s/tests/golden/fixtures/reviews.npz --model "
+                        "cltrain fit --data '%s/tests/golden/fixtures/reviews.npz' --model "
                         "embedding:4,lstm:3,dense:1 --maxlen 12 --batch 4 --epochs 1 --verbose 0 "
                         "--seed %d %s --out seed-%d",
                         CLT_SOURCE_DIR, seed, seed > 1 ? "--init seed-1/model.safetensors" : "",

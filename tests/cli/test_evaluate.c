@@ -153,7 +153,7 @@ static void mistakes_need_words(void **state)
 
     (void)state;
     clt_run_command(&run, 0,
-                    "cp %s/tests/golden/fixtures/reviews.npz . && cltrain fit --data reviews.npz "
+                    "cp '%s/tests/golden/fixtures/reviews.npz' . && cltrain fit --data reviews.npz "
                     "--num-words 300 --maxlen 12 --epochs 1 --verbose 0 --model "
                     "embedding:4,lstm:3,dense:1 --out silent",
                     CLT_SOURCE_DIR);
@@ -176,7 +176,7 @@ static void ids_of_other_words_are_refused(void **state)
 
     (void)state;
     clt_run_command(&run, 0,
-                    "mkdir ids && cp %s/tests/golden/fixtures/reviews.npz ids/imdb.npz && printf "
+                    "mkdir ids && cp '%s/tests/golden/fixtures/reviews.npz' ids/imdb.npz && printf "
                     "'{\"the\": 1, \"film\": 2, \"is\": 4}' > ids/imdb_word_index.json && "
                     "printf 'text,label\nthe the the movie movie is,neg\nthe movie,pos\n' > "
                     "own.csv && cltrain fit --data own.csv --maxlen 12 --epochs 1 --verbose 0 "

@@ -89,7 +89,7 @@ static void fail_at(size_t c, int k)
     bool last = false;
 
     clt_run_start(&run,
-                  "rm -rf out; ASAN_OPTIONS=detect_leaks=0 OPENCL_LAYERS=%s CLT_LAYER_LOG=calls "
+                  "rm -rf out; ASAN_OPTIONS=detect_leaks=0 OPENCL_LAYERS='%s' CLT_LAYER_LOG=calls "
                   "CLT_LAYER_FAIL=%s:%d:%d " FIT "--epochs 2 --out out",
                   CLT_LAYER, name, k, atoi(strchr(code, '(') + 1));
     clt_run_finish(&run);
@@ -127,7 +127,7 @@ static void each_call_loses_the_device(void **state)
     clt_device_list_free(devices);
     clt_run_command(&run, 0, FIT "--epochs 1 --out one");
     clt_run_free(&run);
-    clt_run_command(&run, 0, "OPENCL_LAYERS=%s CLT_LAYER_LOG=whole " FIT "--epochs 2 --out two",
+    clt_run_command(&run, 0, "OPENCL_LAYERS='%s' CLT_LAYER_LOG=whole " FIT "--epochs 2 --out two",
                     CLT_LAYER);
     clt_run_free(&run);
     for (size_t c = 0; c < sizeof calls / sizeof *calls; c++) {

@@ -65,7 +65,7 @@ static int train_once(void **state)
     if (clt_enter_folder(state) != 0) {
         return 1;
     }
-    return system(CLT_PROGRAM " fit " SMALL " > out.txt 2> err.txt");
+    return system("'" CLT_PROGRAM "' fit " SMALL " > out.txt 2> err.txt");
 }
 
 static void tells_what_it_does(void **state)
@@ -287,7 +287,7 @@ static void predict_needs_words(void **state)
 
     (void)state;
     clt_run_command(&run, 0,
-                    "cltrain fit --data %s/tests/golden/fixtures/reviews.npz --verbose 2 --model "
+                    "cltrain fit --data '%s/tests/golden/fixtures/reviews.npz' --verbose 2 --model "
                     "embedding:4,lstm:3,dense:1 --maxlen 12 --epochs 1",
                     CLT_SOURCE_DIR);
     assert_lacks(run.out, "synthetic");
@@ -300,7 +300,7 @@ static void predict_needs_words(void **state)
 
     clt_run_command(&run, 0,
                     "echo '{\"the\": 1, \"film\": 2}' > w.json; cltrain fit --word-index w.json "
-                    "--data %s/tests/golden/fixtures/reviews.npz --verbose 2 --model "
+                    "--data '%s/tests/golden/fixtures/reviews.npz' --verbose 2 --model "
                     "embedding:4,lstm:3,dense:1 --maxlen 12 --epochs 1",
                     CLT_SOURCE_DIR);
     assert_contains(run.out, "results go to runs/reviews, in place of an earlier run's\n");
@@ -318,7 +318,7 @@ static void labels_of_imdb_have_names(void **state)
 
     (void)state;
     clt_run_command(&run, 0,
-                    "cp %s/tests/golden/fixtures/reviews.npz imdb.npz; cltrain fit --word-index "
+                    "cp '%s/tests/golden/fixtures/reviews.npz' imdb.npz; cltrain fit --word-index "
                     "w.json --data imdb.npz --verbose 0 --model embedding:4,lstm:3,dense:1 "
                     "--maxlen 12 --epochs 1",
                     CLT_SOURCE_DIR);

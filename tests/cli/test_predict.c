@@ -248,7 +248,7 @@ static void ids_need_no_words(void **state)
 {
     clt_run run;
     (void)state;
-    clt_run_command(&run, 0, "cp %s/tests/golden/fixtures/reviews.npz .", CLT_SOURCE_DIR);
+    clt_run_command(&run, 0, "cp '%s/tests/golden/fixtures/reviews.npz' .", CLT_SOURCE_DIR);
     clt_run_free(&run);
     fit_ids("reviews.npz", "npz");
     clt_run_command(&run, 0, "cltrain predict npz/model.safetensors --data reviews.npz");

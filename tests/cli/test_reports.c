@@ -159,7 +159,7 @@ static void data_reads_npz_and_words(void **state)
     clt_run run;
 
     (void)state;
-    clt_run_command(&run, 0, "cltrain data %s/tests/golden/fixtures/reviews.npz --show 1",
+    clt_run_command(&run, 0, "cltrain data '%s/tests/golden/fixtures/reviews.npz' --show 1",
                     CLT_SOURCE_DIR);
     assert_contains(run.out, "words not known");
     assert_contains(run.out, "\n  0 "); /* what the labels mean is not known */
@@ -167,7 +167,7 @@ static void data_reads_npz_and_words(void **state)
     clt_run_free(&run);
 
     clt_run_command(&run, 0,
-                    "cp %s/tests/golden/fixtures/reviews.npz . && "
+                    "cp '%s/tests/golden/fixtures/reviews.npz' . && "
                     "echo '{\"the\": 1, \"film\": 2}' > imdb_word_index.json",
                     CLT_SOURCE_DIR);
     clt_run_free(&run);
@@ -189,7 +189,7 @@ static void inputs_that_cannot_be_read(void **state)
     assert_refused("cltrain predict nosuch.safetensors hello", 5, "nosuch.safetensors");
     assert_refused("cltrain summary nosuch.safetensors", 5, "nosuch.safetensors");
     clt_run_command(&run, 0,
-                    "head -c 300 %s/tests/golden/fixtures/reviews.npz > short.npz && "
+                    "head -c 300 '%s/tests/golden/fixtures/reviews.npz' > short.npz && "
                     "echo hello > text.npz && : > empty.npz && echo '{' > broken.json && "
                     "printf 'notamodel' > bad.safetensors",
                     CLT_SOURCE_DIR);

@@ -247,7 +247,7 @@ static void a_finished_run_says_so(void **state)
 static void from_elsewhere(void **state)
 {
     (void)state;
-    succeed(NULL, "rm -rf stopped; cp -r %s/tests/golden/fixtures/reviews.npz data.npz",
+    succeed(NULL, "rm -rf stopped; cp -r '%s/tests/golden/fixtures/reviews.npz' data.npz",
             CLT_SOURCE_DIR);
     clt_run run;
     clt_run_start(&run, "exec cltrain fit --data data.npz --model embedding:4,lstm:3,dense:1 "
@@ -392,7 +392,7 @@ static void other_files_of_the_same_names(void **state)
     };
     (void)state;
     succeed(NULL,
-            "mkdir kept; cd kept; cp %s/tests/golden/fixtures/reviews.npz a.npz; "
+            "mkdir kept; cd kept; cp '%s/tests/golden/fixtures/reviews.npz' a.npz; "
             "printf 'text,label\na good film,good\nso dull,bad\nthe best,good\ndull,bad\n' > "
             "a.csv; printf 'text,label\ngood,good\ndull,bad\n' > b.csv; "
             "printf '{\"the\": 1, \"film\": 2}' > w.json; cp w.json imdb_word_index.json",

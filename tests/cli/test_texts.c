@@ -241,7 +241,7 @@ static void validation_is_of_the_kind_of_the_data(void **state)
     };
     clt_run run;
     (void)state;
-    clt_run_command(&run, 0, "cp %s/tests/golden/fixtures/reviews.npz ids.npz", CLT_SOURCE_DIR);
+    clt_run_command(&run, 0, "cp '%s/tests/golden/fixtures/reviews.npz' ids.npz", CLT_SOURCE_DIR);
     clt_run_free(&run);
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         char command[256], start[64];

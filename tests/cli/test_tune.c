@@ -143,10 +143,11 @@ static void change_kernel(const char *folder, const char *name, const char *stat
 {
     clt_run run;
 
-    clt_run_command(&run, 0,
-                    "cp -r %s/cl %s && sed -i '/%s_forward(/,/^{/ s/^{/{ %s/' %s/%s.cl && grep -qF "
-                    "'%s' %s/%s.cl",
-                    CLT_SOURCE_DIR, folder, name, statement, folder, name, statement, folder, name);
+    clt_run_command(
+        &run, 0,
+        "cp -r '%s/cl' %s && sed -i '/%s_forward(/,/^{/ s/^{/{ %s/' %s/%s.cl && grep -qF "
+        "'%s' %s/%s.cl",
+        CLT_SOURCE_DIR, folder, name, statement, folder, name, statement, folder, name);
     clt_run_free(&run);
 }
 

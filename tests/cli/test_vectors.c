@@ -47,7 +47,7 @@ static void vectors_that_cannot_be_used(void **state)
                    "GloVe text");
     assert_refused(FIT "--vectors inf.txt", 5, "inf.txt: line 1", "'inf'");
     assert_refused(FIT "--vectors nosuch.txt", 5, "nosuch.txt", "No such file");
-    assert_refused("cltrain fit --data " CLT_SOURCE_DIR "/tests/unit/fixtures/reviews.npz "
+    assert_refused("cltrain fit --data '" CLT_SOURCE_DIR "/tests/unit/fixtures/reviews.npz' "
                    "--vectors inf.txt",
                    5, "inf.txt", "knows no words");
     assert_false(clt_file_exists("runs"));

@@ -8,7 +8,7 @@
 #include "support/program.h"
 
 #define FIT "cltrain fit --model embedding:2,lstm:2,dense:1 --maxlen 4 --epochs 1 --verbose 0 "
-#define REVIEWS CLT_SOURCE_DIR "/tests/unit/fixtures/reviews.npz"
+#define REVIEWS "'" CLT_SOURCE_DIR "/tests/unit/fixtures/reviews.npz'"
 
 static void words_by_id_with_their_counts(void **state)
 {
