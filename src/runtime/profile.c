@@ -3,9 +3,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "runtime/state.h"
+#include "util/clock.h"
 #include "util/memory.h"
 
 /* Then they are read and released: thousands of live events slow drivers down. */
@@ -73,10 +73,8 @@ static bool markers_have_times(clt_runtime *runtime)
 /* Seconds of the host's clock, once the queue is empty. */
 static double finished_at(clt_runtime *runtime)
 {
-    struct timespec now;
     (void)clFinish(runtime->queue); /* a failure comes back from the next call that can report it */
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return clt_now();
 }
 
 /* A scope that an error left open is not counted. */

@@ -85,7 +85,7 @@ clt_status cli_store(const char *folder, const cli_command *command,
 clt_status cli_stored_open(const char *folder, cli_stored *stored, clt_error *error)
 {
     char *path = cli_join(folder, NAME);
-    json_error_t where;
+    json_error_t where = {.text = "out of memory"};
     const char *format = NULL;
 
     *stored = (cli_stored){0};
