@@ -55,7 +55,8 @@ typedef struct clt_corpus_options {
  * train        out; freed by the caller with clt_corpus_free.
  * test         out, likewise; NULL when the data have no test part. Its classes are train's.
  * Errors       CLT_INPUT: cannot be opened, is no form that is known, has no samples, or has a bad
- *              row: the message names the file and the line where the row begins. */
+ *              row: the message names the file and the line where the row begins. CLT_FAILED: no
+ *              memory, or more than 8 GiB of texts. */
 CLT_NODISCARD clt_status clt_corpus_open(const char *path, const clt_corpus_options *options,
                                          clt_corpus **train, clt_corpus **test, clt_error *error);
 void clt_corpus_free(clt_corpus *corpus); /* NULL allowed */
