@@ -39,16 +39,18 @@ typedef struct clt_corpus_options {
  *
  * CSV, TSV     a header line, then rows as RFC 4180 has them: quotes where a field needs them, a
  *              quote inside doubled, line ends inside kept. Columns are found by the usual names
- * above in any case, by names that are given as they are written. JSON lines   an object a line,
- * with keys named like the columns; the first line decides which. A label is a string, a number,
- * true or false. fastText     `__label__NAME text` lines, one label each. aclImdb      the folder,
- * or a tar archive, plain or .gz, read without unpacking. The reviews are the files
- * (train|test)/(neg|pos)/ID_RATING.txt, the classes neg and pos; neg comes before pos, then it goes
- * by name. Links and devices are refused, all else is left alone. All text is UTF-8; damaged bytes
- * become U+FFFD as with Python's errors="replace"; a byte order mark and CR LF are fine; a line, or
- * a row of a table, has at most 64 MB. Labels are any strings or numbers, kept as they are written
- * but for the spaces around them, fastText's `__label__` in front, and JSON's numbers: 1.50 is 1.5
- * there, and 1e2 is 100.0.
+ *              above in any case, by a name that is given as it is written.
+ * JSON lines   an object a line, with keys named like the columns; the first line decides which. A
+ *              label is a string, a number, true or false.
+ * fastText     `__label__NAME text` lines, one label each.
+ * aclImdb      the folder, or a tar archive, plain or .gz, read without unpacking. The reviews are
+ *              the files (train|test)/(neg|pos)/ID_RATING.txt, the classes neg and pos; neg comes
+ *              before pos, then it goes by name. Links and devices are refused, all else is left
+ *              alone.
+ * All text is UTF-8; damaged bytes become U+FFFD as with Python's errors="replace"; a byte order
+ * mark and CR LF are fine; a line, or a row of a table, has at most 64 MB. Labels are any strings
+ * or numbers, kept as they are written but for the spaces around them, fastText's `__label__` in
+ * front, and JSON's numbers: 1.50 is 1.5 there, and 1e2 is 100.0.
  *
  * path         "-": standard input, read to its end.
  * options      NULL: all zero.

@@ -26,13 +26,17 @@ typedef struct clt_model clt_model;
  *                                 `frozen`: not trained;
  *                                 `dropout=P`: each word but the pad falls out of a step whole;
  *                                 `mask_zero`: id 0 is no word, and all layers pass over it
- *          lstm:H                 H up to 2048; the last state; `sequence`: every state, to stack
- * or to pool; `bidirectional`: forward and backward, 2H features; `dropout=P` of its input,
- * `recurrent_dropout=P` of its state: a sample has one mask for all gates (Keras 3 draws one for
- * each with recurrent_dropout) and time steps; `per-step`: one for each pool:KINDS             of
- * all states of the lstm before it: last (the last step), mean, max (over time), or several beside
- * each other: mean+max dropout:P              0 <= P < 1; a point in P, whatever the locale dense:N
- * last: 1 is one sigmoid output, for two classes; more is a softmax over N classes; N up to 4096
+ *          lstm:H                 the last state; H up to 2048;
+ *                                 `sequence`: every state, to stack or to pool;
+ *                                 `bidirectional`: forward and backward, 2H features;
+ *                                 `dropout=P` of its input, `recurrent_dropout=P` of its state:
+ *                                 a sample has one mask for all gates (Keras 3 draws one for each
+ *                                 with recurrent_dropout) and time steps; `per-step`: one for each
+ *          pool:KINDS             of all states of the lstm before it: last (the last step), mean,
+ *                                 max (over time), or several beside each other: mean+max
+ *          dropout:P              0 <= P < 1; a point in P, whatever the locale
+ *          dense:N                last: 1 is one sigmoid output, for two classes; more is a
+ *                                 softmax over N classes; N up to 4096
  * reading  NULL: the defaults. Its num_words is 3 or more, its maxlen 1 or more.
  * Errors   CLT_USAGE: the string, whose layer and choices the message names, or the reading. */
 CLT_NODISCARD clt_status clt_model_create(const char *layers, const clt_reading *reading,

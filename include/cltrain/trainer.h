@@ -184,9 +184,10 @@ CLT_NODISCARD clt_status clt_trainer_create(clt_model *model, clt_runtime *runti
  * .damaged), and whether another device or plan will lead to other bits. Waits for the device.
  *
  * model    of the same layers, reading options and words; its weights are replaced.
- * config   with the same recipe: all but progress, user and checkpoints, whose folder may be
- * another. Errors   CLT_INPUT: a difference, which the message names, or no checkpoint that is
- * whole. CLT_USAGE: values that make no sense, or config->checkpoints.folder has a checkpoint of
+ * config   with the same recipe: all but progress, user and checkpoints; their folder may be
+ *          another one than `folder`.
+ * Errors   CLT_INPUT: a difference, which the message names, or no checkpoint that is whole.
+ *          CLT_USAGE: values that make no sense, or config->checkpoints.folder has a checkpoint of
  *          more steps. */
 CLT_NODISCARD clt_status clt_trainer_resume(const char *folder, clt_model *model,
                                             clt_runtime *runtime, const clt_trainer_config *config,

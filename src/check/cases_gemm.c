@@ -35,7 +35,7 @@ done:
     return status;
 }
 
-/* Sums of 2816 products of numbers up to 1 in another order: some hundred roundings of 1e-7. */
+/* Sums of 2817 products of numbers up to 1 in another order: some hundred roundings of 1e-7. */
 #define TOLERANCE 1e-4
 #define GEMM_CASES(provider)                                                                         \
     {"gemm", "gemm", provider, 67, 128, 240, 0, false, TOLERANCE, run_gemm},                         \

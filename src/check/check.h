@@ -97,8 +97,7 @@ CLT_NODISCARD clt_status clt_check_words(clt_check *check, int samples, int time
 /* The cases by room: ends with an op of NULL. */
 extern const clt_case clt_cases_gemm[];
 extern const clt_case clt_cases_lstm[];
-extern const clt_case
-    clt_cases_lstm_rows[]; /* where it suits: elsewhere it takes minutes to build */
+extern const clt_case clt_cases_lstm_rows[]; /* minutes to build where it does not suit */
 extern const clt_case clt_cases_layers[];
 extern const clt_case clt_cases_training[];
 

@@ -19,9 +19,7 @@ static const char *foreign_form(const char *bytes, size_t size)
         const char *magic, *form;
     } forms[] = {
         {"PK\3\4", "a zip: only Keras's imdb.npz is read from one, and not from standard input"},
-        {"\xfd"
-         "7zXZ",
-         "compressed by xz: of compressed files only .tar.gz is read"},
+        {"\xfd\x37zXZ", "compressed by xz: of compressed files only .tar.gz is read"},
         {"\x28\xb5\x2f\xfd", "compressed by zstd: of compressed files only .tar.gz is read"},
         {"BZh", "compressed by bzip2: of compressed files only .tar.gz is read"},
         {"\xff\xfe", "UTF-16: save it as UTF-8"},

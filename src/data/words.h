@@ -12,10 +12,9 @@
  * Python's re, whose matches become spaces. Files of before have the same rules in the other form,
  * where that was left to be known. */
 #define CLT_WORDS_FILTERS "\"filters\":\"!\\\"#$%&()*+,-./:;<=>?@[\\\\]^_`{|}~\\t\\n\""
+#define CLT_WORDS_SPACES "\"spaces\":\"(?i)<br */?>|[\\\\r\\\\x00]|^\\\\ufeff\""
 #define CLT_WORDS_KERAS "\"lower\":true,\"split\":\" \"}"
-#define CLT_WORDS_RULES                                                                            \
-    "{" CLT_WORDS_FILTERS ",\"spaces\":\"(?i)<br "                                                 \
-    "*/?>|[\\\\r\\\\x00]|^\\\\ufeff\"," CLT_WORDS_KERAS
+#define CLT_WORDS_RULES "{" CLT_WORDS_FILTERS "," CLT_WORDS_SPACES "," CLT_WORDS_KERAS
 #define CLT_WORDS_RULES_BEFORE "{" CLT_WORDS_FILTERS "," CLT_WORDS_KERAS
 
 /* A walk over the words of texts, one text after the other. Zeroed before the first. */

@@ -17,19 +17,23 @@ static clt_status cannot_write(clt_error *error, const char *path, int code)
     return clt_fail(error, CLT_FAILED, code, "cannot write %s: %s", path, strerror(code));
 }
 
-/* As mkstemp, for a name that ends in XXXXXX, but with the mode that the umask makes of 0666: only
- * the kernel can ask for it without changing it for the program's other threads. */
+enum { LETTERS = 6 };
+
+/* As mkstemp, with letters of its own behind `name`, which has room for them, but with the mode
+ * that the umask makes of 0666: only the kernel can ask for it without changing it for the
+ * program's other threads. */
 static int create_temporary(char *name)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    char *end = name + strlen(name) - 6;
+    char *end = name + strlen(name);
     int descriptor = -1;
+    end[LETTERS] = 0;
     for (int tries = 0; tries < 1000 && descriptor < 0; tries++) {
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
         uint64_t number = ((uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec) * 1000003u;
         number ^= (uint64_t)getpid() << 20 ^ (uint64_t)(uintptr_t)name;
-        for (int k = 0; k < 6; k++, number /= 52) {
+        for (int k = 0; k < LETTERS; k++, number /= 52) {
             end[k] = letters[number % 52];
         }
         descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -42,7 +46,7 @@ static int create_temporary(char *name)
 
 clt_status clt_file_create(const char *path, clt_file *file, clt_error *error)
 {
-    size_t bytes = strlen(path) + sizeof ".XXXXXX";
+    size_t bytes = strlen(path) + sizeof "." + LETTERS;
     int descriptor = -1;
     *file = (clt_file){0};
     file->path = clt_strdup(path, error);
@@ -51,7 +55,7 @@ clt_status clt_file_create(const char *path, clt_file *file, clt_error *error)
         clt_file_abandon(file);
         return CLT_FAILED;
     }
-    snprintf(file->temporary, bytes, "%s.XXXXXX", path);
+    snprintf(file->temporary, bytes, "%s.", path);
     descriptor = create_temporary(file->temporary);
     if (descriptor >= 0) {
         file->stream = fdopen(descriptor, "wb");
