@@ -28,7 +28,8 @@ typedef struct lstm_arrays {
     clt_check_batch batch;
     direction directions[2];
     int count;
-    bool drops, packs;
+    bool drops; /* the recurrent product reads the state through a mask */
+    bool packs; /* the leading pads of samples are computed once */
 } lstm_arrays;
 
 static clt_status create_direction(clt_check *check, direction *p, clt_error *error)
@@ -147,23 +148,22 @@ done:
     return status;
 }
 
-/* drops: the recurrent product reads the state through a mask. start: of masked steps, or NULL. */
-static clt_status run(clt_check *check, const clt_case *c, int directions, bool drops, bool packs,
-                      const int32_t *start, clt_error *error)
+/* s: its count, drops and packs. start: of masked steps, or NULL. */
+static clt_status run(clt_check *check, const clt_case *c, lstm_arrays s, const int32_t *start,
+                      clt_error *error)
 {
-    lstm_arrays s = {.count = directions, .drops = drops, .packs = packs};
     clt_status status;
     if (start != NULL) {
         CLT_TRY(clt_check_integers(check, "start", (size_t)c->samples, start, &s.start, error));
     }
     CLT_TRY(create_arrays(check, c, &s, error));
     s.batch.extent.start = start;
-    for (int d = 0; d < directions; d++) {
+    for (int d = 0; d < s.count; d++) {
         CLT_TRY(run_direction(check, &s.directions[d], &s, error));
     }
     CLT_TRY(clt_check_compare(check, s.y, error));
     CLT_TRY(clt_check_compare(check, s.drows, error));
-    for (int d = 0; d < directions; d++) {
+    for (int d = 0; d < s.count; d++) {
         const direction *p = &s.directions[d];
         CLT_TRY(clt_check_compare(check, p->dkernel, error));
         CLT_TRY(clt_check_compare(check, p->drecurrent_kernel, error));
@@ -178,19 +178,19 @@ done:
 /* flag: the whole sequence is the output, and time runs backward. */
 static clt_status run_lstm(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return run(check, c, 1, false, false, NULL, error);
+    return run(check, c, (lstm_arrays){.count = 1}, NULL, error);
 }
 
 /* flag: the whole sequence is the output. */
 static clt_status run_both(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return run(check, c, 2, false, false, NULL, error);
+    return run(check, c, (lstm_arrays){.count = 2}, NULL, error);
 }
 
 /* As run_lstm, with a mask of the recurrent state. */
 static clt_status run_drops(clt_check *check, const clt_case *c, clt_error *error)
 {
-    return run(check, c, 1, true, false, NULL, error);
+    return run(check, c, (lstm_arrays){.count = 1, .drops = true}, NULL, error);
 }
 
 /* As run_lstm, with leading pads that are computed once. */
@@ -198,7 +198,7 @@ static clt_status run_prefix(clt_check *check, const clt_case *c, clt_error *err
 {
     const char *before = clt_runtime_forced(check->runtime, "prefix");
     clt_runtime_force(check->runtime, "prefix", "on");
-    clt_status status = run(check, c, 1, false, true, NULL, error);
+    clt_status status = run(check, c, (lstm_arrays){.count = 1, .packs = true}, NULL, error);
     clt_runtime_force(check->runtime, "prefix", before);
     return status;
 }
@@ -211,7 +211,7 @@ static clt_status run_start(clt_check *check, const clt_case *c, bool drops, clt
         int s = clt_shard_of_sample(&shards, b);
         start[b] = b + 1 < shards.first[s + 1] ? b - shards.first[s] : c->timesteps;
     }
-    return run(check, c, 2, drops, false, start, error);
+    return run(check, c, (lstm_arrays){.count = 2, .drops = drops}, start, error);
 }
 
 /* As run_both, from no masked step to nothing else. */

@@ -362,9 +362,7 @@ static clt_status begin(search *s, clt_error *error)
     clt_status status;
     CLT_TRY(prepare(s, &open, &trial, s->untuned_plan, error));
     snprintf(s->result->plan, sizeof s->result->plan, "%s", s->untuned_plan);
-    for (size_t row = 0; row < CLT_PLAN_OPS; row++) {
-        s->base.variants[row] = clt_runtime_planned_as(s->runtime, clt_plan_op(row));
-    }
+    s->base = clt_runtime_planned_alone(s->runtime);
     for (int k = 0; k < 2; k++) { /* the first ones compile */
         CLT_TRY(clt_trial_run(trial, STEPS_MIN, &seconds, error));
     }

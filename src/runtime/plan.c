@@ -155,6 +155,15 @@ const char *clt_runtime_planned_as(const clt_runtime *runtime, const char *op)
     return NULL;
 }
 
+clt_plan clt_runtime_planned_alone(const clt_runtime *runtime)
+{
+    clt_plan plan;
+    for (size_t k = 0; k < CLT_PLAN_OPS; k++) {
+        plan.variants[k] = clt_runtime_planned_as(runtime, table[k].op);
+    }
+    return plan;
+}
+
 void clt_runtime_forget_planned(clt_runtime *runtime)
 {
     memset(runtime->planned, 0, sizeof runtime->planned);

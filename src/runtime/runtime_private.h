@@ -199,6 +199,8 @@ void clt_runtime_planned(clt_runtime *runtime, const char *op, const char *varia
 
 /* The one variant that all uses of the op were planned with; NULL: none, or several. */
 const char *clt_runtime_planned_as(const clt_runtime *runtime, const char *op);
+/* The same of every op. */
+clt_plan clt_runtime_planned_alone(const clt_runtime *runtime);
 void clt_runtime_forget_planned(clt_runtime *runtime);
 
 /* What was planned so far. Where uses of an op got several variants, they are joined by '+'. */

@@ -263,9 +263,7 @@ clt_status clt_trainer_prepare(clt_model *model, clt_runtime *runtime,
     CLT_TRY(clt_ticket_create(sizeof(clt_record), &made->reads[0], error));
     CLT_TRY(clt_ticket_create(sizeof(clt_record), &made->reads[1], error));
     CLT_TRY(create_moments(made, error));
-    for (size_t row = 0; row < CLT_PLAN_OPS; row++) {
-        made->plan.variants[row] = clt_runtime_planned_as(runtime, clt_plan_op(row));
-    }
+    made->plan = clt_runtime_planned_alone(runtime);
     *trainer = made;
     return CLT_OK;
 done:
