@@ -31,6 +31,7 @@ oclgrind             command oclgrind
 packages_ci="
 clang                command clang
 clang-format         command clang-format
+locales              file    /usr/share/i18n/locales/de_DE
 libclang-rt-dev      file    /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
 mesa-opencl-icd      file    /etc/OpenCL/vendors/rusticl.icd
 python3-venv         file    /usr/lib/python3*/ensurepip

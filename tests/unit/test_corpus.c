@@ -81,10 +81,7 @@ static void test_forms(void **state)
     assert_fails(READ("", NULL, &corpus), CLT_INPUT, "it is empty");
     assert_fails(READ("\xef\xbb\xbf\n\n", NULL, &corpus), CLT_INPUT, "no form that is known");
     assert_fails(READ("PK\3\4 and so on", NULL, &corpus), CLT_INPUT, "a zip");
-    assert_fails(READ("\xfd"
-                      "7zXZ",
-                      NULL, &corpus),
-                 CLT_INPUT, "xz: of compressed files only");
+    assert_fails(READ("\xfd\x37zXZ", NULL, &corpus), CLT_INPUT, "xz: of compressed files only");
     assert_fails(READ("text;label\na;b\n", NULL, &corpus), CLT_INPUT,
                  "one column, 'text;label': separate columns by commas or tabs");
     assert_fails(READ("\xff\xfet\0e\0x\0t\0", NULL, &corpus), CLT_INPUT, "UTF-16");

@@ -1,5 +1,5 @@
 /* Model strings, model files and word vectors have points where the program has chosen a locale
- * with decimal commas; skipped where no such locale is installed. */
+ * with decimal commas; skipped where no such locale is installed (`.ci/run` makes one). */
 #include "support/test.h"
 
 #include <locale.h>
